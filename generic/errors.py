@@ -1,0 +1,75 @@
+"""The errors of the whole toolkit; the base lives in the lowest layer so that every layer can raise it.
+
+    PiaaError
+    ├── ImageError          one image cannot be read
+    ├── CheckpointError     a model file cannot be read or is not what it should be
+    ├── CacheError          the feature cache cannot be used
+    ├── ShapeError          an array has the wrong shape
+    ├── RatingsError        a table of ratings has bad rows or columns
+    │   ├── ScaleError      a score lies outside its scale, or a scale is impossible
+    │   └── TooFewRatings   not enough ratings for what was asked
+    ├── StoreError          the adapter store cannot be used
+    │   ├── UnknownUser     the store has no such user
+    │   └── ModelMismatch   an adapter was fitted on another generic model
+    ├── NotFitted           something was asked of an adapter before it was fitted
+    └── OutputError         a result could not be written
+
+A message answers four questions: what was wrong, where, what was got and what was
+expected, what to do. It is one line; the command line prints it as it stands.
+"""
+
+from __future__ import annotations
+
+
+class PiaaError(Exception):
+    """Base of every error that the toolkit raises on purpose."""
+
+
+class ImageError(PiaaError):
+    """One image cannot be read; the message names the file."""
+
+
+class CheckpointError(PiaaError):
+    """A model file cannot be read, or is not what it should be."""
+
+
+class CacheError(PiaaError):
+    """The feature cache cannot be used."""
+
+
+class ShapeError(PiaaError, ValueError):
+    """An array has the wrong shape."""
+
+
+class RatingsError(PiaaError, ValueError):
+    """A table of ratings has bad rows or columns."""
+
+
+class ScaleError(RatingsError):
+    """A score lies outside its scale, or a scale is impossible."""
+
+
+class TooFewRatings(RatingsError):
+    """There are not enough ratings for what was asked."""
+
+
+class StoreError(PiaaError):
+    """The adapter store cannot be used."""
+
+
+class UnknownUser(StoreError, KeyError):
+    """The store has no such user."""
+
+    __str__ = Exception.__str__  # KeyError would print the repr of the message.
+
+
+class ModelMismatch(StoreError):
+    """An adapter was fitted on another generic model."""
+
+
+class NotFitted(PiaaError):
+    """Something was asked of an adapter before it was fitted."""
+
+
+class OutputError(PiaaError):
+    """A result could not be written."""
