@@ -1,0 +1,1 @@
+"""An image, and what people on average think of it; knows no user."""

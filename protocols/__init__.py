@@ -1,0 +1,1 @@
+"""The experiment: datasets, splits, episodes, evaluation, reports."""
