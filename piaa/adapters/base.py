@@ -1,0 +1,123 @@
+"""What every adapter is: it learns one person from k rated photos and predicts with an interval.
+
+Adapters see model vectors, shape (n, 1 + d): column 0 is the generic unit score, the rest the
+embedding. Fitting may use any library; predicting needs numpy alone, so that a stored person is
+scored at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generic.errors import NotFitted, ShapeError, TooFewRatings
+
+Array = NDArray[np.float64]
+State = dict[str, NDArray[Any]]
+
+COVERAGE = 0.8
+"""Share of a person's ratings that [low, high] is meant to hold."""
+Z = 1.2815515655446004
+"""Standard normal quantile of (1 + COVERAGE) / 2."""
+_EDGE = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """Unit scores of n photos, each array of shape (n,) and in [0, 1]; low <= score <= high."""
+
+    score: Array
+    low: Array
+    high: Array
+
+    @classmethod
+    def from_normal(cls, mean: Array, deviation: Array) -> Prediction:
+        """Scores and intervals within the scale from unbounded normal predictions.
+
+        The score keeps the order of ``mean`` exactly: near the ends of the scale it bends towards
+        them without touching, where a clip would make ties of a person's favourites.
+        """
+        score = bend(mean)
+        low = np.minimum(np.clip(mean - Z * deviation, 0.0, 1.0), score)
+        high = np.maximum(np.clip(mean + Z * deviation, 0.0, 1.0), score)
+        return cls(score=score, low=low, high=high)
+
+
+def bend(values: NDArray[Any]) -> Array:
+    """A strictly increasing map into [0, 1] that is the identity on [0.1, 0.9].
+
+    Example:
+        >>> bend(np.array([0.5, 1.0, 5.0])).round(3).tolist()
+        [0.5, 0.963, 1.0]
+    """
+    values = np.asarray(values, dtype=np.float64)
+    # Past an edge the distance is compressed twice: exponentials of distances above 37 would tie.
+    above = np.maximum(values - (1 - _EDGE), 0.0)
+    below = np.maximum(_EDGE - values, 0.0)
+    top = _EDGE * -np.expm1(-above / _EDGE)
+    bottom = _EDGE * -np.expm1(-below / _EDGE)
+    return np.asarray(np.clip(values, _EDGE, 1 - _EDGE) + top - bottom)
+
+
+class Adapter(Protocol):
+    """One way to learn a person. Implementations are rebuilt from ``state()`` bit for bit."""
+
+    name: ClassVar[str]
+
+    def fit(self, features: NDArray[Any], unit_scores: NDArray[Any]) -> Self:
+        """Learn from k photos; forgets earlier fits.
+
+        Args:
+            features: model vectors, shape (k, 1 + d).
+            unit_scores: shape (k,), in [0, 1].
+
+        Raises:
+            TooFewRatings: k is 0.
+            ShapeError: the arrays do not fit together.
+        """
+
+    def predict(self, features: NDArray[Any]) -> Prediction:
+        """Predict the person's unit scores; changes nothing.
+
+        Args:
+            features: model vectors, shape (n, 1 + d).
+
+        Raises:
+            NotFitted: ``fit`` was not called.
+        """
+
+    def state(self) -> State:
+        """What was learned, as named arrays."""
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> Self:
+        """Take over what ``state`` gave."""
+
+
+def check_support(features: NDArray[Any], unit_scores: NDArray[Any]) -> tuple[Array, Array]:
+    """The support as float64, checked.
+
+    Raises:
+        TooFewRatings: there is no rating at all.
+        ShapeError: the shapes are not (k, 1 + d) and (k,).
+    """
+    x, y = np.asarray(features, dtype=np.float64), np.asarray(unit_scores, dtype=np.float64)
+    if x.ndim != 2 or y.shape != x.shape[:1]:
+        raise ShapeError(f"features of shape {x.shape} and scores of shape {y.shape}; expected (k, 1 + d) and (k,)")
+    if not len(y):
+        raise TooFewRatings("an adapter was given 0 ratings, but it needs at least 1; rate some photos first")
+    return x, y
+
+
+def fitted(state: State | None, name: str) -> State:
+    """The state of a fitted adapter.
+
+    Raises:
+        NotFitted: there is none.
+    """
+    if state is None:
+        raise NotFitted(f"adapter {name!r} is not fitted; call fit(features, unit_scores) first")
+    return state

@@ -1,0 +1,200 @@
+"""What is known of a person before the first rating: the spread of tastes among training users.
+
+A person's unit score of a photo is modelled as
+
+    y = w . phi(x) + noise,    w ~ N(mean, taste * covariance),    noise ~ N(0, variance),
+
+with phi(x) = (1, generic score, directions of the embedding): a level, a spread, and a few tastes.
+Mean and covariance are learned from training users by expectation maximisation (empirical Bayes,
+as in hierarchical linear models; Gelman & Hill 2007, chapter 12). How noisy a person rates and how
+far the own taste goes from the crowd's differ between people: both are averaged over a grid whose
+weights are learned from the same users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generic.errors import CheckpointError
+
+Array = NDArray[np.float64]
+
+PREFIX = "prior."
+TASTES = (0.25, 0.5, 1.0, 2.0)
+"""Factors on the covariance of the tastes: from close to the crowd to far from it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prior:
+    """The distribution of people around the generic model.
+
+    p = 2 + number of embedding directions in use; the order is level, spread, tastes.
+    """
+
+    mean: Array
+    """Shape (p,)."""
+    covariance: Array
+    """Shape (p, p)."""
+    noise: Array
+    """Variances of a rating around the person's own taste, unit scores squared, shape (n_noise,)."""
+    log_weights: Array
+    """Log of the weight of each (taste, noise) pair, shape (len(TASTES), n_noise)."""
+    center: float
+    """Mean of the generic unit score on training photos."""
+    spread: float
+    """Its standard deviation."""
+    residual: float
+    """Standard deviation of ratings around the generic score over all users, unit scores."""
+
+    @property
+    def n_directions(self) -> int:
+        """How many of the embedding's leading directions are used."""
+        return len(self.mean) - 2
+
+    def basis(self, features: NDArray[Any]) -> Array:
+        """phi(x), shape (n, p), from model vectors of shape (n, 1 + d)."""
+        features = np.asarray(features, dtype=np.float64)
+        generic = (features[:, :1] - self.center) / self.spread
+        return np.concatenate(
+            [np.ones_like(generic), generic, features[:, 1 : 1 + self.n_directions]], axis=1
+        )
+
+    def covariances(self) -> Array:
+        """The covariance for each of ``TASTES``, shape (len(TASTES), p, p).
+
+        Level and spread of the scores say how a person uses the scale, not what she likes: they
+        keep their own covariance whatever the taste.
+        """
+        root = np.sqrt(np.array(TASTES))[:, None]
+        factors = np.concatenate([np.ones((len(TASTES), 2)), np.repeat(root, self.n_directions, 1)], axis=1)
+        return np.asarray(self.covariance * factors[:, :, None] * factors[:, None, :])
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """For a model file; :meth:`from_tensors` is the inverse."""
+        scalars = np.array([self.center, self.spread, self.residual])
+        return {
+            "mean": self.mean,
+            "covariance": self.covariance,
+            "noise": self.noise,
+            "log_weights": self.log_weights,
+            "scalars": scalars,
+        }
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, NDArray[Any]]) -> Prior | None:
+        """The prior of a model file, or None if it has none.
+
+        Raises:
+            CheckpointError: some of the prior's tensors are missing.
+        """
+        if not tensors:
+            return None
+        try:
+            center, spread, residual = (float(x) for x in tensors["scalars"])
+            arrays = {
+                key: np.asarray(tensors[key], np.float64)
+                for key in ("mean", "covariance", "noise", "log_weights")
+            }
+        except (KeyError, ValueError) as error:
+            raise CheckpointError(
+                f"the model file's prior cannot be understood ({error!r}); train the model again"
+            ) from error
+        return cls(**arrays, center=center, spread=spread, residual=residual)
+
+
+def log_evidence(basis: Array, scores: Array, prior: Prior) -> Array:
+    """Log probability of a person's ratings for each (taste, noise) pair of the grid.
+
+    Args:
+        basis: phi of the rated photos, shape (k, p).
+        scores: unit scores, shape (k,).
+        prior: mean, covariance and noise grid are used, its weights are not.
+
+    Returns:
+        shape (len(TASTES), n_noise).
+    """
+    residual = scores - basis @ prior.mean
+    result = np.empty((len(TASTES), len(prior.noise)))
+    for i, covariance in enumerate(prior.covariances()):
+        # One eigendecomposition serves every noise level: the noise only shifts the eigenvalues.
+        values, vectors = np.linalg.eigh(basis @ covariance @ basis.T)
+        total = np.maximum(values, 0.0)[:, None] + prior.noise[None, :]
+        projected = (vectors.T @ residual)[:, None]
+        result[i] = -0.5 * (np.log(2 * np.pi * total) + projected**2 / total).sum(axis=0)
+    return result
+
+
+def learn_prior(
+    people: Sequence[tuple[NDArray[Any], Array]], *, n_directions: int, n_noise: int = 7, rounds: int = 25
+) -> Prior:
+    """Learn the spread of tastes from training users.
+
+    The generic scores among the features must be out-of-fold (of a model that has not seen the
+    photo), or the prior trusts them too much.
+
+    Args:
+        people: for each user the model vectors of the rated photos, shape (k, 1 + d), and the unit
+            scores, shape (k,). Every user needs at least two ratings.
+        n_directions: how many of the embedding's leading directions to use.
+        n_noise: size of the noise grid.
+        rounds: rounds of expectation maximisation.
+    """
+    generic = np.concatenate([features[:, 0] for features, _ in people]).astype(np.float64)
+    gaps = np.concatenate([scores - features[:, 0] for features, scores in people])
+    p = 2 + n_directions
+    prior = Prior(
+        mean=np.zeros(p),
+        covariance=0.01 * np.eye(p),
+        noise=np.ones(1),
+        log_weights=np.zeros((len(TASTES), 1)),
+        center=float(generic.mean()),
+        spread=float(generic.std()),
+        residual=float(np.sqrt(np.mean(gaps**2))),
+    )
+    data = [(prior.basis(features), np.asarray(scores, np.float64)) for features, scores in people]
+    mean, covariance, noise = _maximise(data, prior.mean, prior.covariance, rounds)
+    grid = np.exp(np.interp(np.linspace(0.03, 0.97, n_noise), np.linspace(0, 1, len(noise)), np.sort(np.log(noise))))
+    flat = np.full((len(TASTES), n_noise), -np.log(len(TASTES) * n_noise))
+    values = {**prior.__dict__, "mean": mean, "covariance": covariance, "noise": grid, "log_weights": flat}
+    return Prior(**{**values, "log_weights": _weigh(data, Prior(**values))})
+
+
+def _maximise(
+    data: Sequence[tuple[Array, Array]], mean: Array, covariance: Array, rounds: int
+) -> tuple[Array, Array, Array]:
+    """Expectation maximisation of mean, covariance and each user's noise."""
+    noise = np.full(len(data), 0.03)
+    grams = [(basis.T @ basis, basis.T @ scores, scores @ scores, len(scores)) for basis, scores in data]
+    for _ in range(rounds):
+        precision = np.linalg.inv(covariance)
+        means, spread = [], np.zeros_like(covariance)
+        for j, (gram, moment, square, k) in enumerate(grams):
+            posterior = np.linalg.inv(precision + gram / noise[j])
+            w = posterior @ (precision @ mean + moment / noise[j])
+            error = square - 2 * w @ moment + w @ gram @ w + np.trace(posterior @ gram)
+            # Two imaginary ratings of noise 0.03 keep a user who rates like a model from noise 0.
+            noise[j] = (error + 2 * 0.03) / (k + 2)
+            means.append(w)
+            spread += posterior
+        stacked = np.array(means)
+        mean = stacked.mean(axis=0)
+        centred = stacked - mean
+        covariance = (centred.T @ centred + spread) / len(data) + 1e-6 * np.eye(len(mean))
+    return mean, covariance, noise
+
+
+def _weigh(data: Sequence[tuple[Array, Array]], prior: Prior, rounds: int = 50) -> Array:
+    """Maximum-likelihood weights of the (taste, noise) grid, one imaginary user spread over it."""
+    evidence = np.array([log_evidence(basis, scores, prior) for basis, scores in data])
+    weights = np.full(evidence.shape[1:], 1.0 / evidence[0].size)
+    for _ in range(rounds):
+        joint = evidence + np.log(weights)
+        share = np.exp(joint - joint.max(axis=(1, 2), keepdims=True))
+        share /= share.sum(axis=(1, 2), keepdims=True)
+        weights = (share.sum(axis=0) + 1.0 / evidence[0].size) / (len(data) + 1)
+    return np.asarray(np.log(weights))

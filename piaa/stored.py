@@ -1,0 +1,202 @@
+"""What the adapter store keeps: one fitted adapter with its ratings, as plain values, checked on entry."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from generic.errors import StoreError
+
+_MAX_NAME = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredRating:
+    """One rating that an adapter was fitted on."""
+
+    image: str
+    """The image's name, as the person gave it."""
+    sha256: str | None = None
+    """sha256 of the image file, 64 hex digits; None if unknown."""
+    score: float
+    """The person's score, in the units of the scale."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdapterRecord:
+    """A fitted adapter as it is handed to the store.
+
+    Raises:
+        StoreError: a value cannot be stored; all problems at once.
+    """
+
+    adapter: str
+    """Name of the adapter, for example ``ridge``."""
+    model_name: str
+    """Name of the generic model it was fitted on."""
+    model_hash: str
+    """Hash of that model: its identity."""
+    scale_low: float
+    """Lowest score of the person's scale."""
+    scale_high: float
+    """Highest score of the person's scale."""
+    state: bytes
+    """The adapter's own state; the store does not look into it."""
+    ratings: tuple[StoredRating, ...] = ()
+    """The ratings that it was fitted on, in the order of fitting."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Further facts, as JSON can hold them: text, finite numbers, true, false, None, lists and dicts."""
+
+    def __post_init__(self) -> None:
+        problems = [*_problems(self)]
+        if problems:
+            raise StoreError(f"this adapter cannot be stored: {'; '.join(problems)}; fit the user again")
+
+    @property
+    def n_ratings(self) -> int:
+        """How many ratings the adapter was fitted on."""
+        return len(self.ratings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredAdapter(AdapterRecord):
+    """A fitted adapter as it came from the store."""
+
+    user: str
+    """Whose taste it is."""
+    version: int
+    """1 for the user's first adapter, then counting up."""
+    created: str
+    """When it was saved: ISO 8601, UTC."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionSummary:
+    """One version of a user's adapter without its state and ratings."""
+
+    version: int
+    """1 for the user's first adapter, then counting up."""
+    created: str
+    """When it was saved: ISO 8601, UTC."""
+    adapter: str
+    """Name of the adapter."""
+    model_name: str
+    """Name of the generic model it was fitted on."""
+    model_hash: str
+    """Hash of that model."""
+    scale_low: float
+    """Lowest score of the person's scale."""
+    scale_high: float
+    """Highest score of the person's scale."""
+    n_ratings: int
+    """How many ratings it was fitted on."""
+    n_bytes: int
+    """Size of the adapter's state in bytes."""
+    extra: Mapping[str, Any]
+    """Further facts that were stored with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserSummary:
+    """One user of the store."""
+
+    user: str
+    """The user's name."""
+    n_versions: int
+    """How many versions of the user's adapter are stored, at least 1."""
+    latest: VersionSummary
+    """The newest of them."""
+
+
+def check_user(user: str) -> None:
+    """Nothing, if this can be a user's name: 1 to 200 characters, none of them a control character.
+
+    Raises:
+        StoreError: it cannot.
+
+    Example:
+        >>> check_user("Ána Lúcia; DROP TABLE users")
+    """
+    problem = _text_problem(user)
+    if problem is None and len(user) > _MAX_NAME:
+        problem = f"is {len(user)} characters long, but {_MAX_NAME} are allowed"
+    if problem is not None:
+        shown = user if len(user) <= _MAX_NAME else user[:20] + "..."
+        raise StoreError(f"user name {shown!r} {problem}; choose another name")
+
+
+def _text_problem(text: str) -> str | None:
+    if not text:
+        return "is empty"
+    for character in text:
+        # Cs is half a character, which has no place in UTF-8; the others would break a line in two.
+        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
+            return f"contains the control character U+{ord(character):04X}"
+    return None
+
+
+def _problems(record: AdapterRecord) -> list[str]:
+    problems = []
+    for name in ("adapter", "model_name", "model_hash"):
+        value = getattr(record, name)
+        problem = _text_problem(value) if isinstance(value, str) else "is not text"
+        if problem:
+            problems.append(f"{name} {value!r} {problem}")
+    low, high = record.scale_low, record.scale_high
+    if not (_is_number(low) and _is_number(high) and low < high):
+        problems.append(f"scale {low!r} to {high!r} is not two finite numbers, the lower one first")
+    if not isinstance(record.state, bytes):
+        problems.append(f"state is {type(record.state).__name__}, expected bytes")
+    for row, rating in enumerate(record.ratings, start=1):
+        problem = _rating_problem(rating)
+        if problem:
+            problems.append(f"rating {row}: {problem}")
+    if not isinstance(record.extra, Mapping) or not _is_json(dict(record.extra)):
+        problems.append("extra holds something that JSON cannot")
+    return problems
+
+
+def _rating_problem(rating: StoredRating) -> str | None:
+    # A file may have any name, control characters included, but SQLite keeps text as UTF-8.
+    if not isinstance(rating.image, str) or not rating.image or not _is_utf8(rating.image):
+        return f"image {rating.image!r} is not a name in UTF-8, rename the file"
+    if rating.sha256 is not None and not _is_sha256(rating.sha256):
+        return f"sha256 {rating.sha256!r} is not 64 hex digits"
+    if not _is_number(rating.score):
+        return f"score {rating.score!r} is not a finite number"
+    return None
+
+
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _is_sha256(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
+
+
+def _is_json(value: object, depth: int = 20) -> bool:
+    if value is None or isinstance(value, bool):
+        return True
+    if isinstance(value, str):
+        return _is_utf8(value)
+    if isinstance(value, dict):
+        return depth > 0 and all(
+            isinstance(key, str) and _is_json(key) and _is_json(item, depth - 1)
+            for key, item in value.items()
+        )
+    if isinstance(value, list | tuple):
+        return depth > 0 and all(_is_json(item, depth - 1) for item in value)
+    return _is_number(value)
