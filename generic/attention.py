@@ -26,7 +26,9 @@ class ChannelNorm(nn.LayerNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise each position of ``x``, shape (b, c, h, w), over its channels."""
-        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+        return F.layer_norm(
+            x.movedim(1, -1), self.normalized_shape, self.weight, self.bias, self.eps
+        ).movedim(-1, 1)
 
 
 def guide_offsets(offsets: Tensor, points: Tensor, eta: float, angles: Tensor | None = None) -> Tensor:
@@ -47,7 +49,7 @@ def guide_offsets(offsets: Tensor, points: Tensor, eta: float, angles: Tensor | 
                 [-0.1250,  0.1250]])
     """
     same = ((offsets * points) > 0).all(-1, keepdim=True)
-    guided = offsets * torch.where(same, 1.0, eta)
+    guided = torch.where(same, offsets, offsets * eta)
     if angles is None:
         return guided
     x, y = guided.unbind(-1)
@@ -118,9 +120,6 @@ class DeformableAttention(nn.Module):
         self.bias_table = nn.Parameter(torch.empty(heads, 2 * h - 1, 2 * w - 1))
         nn.init.trunc_normal_(self.bias_table, std=0.01)
         self._start_as_grid()
-        rows, columns = torch.linspace(-1, 1, h), torch.linspace(-1, 1, w)
-        query = torch.stack(torch.meshgrid(rows, columns, indexing="ij")[::-1], -1)
-        self.register_buffer("query_grid", query.reshape(1, h * w, 1, 2), persistent=False)
 
     def _start_as_grid(self) -> None:
         """Add the regular grid, as a learnable bias, to where the points begin.
@@ -166,7 +165,11 @@ class DeformableAttention(nn.Module):
     def position_bias(self, positions: Tensor) -> Tensor:
         """Bias read from the table at each query's displacement from each key, shape (b, m, hw, n)."""
         b, g, n, _ = positions.shape
-        displacement = (self.query_grid - positions.reshape(b * g, 1, n, 2)) / 2
+        h, w = self.size
+        rows = torch.linspace(-1, 1, h, device=positions.device, dtype=positions.dtype)
+        columns = torch.linspace(-1, 1, w, device=positions.device, dtype=positions.dtype)
+        query = torch.stack(torch.meshgrid(rows, columns, indexing="ij")[::-1], -1)
+        displacement = (query.reshape(1, h * w, 1, 2) - positions.reshape(b * g, 1, n, 2)) / 2
         table = self.bias_table.reshape(1, g, self.heads // g, *self.bias_table.shape[1:])
         table = table.expand(b, -1, -1, -1, -1).flatten(0, 1).to(displacement.dtype)
         bias = F.grid_sample(table, displacement, mode="bilinear", align_corners=True)
@@ -198,7 +201,8 @@ class DeformableAttention(nn.Module):
         attended = F.scaled_dot_product_attention(
             heads(q), heads(self.k(sampled)), heads(self.v(sampled)), attn_mask=bias.to(q.dtype)
         )
-        return self.out(attended.transpose(2, 3).reshape(b, c, h, w))
+        mixed: Tensor = self.out(attended.transpose(2, 3).reshape(b, c, h, w))
+        return mixed
 
 
 class EATBlock(nn.Module):

@@ -49,7 +49,7 @@ def fingerprint(header: Header, tensors: Tensors) -> str:
     digest = hashlib.sha256()
     digest.update(json.dumps([header.architecture, list(header.scale)], sort_keys=True).encode())
     for key in sorted(tensors):
-        array = np.ascontiguousarray(tensors[key])
+        array = np.asarray(tensors[key], order="C")
         digest.update(f"{key} {array.dtype.str} {array.shape}".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
@@ -64,7 +64,8 @@ def save_checkpoint(path: Path, header: Header, tensors: Tensors) -> Header:
     Raises:
         OutputError: the file cannot be written.
     """
-    arrays = {key: np.ascontiguousarray(value) for key, value in tensors.items()}
+    # Not ascontiguousarray, which gives a single number one dimension.
+    arrays = {key: np.asarray(value, order="C") for key, value in tensors.items()}
     full = Header(**{**asdict(header), "hash": fingerprint(header, arrays)})
     write_bytes(path, save(arrays, metadata={"piaa": json.dumps({"format": FORMAT, **asdict(full)})}))
     return full
@@ -133,7 +134,7 @@ def _parse(path: Path, text: str) -> Header:
             )
         content["scale"] = tuple(content["scale"])
         return Header(**content)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"model file {path} has a header that cannot be understood ({error!r}); fetch or train it again"
         ) from error

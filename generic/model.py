@@ -7,7 +7,7 @@ album whose features are cached is scored without loading torch.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from generic.cache import FeatureCache, Features
 from generic.checkpoint import load_checkpoint, load_tensors, read_header
 from generic.errors import ImageError
+from generic.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     from torch import nn
@@ -122,7 +123,7 @@ class GenericModel:
         *,
         cache: FeatureCache,
         max_pixels: int | None = None,
-        progress: Callable[[int], None] = lambda done: None,
+        progress: Progress = no_progress,
     ) -> Iterator[Embedded]:
         """Vectors of photo files, in order; decoding overlaps the network; memory does not grow with n.
 
@@ -140,14 +141,17 @@ class GenericModel:
             chunk = paths[start : start + _CHUNK]
             digests, errors = cache.digest_many(chunk)
             vectors = cache.get_many(list(dict.fromkeys(digests.values())), self.hash)
-            progress(sum(path in errors or digests[path] in vectors for path in chunk))
             missing = {d: p for p, d in digests.items() if d not in vectors}
+            # Known, unreadable and duplicate photos are done; the rest reports itself.
+            progress(len(chunk) - len(missing))
             if missing:
                 broken = self._compute(missing, vectors, cache, max_pixels, progress)
                 errors.update({p: broken[d] for p, d in digests.items() if d in broken})
             for path in chunk:
                 if path in errors:
-                    yield Embedded(path=path, digest=digests.get(path, ""), error=_renamed(errors[path], path))
+                    yield Embedded(
+                        path=path, digest=digests.get(path, ""), error=_renamed(errors[path], path)
+                    )
                 else:
                     yield Embedded(path=path, digest=digests[path], vector=vectors[digests[path]])
 
@@ -157,7 +161,7 @@ class GenericModel:
         vectors: dict[str, Features],
         cache: FeatureCache,
         max_pixels: int | None,
-        progress: Callable[[int], None],
+        progress: Progress,
     ) -> dict[str, ImageError]:
         """Fill ``vectors`` for the missing digests; returns what could not be read."""
         broken: dict[str, ImageError] = {}
@@ -217,4 +221,8 @@ class GenericModel:
 
 def _renamed(error: ImageError, path: Path) -> ImageError:
     """The error, for a copy of the broken photo under another name."""
-    return error if str(path) in str(error) else ImageError(f"{path} has the same content as a broken photo: {error}")
+    return (
+        error
+        if str(path) in str(error)
+        else ImageError(f"{path} has the same content as a broken photo: {error}")
+    )

@@ -87,7 +87,7 @@ def _install_hooks() -> None:
     """
     pillows_check = vars(Image).get("_decompression_bomb_check")
 
-    def check(size: tuple[int, int], **options: Any) -> None:  # noqa: ANN401
+    def check(size: tuple[int, int], **options: Any) -> None:
         if _reading.current is not None:
             refuse_above(size, *_reading.current)
         elif pillows_check is not None:

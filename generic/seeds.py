@@ -21,7 +21,9 @@ def stream(seed: int, *names: str | int) -> np.random.Generator:
         >>> bool(stream(0, "kshot", "ana").random() == stream(0, "kshot", "ana").random())
         True
     """
-    # repr keeps 1 and "1" apart, and the separator keeps ("a", "b") from ("ab",).
-    text = "\x1f".join(repr(part) for part in (seed, *names))
+    # repr keeps 1 and "1" apart, and the separator keeps ("a", "b") from ("ab",). Names out of an
+    # array are made plain first: the repr of a NumPy number names its type.
+    plain = (str(part) if isinstance(part, str) else int(part) for part in (seed, *names))
+    text = "\x1f".join(repr(part) for part in plain)
     digest = hashlib.sha256(text.encode()).digest()
     return np.random.default_rng(np.random.SeedSequence(int.from_bytes(digest, "big")))

@@ -4,11 +4,12 @@ A person's unit score of a photo is modelled as
 
     y = w . phi(x) + noise,    w ~ N(mean, taste * covariance),    noise ~ N(0, variance),
 
-with phi(x) = (1, generic score, directions of the embedding): a level, a spread, and a few tastes.
-Mean and covariance are learned from training users by expectation maximisation (empirical Bayes,
-as in hierarchical linear models; Gelman & Hill 2007, chapter 12). How noisy a person rates and how
-far the own taste goes from the crowd's differ between people: both are averaged over a grid whose
-weights are learned from the same users.
+with phi(x) = (1, generic score, directions of the embedding): a level, a spread, and tastes. The
+leading directions share a full covariance; the others, of which a few hundred users say too little
+for that, one variance. Mean and covariance are learned from training users by expectation
+maximisation (empirical Bayes, as in hierarchical linear models; Gelman & Hill 2007, chapter 12).
+How noisily a person rates and how far the own taste goes from the crowd's differ between people:
+both are averaged over a grid whose weights are learned from the same users.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from generic.errors import CheckpointError
 Array = NDArray[np.float64]
 
 PREFIX = "prior."
-TASTES = (0.25, 0.5, 1.0, 2.0)
+TASTES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Factors on the covariance of the tastes: from close to the crowd to far from it."""
+STRANGERS = 0.05
+"""Weight kept for people, or photos, unlike any of the study: spread evenly over ``TASTES``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +61,7 @@ class Prior:
 
     def basis(self, features: NDArray[Any]) -> Array:
         """phi(x), shape (n, p), from model vectors of shape (n, 1 + d)."""
-        features = np.asarray(features, dtype=np.float64)
+        features = np.asarray(features, dtype=np.float64, order="C")  # sums run along a row, in one order
         generic = (features[:, :1] - self.center) / self.spread
         return np.concatenate(
             [np.ones_like(generic), generic, features[:, 1 : 1 + self.n_directions]], axis=1
@@ -130,7 +133,7 @@ def log_evidence(basis: Array, scores: Array, prior: Prior) -> Array:
 
 
 def learn_prior(
-    people: Sequence[tuple[NDArray[Any], Array]], *, n_directions: int, n_noise: int = 7, rounds: int = 25
+    people: Sequence[tuple[NDArray[Any], Array]], *, n_joint: int, n_noise: int = 7, rounds: int = 25
 ) -> Prior:
     """Learn the spread of tastes from training users.
 
@@ -140,13 +143,13 @@ def learn_prior(
     Args:
         people: for each user the model vectors of the rated photos, shape (k, 1 + d), and the unit
             scores, shape (k,). Every user needs at least two ratings.
-        n_directions: how many of the embedding's leading directions to use.
+        n_joint: how many of the embedding's leading directions share a full covariance.
         n_noise: size of the noise grid.
         rounds: rounds of expectation maximisation.
     """
     generic = np.concatenate([features[:, 0] for features, _ in people]).astype(np.float64)
     gaps = np.concatenate([scores - features[:, 0] for features, scores in people])
-    p = 2 + n_directions
+    p = 1 + people[0][0].shape[1]
     prior = Prior(
         mean=np.zeros(p),
         covariance=0.01 * np.eye(p),
@@ -157,17 +160,17 @@ def learn_prior(
         residual=float(np.sqrt(np.mean(gaps**2))),
     )
     data = [(prior.basis(features), np.asarray(scores, np.float64)) for features, scores in people]
-    mean, covariance, noise = _maximise(data, prior.mean, prior.covariance, rounds)
-    grid = np.exp(np.interp(np.linspace(0.03, 0.97, n_noise), np.linspace(0, 1, len(noise)), np.sort(np.log(noise))))
+    mean, covariance, noise = _maximise(data, prior.mean, prior.covariance, 2 + n_joint, rounds)
+    grid = np.quantile(noise, np.linspace(0.03, 0.97, n_noise))
     flat = np.full((len(TASTES), n_noise), -np.log(len(TASTES) * n_noise))
     values = {**prior.__dict__, "mean": mean, "covariance": covariance, "noise": grid, "log_weights": flat}
     return Prior(**{**values, "log_weights": _weigh(data, Prior(**values))})
 
 
 def _maximise(
-    data: Sequence[tuple[Array, Array]], mean: Array, covariance: Array, rounds: int
+    data: Sequence[tuple[Array, Array]], mean: Array, covariance: Array, joint: int, rounds: int
 ) -> tuple[Array, Array, Array]:
-    """Expectation maximisation of mean, covariance and each user's noise."""
+    """Expectation maximisation of mean, covariance (full below ``joint``) and each user's noise."""
     noise = np.full(len(data), 0.03)
     grams = [(basis.T @ basis, basis.T @ scores, scores @ scores, len(scores)) for basis, scores in data]
     for _ in range(rounds):
@@ -183,18 +186,24 @@ def _maximise(
             spread += posterior
         stacked = np.array(means)
         mean = stacked.mean(axis=0)
+        mean[joint:] = 0.0
         centred = stacked - mean
         covariance = (centred.T @ centred + spread) / len(data) + 1e-6 * np.eye(len(mean))
+        variance = np.trace(covariance[joint:, joint:]) / max(len(mean) - joint, 1)
+        covariance[joint:], covariance[:, joint:] = 0.0, 0.0
+        covariance[joint:, joint:] = variance * np.eye(len(mean) - joint)
     return mean, covariance, noise
 
 
 def _weigh(data: Sequence[tuple[Array, Array]], prior: Prior, rounds: int = 50) -> Array:
-    """Maximum-likelihood weights of the (taste, noise) grid, one imaginary user spread over it."""
+    """Maximum-likelihood weights of the (taste, noise) grid, with room for strangers."""
     evidence = np.array([log_evidence(basis, scores, prior) for basis, scores in data])
     weights = np.full(evidence.shape[1:], 1.0 / evidence[0].size)
     for _ in range(rounds):
         joint = evidence + np.log(weights)
         share = np.exp(joint - joint.max(axis=(1, 2), keepdims=True))
         share /= share.sum(axis=(1, 2), keepdims=True)
+        # One imaginary user, spread over the grid, keeps every weight above 0.
         weights = (share.sum(axis=0) + 1.0 / evidence[0].size) / (len(data) + 1)
-    return np.asarray(np.log(weights))
+    strangers = np.broadcast_to(weights.sum(axis=0) / len(TASTES), weights.shape)
+    return np.asarray(np.log((1 - STRANGERS) * weights + STRANGERS * strangers))

@@ -106,7 +106,9 @@ def check_support(features: NDArray[Any], unit_scores: NDArray[Any]) -> tuple[Ar
     """
     x, y = np.asarray(features, dtype=np.float64), np.asarray(unit_scores, dtype=np.float64)
     if x.ndim != 2 or y.shape != x.shape[:1]:
-        raise ShapeError(f"features of shape {x.shape} and scores of shape {y.shape}; expected (k, 1 + d) and (k,)")
+        raise ShapeError(
+            f"features of shape {x.shape} and scores of shape {y.shape}; expected (k, 1 + d) and (k,)"
+        )
     if not len(y):
         raise TooFewRatings("an adapter was given 0 ratings, but it needs at least 1; rate some photos first")
     return x, y

@@ -60,7 +60,8 @@ class BayesAdapter:
         basis = self._prior.basis(features)
         # Row by row, not as one product: a score must not depend on what is scored with it.
         mean = np.einsum("np,p->n", basis, state["mean"])
-        variance = np.einsum("np,pq,nq->n", basis, state["covariance"], basis) + state["noise"]
+        spread = np.einsum("np,pq->nq", basis, state["covariance"])
+        variance = np.einsum("nq,nq->n", spread, basis) + state["noise"]
         return Prediction.from_normal(mean, np.sqrt(variance))
 
     def state(self) -> State:
@@ -82,6 +83,6 @@ def _posteriors(basis: Array, scores: Array, prior: Prior) -> tuple[Array, Array
     gram, moment = basis.T @ basis, basis.T @ scores
     precision = np.linalg.inv(prior.covariances())[:, None]  # (tastes, 1, p, p)
     noise = prior.noise[None, :, None, None]
-    covariance = np.linalg.inv(precision + gram / noise)
+    covariance: Array = np.linalg.inv(precision + gram / noise).astype(np.float64)
     target = precision @ prior.mean[:, None] + moment[:, None] / noise
     return (covariance @ target)[..., 0], covariance

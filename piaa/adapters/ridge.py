@@ -52,8 +52,8 @@ class RidgeAdapter:
     def predict(self, features: NDArray[Any]) -> Prediction:
         """See :class:`piaa.adapters.base.Adapter`."""
         state = fitted(self._state, self.name)
-        x = np.asarray(features, dtype=np.float64)
         # Row by row, not as one product: a score must not depend on what is scored with it.
+        x = np.asarray(features, dtype=np.float64, order="C")
         mean = x[:, 0] + np.einsum("nd,d->n", x[:, 1:], state["weights"]) + state["level"]
         return Prediction.from_normal(mean, np.full_like(mean, state["deviation"]))
 

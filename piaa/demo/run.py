@@ -1,0 +1,289 @@
+"""``piaa demo``: the main job from nothing, and the same on a person's own photos.
+
+Everything lands in one folder: the photos (if rendered), ``ratings.csv``, ``piaa.db`` (the store),
+``scores.csv`` and ``contact-sheet.png``; with them each step can be repeated by hand.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from generic.atomic import write_bytes
+from generic.cache import FeatureCache
+from generic.errors import OutputError, PiaaError, TooFewRatings
+from generic.folder import find_images
+from generic.metrics import spearman
+from generic.progress import Progress, no_progress
+from piaa import load_model
+from piaa.contact_sheet import Item, Section, contact_sheet
+from piaa.demo.person import PERSONS
+from piaa.demo.scenes import render_album
+from piaa.person import Model, Person
+from piaa.tables import ScoreTable
+
+N_PHOTOS = 60
+N_RATED = 10
+N_STEPS = 2 * N_PHOTOS
+"""Every photo is rendered and then read."""
+_SHOWN = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoResult:
+    """What a demo did and where it lies."""
+
+    story: str
+    """Whose photos and whose taste, and whether they are simulated."""
+    person: Person
+    ratings: Mapping[str, int]
+    """The ratings that were learned from."""
+    table: ScoreTable
+    """The ranking of all other photos."""
+    before: float | None
+    """SRCC of the generic ranking of the other photos with the person's ratings, if these are known."""
+    after: float | None
+    """The same for the personal ranking."""
+    unreadable: Sequence[str]
+    """Photos that were left out because they cannot be read."""
+    out: Path
+    photos: Path
+
+    def facts(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "story": self.story,
+            "user": self.person.user,
+            "n_rated": len(self.ratings),
+            "n_ranked": len(self.table),
+            "srcc_before": self.before,
+            "srcc_after": self.after,
+            "skipped": list(self.unreadable),
+            "folder": str(self.out),
+            "commands": self.commands(),
+        }
+
+    def commands(self) -> list[str]:
+        """The same steps by hand."""
+        photos, ratings, store = (
+            shlex.quote(str(path)) for path in (self.photos, self.out / "ratings.csv", self.out / "piaa.db")
+        )
+        person = f"--user {shlex.quote(self.person.user)} --store {store}"
+        return [
+            f"piaa fit-user {person} --ratings {ratings} --images {photos}",
+            f"piaa score {photos} {person} --top 20",
+        ]
+
+    def lines(self) -> list[str]:
+        """For people."""
+        text = [self.story, ""]
+        if self.unreadable:
+            names = ", ".join(self.unreadable[:5])
+            text += [f"left out {len(self.unreadable)} photos that cannot be read: {names}"]
+        text += [f"{self.person.user} rated {len(self.ratings)} photos; ranked the other {len(self.table)}:"]
+        for n, row in enumerate(self.table.rows(5), 1):
+            text += [f"  {n}. {row['image']}  {row['score']:.2f} (generic {row['generic']:.2f})"]
+        if self.before is not None and self.after is not None:
+            text += [
+                "",
+                f"agreement with {self.person.user}'s own ratings of these {len(self.table)} photos (SRCC):",
+                f"  before, generic ranking:    {self.before:.2f}",
+                f"  after {len(self.ratings)} ratings, personal: {self.after:.2f}",
+            ]
+        text += ["", f"look at it:  {self.out / 'contact-sheet.png'}", "by hand:"]
+        return text + [f"  {command}" for command in self.commands()]
+
+
+def simulated(
+    out: Path,
+    *,
+    person: str = "Ana",
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> DemoResult:
+    """Render an album, let a simulated person rate ten photos of it, learn, rank the rest.
+
+    Args:
+        out: folder for everything; created.
+        person: one of :data:`piaa.demo.person.PERSONS`.
+        seed: names the random streams of album and ratings.
+        progress: called with the number of photos newly done, of ``N_STEPS``.
+
+    Raises:
+        PiaaError: there is no such person.
+        OutputError: the folder cannot be written.
+    """
+    if person not in PERSONS:
+        raise PiaaError(f"there is no simulated person {person!r}; choose one of {', '.join(PERSONS)}")
+    somebody, photos = PERSONS[person], out / "photos"
+    _make(photos)
+    album = render_album(photos, N_PHOTOS, seed)
+    progress(N_PHOTOS)
+    everything = somebody.rate_album(album, seed)
+    rated = dict(list(everything.items())[:N_RATED])
+    fitted = _learn(load_model(), rated, photos, person, out, progress)
+    others = [name for name in everything if name not in rated]
+    table = fitted.score_paths([photos / name for name in others], others, progress=progress)
+    truth = [everything[name] for name in table.images]
+    story = (
+        f"This album is rendered by code and {person} is simulated: not photographs, not a person.\n"
+        f"{somebody.describe()}"
+    )
+    return _finish(
+        DemoResult(
+            story=story,
+            person=fitted,
+            ratings=rated,
+            table=table,
+            before=spearman(table.generic, truth),
+            after=spearman(table.scores, truth),
+            unreadable=(),
+            out=out,
+            photos=photos,
+        )
+    )
+
+
+def own_photos(
+    out: Path,
+    photos: Path,
+    *,
+    ask: Callable[[int, str], int | None],
+    tell: Callable[[str], None],
+    user: str = "me",
+) -> DemoResult:
+    """Ask for ratings of ten photos of a folder, learn, rank the rest.
+
+    Args:
+        out: folder for everything; created.
+        photos: the person's photos.
+        ask: given a number and a photo's name, returns a rating 1..5 or None to leave it out.
+        tell: shows a line.
+        user: the person's name in the store.
+
+    Raises:
+        ImageError: the folder has no photo, or not one can be read.
+        TooFewRatings: no photo was rated, or there is none left to rank.
+    """
+    _make(out)
+    model = load_model()
+    chosen, unreadable = _spread(model, photos)
+    sheet = out / "rate-these.png"
+    items = [Item(image=photos / name, caption=name, badge=str(n)) for n, name in enumerate(chosen, 1)]
+    contact_sheet([Section(title="Rate these from 1 to 5", items=items)], sheet, title="Which do you like?")
+    tell(f"The ten to rate are numbered in {sheet}. 1 is dislike, 5 is love.")
+    answers = {name: ask(number, name) for number, name in enumerate(chosen, 1)}
+    rated = {name: answer for name, answer in answers.items() if answer is not None}
+    if not rated:
+        raise TooFewRatings(
+            "no photo was rated, so there is nothing to learn; run the demo again and rate some"
+        )
+    fitted = _learn(model, rated, photos, user, out, no_progress)
+    left_out = {*rated, *unreadable}
+    others = [path for path in find_images(photos) if path.relative_to(photos).as_posix() not in left_out]
+    if not others:
+        raise TooFewRatings(
+            f"all readable photos of {photos} were rated, so none is left to rank; add photos"
+        )
+    table = fitted.score_paths(others, [path.relative_to(photos).as_posix() for path in others])
+    return _finish(
+        DemoResult(
+            story=f"Your photos from {photos}, ranked for you.",
+            person=fitted,
+            ratings=rated,
+            table=table,
+            before=None,
+            after=None,
+            unreadable=unreadable,
+            out=out,
+            photos=photos,
+        )
+    )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot create folder {folder}: {error.strerror}; choose another with --out"
+        ) from error
+
+
+def _spread(model: Model, photos: Path) -> tuple[list[str], list[str]]:
+    """Ten photos from the generic ranking's whole range, and those that cannot be read.
+
+    Ten of one kind would teach little; equal steps through the ranking take some of each.
+    """
+    paths = find_images(photos)
+    with FeatureCache.open(model.settings.cache) as cache:
+        results = list(model.generic.embed(paths, cache=cache, max_pixels=model.settings.max_pixels))
+    names = [path.relative_to(photos).as_posix() for path in paths]
+    ranked = sorted(
+        (-float(r.vector[0]), n) for r, n in zip(results, names, strict=True) if r.vector is not None
+    )
+    unreadable = [n for r, n in zip(results, names, strict=True) if r.vector is None]
+    if len(ranked) < 2:
+        raise TooFewRatings(
+            f"{photos} has {len(ranked)} readable photos, but at least 2 are needed; add photos"
+        )
+    # At least one photo stays unrated, to be ranked.
+    count = min(N_RATED, len(ranked) - 1)
+    places = np.linspace(0, len(ranked) - 1, count).round().astype(int)
+    return [ranked[place][1] for place in places], unreadable
+
+
+def _learn(
+    model: Model, rated: Mapping[str, int], photos: Path, user: str, out: Path, progress: Progress
+) -> Person:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("user", "image", "score"))
+    writer.writerows((user, name, score) for name, score in rated.items())
+    write_bytes(out / "ratings.csv", text.getvalue().encode())
+    person = model.fit_user(out / "ratings.csv", images=photos, scale=(1, 5), user=user, progress=progress)
+    person.save(out / "piaa.db")
+    return person
+
+
+def _finish(result: DemoResult) -> DemoResult:
+    """Write the table and the contact sheet."""
+    table, photos = result.table, result.photos
+    table.write(result.out / "scores.csv")
+    by_generic = sorted(range(len(table)), key=lambda i: -table.generic[i])
+    place = {index: rank for rank, index in enumerate(by_generic, 1)}
+    items = [
+        Item(
+            image=photos / name,
+            caption=f"#{i + 1}  {table.scores[i]:.1f}",
+            note=f"generic #{place[i]}  {name}",
+        )
+        for i, name in enumerate(table.images)
+    ]
+    n = min(_SHOWN, (len(items) + 1) // 2)
+    user = result.person.user
+    rated = [
+        Item(image=photos / name, caption="★" * score + "☆" * (5 - score), note=name)
+        for name, score in result.ratings.items()
+    ]
+    sections = [
+        Section(title=f"What {user} rated", items=rated),
+        Section(title=f"Best {n} of the other {len(items)} for {user}", items=items[:n]),
+        Section(title=f"Last {len(items[n:][-n:])}", items=items[n:][-n:]),
+    ]
+    title = f"Ranked for {user} from {len(result.ratings)} ratings"
+    contact_sheet(
+        sections,
+        result.out / "contact-sheet.png",
+        title=title,
+        subtitle=" ".join(result.story.split()),
+        columns=6,
+    )
+    return result

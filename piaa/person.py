@@ -1,0 +1,312 @@
+"""One person on top of a generic model: fit, score, save, load."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import numpy as np
+from safetensors.numpy import load as unpack
+from safetensors.numpy import save as pack
+
+from generic.cache import FeatureCache, Features, default_cache_folder
+from generic.errors import ImageError, RatingsError, TooFewRatings
+from generic.folder import find_images
+from generic.model import GenericModel
+from generic.progress import Progress, no_progress
+from piaa.adapters import DEFAULT, Adapter, make_adapter
+from piaa.adapters.base import Array, bend
+from piaa.estimate import RankEstimate, estimate_ranking
+from piaa.locate import locate_images
+from piaa.prior import PREFIX, Prior
+from piaa.ratings import Ratings, read_ratings
+from piaa.scale import Scale
+from piaa.store import AdapterStore, check_model
+from piaa.stored import AdapterRecord, StoredRating
+from piaa.tables import ScoreTable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RatingsLike: TypeAlias = (
+    "Ratings | str | Path | Mapping[str, float] | Iterable[tuple[str, float]] | pd.DataFrame"
+)
+"""Every form in which one person's ratings can be given; see :meth:`Model.fit_user`."""
+_CHUNK = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How photos are read and remembered."""
+
+    cache: Path | None = field(default_factory=default_cache_folder)
+    """Folder of the feature cache; None remembers nothing."""
+    max_pixels: int | None = None
+    """Photos with more pixels are refused; None is the default of :mod:`generic.images`."""
+
+
+class Model:
+    """A generic model that persons are fitted on; see :func:`load_model`.
+
+    Args:
+        generic: the generic model.
+        settings: how photos are read and remembered.
+    """
+
+    def __init__(self, generic: GenericModel, settings: Settings | None = None) -> None:
+        self.generic = generic
+        self.settings = settings or Settings()
+
+    @cached_property
+    def prior(self) -> Prior | None:
+        """What the model file knows of how people differ, if it does."""
+        return Prior.from_tensors(self.generic.tensors(PREFIX))
+
+    def fit_user(
+        self,
+        ratings: RatingsLike,
+        *,
+        images: str | Path,
+        scale: Scale | tuple[float, float] = (1, 5),
+        user: str = "me",
+        adapter: str = DEFAULT,
+        progress: Progress = no_progress,
+    ) -> Person:
+        """Learn one person from rated photos.
+
+        Args:
+            ratings: a :class:`~piaa.ratings.Ratings`, a file to read, a frame with the columns
+                ``image, score`` (and ``user``), a mapping image -> score, or pairs (image, score).
+            images: the folder that the image names are relative to.
+            scale: lowest and highest score that can be given.
+            user: the person's name; picks her rows if there are several users.
+            adapter: one of :data:`piaa.adapters.ADAPTERS`.
+            progress: called with the number of photos newly done.
+
+        Raises:
+            RatingsError: a row is bad, or the table has no such user.
+            ImageError: not one rated photo can be read.
+        """
+        table = as_ratings(ratings, scale, user)
+        root = Path(images)
+        found, missing = locate_images(table.images, root)
+        skipped = {item.name: item.reason for item in missing}
+        names = [name for name in dict.fromkeys(table.images) if name in found]
+        with FeatureCache.open(self.settings.cache) as cache:
+            results = self.generic.embed(
+                [found[name] for name in names],
+                cache=cache,
+                max_pixels=self.settings.max_pixels,
+                progress=progress,
+            )
+            embedded = dict(zip(names, results, strict=True))
+        skipped |= {name: str(item.error) for name, item in embedded.items() if item.error}
+        used = [row for row, name in enumerate(table.images) if name not in skipped]
+        if not used:
+            raise ImageError(_nothing_readable(user, root, skipped))
+        kept = table.take(used)
+        features = np.stack([cast("Features", embedded[name].vector) for name in kept.images])
+
+        def make() -> Adapter:
+            return make_adapter(adapter, self.prior)
+
+        return Person(
+            model=self,
+            user=user,
+            scale=kept.scale,
+            adapter=make().fit(features, kept.unit_scores),
+            ratings=tuple(
+                StoredRating(image=name, sha256=embedded[name].digest, score=float(score))
+                for name, score in zip(kept.images, kept.scores, strict=True)
+            ),
+            estimate=estimate_ranking(make, features, kept.unit_scores),
+            skipped=skipped,
+        )
+
+    def load(self, user: str, *, store: str | Path | None = None, version: int | None = None) -> Person:
+        """A person that was saved.
+
+        Args:
+            user: the name she was saved under.
+            store: the store file; None is the default one.
+            version: None is the newest.
+
+        Raises:
+            UnknownUser: the store has no such user or version.
+            ModelMismatch: she was fitted on another generic model.
+        """
+        stored = AdapterStore(None if store is None else Path(store)).load(user, version)
+        check_model(stored, self.generic.hash, self.generic.name)
+        return Person(
+            model=self,
+            user=user,
+            scale=Scale(stored.scale_low, stored.scale_high),
+            adapter=make_adapter(stored.adapter, self.prior).restore(unpack(stored.state)),
+            ratings=stored.ratings,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """A fitted person; made by :meth:`Model.fit_user` or :meth:`Model.load`."""
+
+    model: Model
+    user: str
+    scale: Scale
+    adapter: Adapter
+    ratings: tuple[StoredRating, ...]
+    """The ratings that she was fitted on."""
+    estimate: RankEstimate | None = None
+    """How well she will be ranked, if she was fitted just now and gave enough ratings to tell."""
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    """Rated photos that could not be used, with the reason."""
+
+    def score(self, photos: str | Path | Sequence[str | Path]) -> pd.DataFrame:
+        """Score photos; predicting learns nothing and changes nothing.
+
+        Args:
+            photos: a folder (searched with its subfolders), or photo files.
+
+        Returns:
+            a frame ``image, score, low, high, generic`` in the person's units, best first. Photos
+            that cannot be read are listed in ``frame.attrs["skipped"]`` with the reason.
+
+        Raises:
+            ImageError: there is no photo, or not one can be read.
+        """
+        table = self.score_table(photos)
+        frame = table.to_frame()
+        frame.attrs["skipped"] = dict(table.skipped)
+        return frame
+
+    def score_table(
+        self, photos: str | Path | Sequence[str | Path], *, progress: Progress = no_progress
+    ) -> ScoreTable:
+        """As :meth:`score`, without pandas."""
+        root, paths = _photos(photos)
+        return self.score_paths(paths, [_name(path, root) for path in paths], progress=progress)
+
+    def score_paths(
+        self, paths: Sequence[Path], names: Sequence[str], *, progress: Progress = no_progress
+    ) -> ScoreTable:
+        """As :meth:`score`, for photo files under given names."""
+        columns: list[Array] = []
+        images: list[str] = []
+        skipped: dict[str, str] = {}
+        with FeatureCache.open(self.model.settings.cache) as cache:
+            results = self.model.generic.embed(
+                paths, cache=cache, max_pixels=self.model.settings.max_pixels, progress=progress
+            )
+            vectors: list[Features] = []
+            for name, item in zip(names, results, strict=True):
+                if item.vector is None:
+                    skipped[name] = str(item.error)
+                    continue
+                images.append(name)
+                vectors.append(item.vector)
+                if len(vectors) == _CHUNK:
+                    columns.append(self._predict(np.stack(vectors)))
+                    vectors.clear()
+            if vectors:
+                columns.append(self._predict(np.stack(vectors)))
+        if not images:
+            raise ImageError(_nothing_scored(skipped))
+        scores, low, high, generic = np.concatenate(columns, axis=1)
+        # Equal scores are ordered by name, so that the table does not depend on the folder's order.
+        order = np.lexsort((np.array(images), -scores))
+        return ScoreTable(
+            images=tuple(images[i] for i in order),
+            scores=scores[order],
+            low=low[order],
+            high=high[order],
+            generic=generic[order],
+            skipped=skipped,
+        )
+
+    def _predict(self, features: Features) -> Array:
+        """Score, low, high, generic in the person's units, shape (4, n)."""
+        predicted = self.adapter.predict(features)
+        unit = (predicted.score, predicted.low, predicted.high, bend(features[:, 0]))
+        return np.stack([self.scale.from_unit(column) for column in unit])
+
+    def save(self, store: str | Path | None = None) -> int:
+        """Keep the person in a store; earlier versions stay.
+
+        Args:
+            store: the store file, created if needed; None is the default one.
+
+        Returns:
+            the version number under this name, from 1.
+
+        Raises:
+            StoreError: the store cannot be written; it is as it was.
+        """
+        record = AdapterRecord(
+            adapter=self.adapter.name,
+            model_name=self.model.generic.name,
+            model_hash=self.model.generic.hash,
+            scale_low=self.scale.low,
+            scale_high=self.scale.high,
+            state=pack({key: np.ascontiguousarray(value) for key, value in self.adapter.state().items()}),
+            ratings=self.ratings,
+        )
+        return AdapterStore(None if store is None else Path(store)).save(self.user, record)
+
+
+def as_ratings(ratings: RatingsLike, scale: Scale | tuple[float, float], user: str) -> Ratings:
+    """One person's ratings from any of the forms that :meth:`Model.fit_user` takes.
+
+    Raises:
+        RatingsError: a row is bad, or the table has no such user.
+    """
+    span = scale if isinstance(scale, Scale) else Scale(*scale)
+    if isinstance(ratings, str | os.PathLike):
+        ratings = read_ratings(Path(ratings), scale=span, user=user)
+    elif isinstance(ratings, Mapping):
+        ratings = Ratings.from_rows([(user, name, score) for name, score in ratings.items()], scale=span)
+    elif hasattr(ratings, "columns"):
+        ratings = Ratings.from_frame(cast("pd.DataFrame", ratings), scale=span, user=user)
+    elif not isinstance(ratings, Ratings):
+        try:
+            rows = [(user, name, score) for name, score in ratings]
+        except (TypeError, ValueError) as error:
+            raise RatingsError(
+                f"ratings of type {type(ratings).__name__} are not understood; pass a file, a frame with "
+                f"columns image and score, a mapping image -> score, or pairs (image, score)"
+            ) from error
+        ratings = Ratings.from_rows(rows, scale=span)
+    if not len(ratings):
+        raise TooFewRatings(f"user {user!r} has 0 ratings, but at least 1 is needed; rate some photos first")
+    mine: Ratings = ratings.for_user(user)
+    return mine
+
+
+def _photos(photos: str | Path | Sequence[str | Path]) -> tuple[Path | None, list[Path]]:
+    """The folder that names are relative to, if it is one, and the photo files."""
+    if isinstance(photos, str | os.PathLike):
+        path = Path(photos)
+        return (path if path.is_dir() else None), find_images(path)
+    return None, [Path(photo) for photo in photos]
+
+
+def _name(path: Path, root: Path | None) -> str:
+    return path.as_posix() if root is None else path.relative_to(root).as_posix()
+
+
+def _nothing_readable(user: str, root: Path, skipped: Mapping[str, str]) -> str:
+    name, reason = next(iter(skipped.items()))
+    return (
+        f"none of the {len(skipped)} photos that user {user!r} rated can be used from {root}; "
+        f"the first is {name!r}: {reason}"
+    )
+
+
+def _nothing_scored(skipped: Mapping[str, str]) -> str:
+    if not skipped:
+        return "there is no photo to score; name a folder with photos, or photo files"
+    name, reason = next(iter(skipped.items()))
+    return f"none of the {len(skipped)} photos can be read; the first is {name!r}: {reason}"

@@ -1,0 +1,105 @@
+"""Score tables: best photo first, as text, CSV, JSON, Parquet or a pandas frame."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generic.atomic import atomic_path, write_bytes
+from generic.errors import OutputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("image", "score", "low", "high", "generic")
+FORMATS = (".csv", ".json", ".parquet")
+_DIGITS = 4  # of scores in text: finer than any rating, and the order is kept by the rows' own order
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreTable:
+    """Scores of n photos for one person, in the units of the person's scale, best first."""
+
+    images: tuple[str, ...]
+    """Photo names, relative to the folder that was scored."""
+    scores: NDArray[np.float64]
+    """The person's predicted scores, shape (n,); ``low`` and ``high`` alike."""
+    low: NDArray[np.float64]
+    """Lower end of the 80 % interval for the person's rating."""
+    high: NDArray[np.float64]
+    """Upper end."""
+    generic: NDArray[np.float64]
+    """What people on average are predicted to give, on the same scale."""
+    skipped: Mapping[str, str]
+    """Photos that could not be read, with the reason."""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def rows(self, top: int | None = None) -> Iterator[dict[str, Any]]:
+        """Rows as plain values, keys as ``COLUMNS``; the ``top`` best, or all."""
+        columns = (self.scores, self.low, self.high, self.generic)
+        for row in list(zip(self.images, *columns, strict=True))[:top]:
+            yield dict(
+                zip(COLUMNS, (row[0], *(round(float(value), _DIGITS) for value in row[1:])), strict=True)
+            )
+
+    def to_frame(self) -> pd.DataFrame:
+        """All rows as a pandas frame with columns ``COLUMNS``."""
+        import pandas as pd
+
+        columns = (list(self.images), self.scores, self.low, self.high, self.generic)
+        return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
+
+    def to_csv(self, top: int | None = None) -> str:
+        """CSV text with a header line."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows(top))
+        return text.getvalue()
+
+    def to_json(self, top: int | None = None, **facts: Any) -> str:
+        """JSON text: ``facts``, then ``scores`` (rows) and ``skipped`` (name to reason)."""
+        content = {**facts, "scores": list(self.rows(top)), "skipped": dict(self.skipped)}
+        return json.dumps(content, indent=2, ensure_ascii=False)
+
+    def write(self, path: Path, top: int | None = None, **facts: Any) -> None:
+        """Write the table whole or not at all, in the format of the suffix.
+
+        Raises:
+            OutputError: the suffix is none of ``FORMATS``, or the file cannot be written.
+        """
+        check_format(path)
+        suffix = path.suffix.lower()
+        if suffix == ".parquet":
+            with atomic_path(path) as temporary:
+                self.to_frame().head(len(self) if top is None else top).to_parquet(temporary, index=False)
+        else:
+            text = self.to_csv(top) if suffix == ".csv" else self.to_json(top, **facts) + "\n"
+            write_bytes(path, text.encode())
+
+
+def check_format(path: Path) -> None:
+    """Refuse an output file that could not be written, before the work and not after it.
+
+    Raises:
+        OutputError: the suffix is none of ``FORMATS``, or the folder does not exist.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise OutputError(
+            f"cannot write {path}: the suffix {path.suffix!r} is no table format; "
+            f"name a file that ends in {', '.join(FORMATS)}"
+        )
+    if not path.absolute().parent.is_dir():
+        raise OutputError(
+            f"cannot write {path}: the folder {path.absolute().parent} does not exist; create it first"
+        )
