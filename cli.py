@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 import typer
 
 from generic.errors import PiaaError
+from generic.folder import printable
 from generic.progress import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def report_fit(person: Person, version: int, store: Path | None, *, as_json: boo
             }
         )
         return
-    report_skipped(person.skipped, "rated photos")
+    report_skipped(person.skipped, len(person.ratings) + len(person.skipped), "rated photos")
     typer.echo(
         f"{person.user}: learned from {len(person.ratings)} ratings "
         f"({person.adapter.name} on {generic.name} {generic.hash[:8]})"
@@ -187,12 +188,12 @@ def describe_estimate(person: Person) -> str:
     return f"too early to tell from {k} rating{'s' * (k != 1)}; from {ENOUGH} on an estimate is printed"
 
 
-def report_skipped(skipped: Mapping[str, str], what: str) -> None:
-    """Count and name what was left out, on stderr."""
+def report_skipped(skipped: Mapping[str, str], n: int, what: str) -> None:
+    """Count and name what was left out of n, on stderr."""
     if skipped:
-        note(f"skipped {len(skipped)} {what}:")
+        note(f"skipped {len(skipped)} of {n} {what}:")
         for name, reason in list(skipped.items())[:10]:
-            note(f"  {name}: {reason}")
+            note(f"  {printable(name)}: {reason}")
         if len(skipped) > 10:
             note(f"  and {len(skipped) - 10} more (all with --json)")
 
@@ -230,7 +231,7 @@ def score(
     if as_json:
         typer.echo(table.to_json(top, **facts))
         return
-    report_skipped(table.skipped, f"of {len(paths)} photos")
+    report_skipped(table.skipped, len(paths), "photos")
     if out is None:
         print_scores(table, top)
     else:
@@ -240,7 +241,7 @@ def score(
 
 def print_scores(table: ScoreTable, top: int | None) -> None:
     """The ranking as aligned text."""
-    rows = list(table.rows(top))
+    rows = [{**row, "image": printable(row["image"])} for row in table.rows(top)]
     width = max(len("image"), *(len(row["image"]) for row in rows))
     typer.echo(f"{'rank':>4}  {'image':<{width}}  score  80 % interval  generic")
     for rank, row in enumerate(rows, 1):
@@ -262,13 +263,17 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """The main job from nothing: an album, ten ratings, a personal ranking, a contact sheet."""
+    from generic.folder import find_images
     from piaa.demo import run
 
-    with progress_bar("working", run.N_STEPS) as advance:
-        made = None if photos else run.simulated(out, person=person, seed=seed, progress=advance)
-    if made is None:
-        assert photos is not None  # noqa: S101
-        made = run.own_photos(out, photos, ask=ask_rating, tell=note)
+    if photos is None:
+        with progress_bar("rendering and reading", run.N_STEPS) as advance:
+            made = run.simulated(out, person=person, seed=seed, progress=advance)
+    else:
+        with progress_bar("reading photos", len(find_images(photos))) as advance:
+            choice = run.choose(out, photos, progress=advance)
+        note(f"Rate the photos numbered in {choice.sheet}: 1 is dislike, 5 is love.")
+        made = run.own_photos(choice, ask_rating)
     if as_json:
         print_json(made.facts())
         return
@@ -361,7 +366,8 @@ def users_delete(
         typer.confirm(
             f"Delete {user!r} with all versions and ratings from {keeper.path}?", abort=True, err=True
         )
-    typer.echo(f"deleted {user}: {keeper.delete(user)} versions")
+    n_versions = keeper.delete(user)
+    typer.echo(f"deleted {user}: {n_versions} version{'s' * (n_versions != 1)}")
 
 
 @users_app.command("export")

@@ -127,6 +127,30 @@ def baselines(data: Oasis, maps: Maps, left_out: int) -> dict[str, float]:
     }
 
 
+def ablation(data: Oasis, maps: Maps, model: GenericModel, left_out: int) -> dict[str, float]:
+    """SRCC on the list left out of the network's two heads alone, mirror images averaged."""
+    import torch
+
+    test = np.flatnonzero(data.lists == left_out)
+    chosen, network = maps.take(test), model.network
+    with torch.inference_mode():
+        centred = chosen.taps - network.tap_mean
+        kernel = torch.stack([network.kernel(network.project(centred[:, side])) for side in (0, 1)]).mean(0)
+        eat = torch.stack(
+            [
+                network.eat_head(network.eat(chosen.middle[:, side].float(), chosen.last[:, side].float()))[
+                    :, 0
+                ]
+                for side in (0, 1)
+            ]
+        ).mean(0)
+    means = data.means[test]
+    return {
+        "kernel head alone (no EAT)": spearman(kernel.numpy(), means),
+        "EAT head alone": spearman(eat.numpy(), means),
+    }
+
+
 def generic_figures(data: Oasis, features: np.ndarray, left_out: int) -> dict[str, float]:
     """Agreement of the generic score with the mean of raters on the list left out."""
     test = data.lists == left_out
@@ -167,6 +191,19 @@ def personal_figures(data: Oasis, model: GenericModel, features: np.ndarray, lef
     return figures
 
 
+def measure(data: Oasis, maps: Maps, model: GenericModel, left_out: int) -> dict[str, Any]:
+    """Everything that is reported of a model on the list that it has not seen."""
+    features = vectors(model, data)
+    return {
+        "generic": generic_figures(data, features, left_out),
+        "ablation": ablation(data, maps, model, left_out),
+        "baselines": baselines(data, maps, left_out),
+        "personal": personal_figures(data, model, features, left_out),
+        "eat_share": model.header.training["eat_share"],
+        "model_hash": model.hash,
+    }
+
+
 def main() -> None:
     """Train and measure; see the module's text."""
     parser = argparse.ArgumentParser(
@@ -186,23 +223,19 @@ def main() -> None:
     logging.info("stem done on %d photos", len(photos))
     record = arguments.out / "figures.json"
     figures: dict[str, Any] = json.loads(record.read_text()) if record.exists() else {}
-    for number in arguments.lists:
-        file = arguments.out / (
-            f"piaa-lite-without-{number}.safetensors" if number else "piaa-lite.safetensors"
-        )
+    files = {
+        number: arguments.out
+        / (f"piaa-lite-without-{number}.safetensors" if number else "piaa-lite.safetensors")
+        for number in arguments.lists
+    }
+    for number, file in files.items():
         if not file.exists():
             logging.info("training %s", file.name)
             train(data, maps, number or None, config, file)
+    for number, file in files.items():
         if number and str(number) not in figures:
-            model = GenericModel(file)
-            features = vectors(model, data)
-            figures[str(number)] = {
-                "generic": generic_figures(data, features, number),
-                "baselines": baselines(data, maps, number),
-                "personal": personal_figures(data, model, features, number),
-                "eat_share": model.header.training["eat_share"],
-                "model_hash": model.hash,
-            }
+            logging.info("measuring %s", file.name)
+            figures[str(number)] = measure(data, maps, GenericModel(file), number)
             write_bytes(record, json.dumps(figures, indent=1).encode())
     logging.info("figures: %s", record)
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from generic.cache import FeatureCache, Features
 from generic.checkpoint import load_checkpoint, load_tensors, read_header
 from generic.errors import ImageError
+from generic.folder import printable
 from generic.progress import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -141,7 +142,10 @@ class GenericModel:
             chunk = paths[start : start + _CHUNK]
             digests, errors = cache.digest_many(chunk)
             vectors = cache.get_many(list(dict.fromkeys(digests.values())), self.hash)
-            missing = {d: p for p, d in digests.items() if d not in vectors}
+            missing: dict[str, Path] = {}
+            for path, digest in digests.items():
+                if digest not in vectors:
+                    missing.setdefault(digest, path)
             # Known, unreadable and duplicate photos are done; the rest reports itself.
             progress(len(chunk) - len(missing))
             if missing:
@@ -204,16 +208,19 @@ class GenericModel:
 
         ahead: deque[tuple[str, Future[NDArray[np.uint8] | ImageError]]] = deque()
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="piaa-decode") as pool:
-            # While the first photos decode, this thread imports torch and builds the network.
             waiting = iter(missing.items())
             for digest, path in waiting:
                 ahead.append((digest, pool.submit(load, path)))
                 if len(ahead) == 2 * BATCH:
                     break
-            _ = self.network
             while ahead:
                 digest, future = ahead.popleft()
-                yield digest, future.result()
+                result = future.result()
+                if not isinstance(result, ImageError):
+                    # While the next photos decode, this thread imports torch and builds the network, once;
+                    # never for an album whose only unknown photos are broken.
+                    _ = self.network
+                yield digest, result
                 following = next(waiting, None)
                 if following is not None:
                     ahead.append((following[0], pool.submit(load, following[1])))
@@ -223,6 +230,6 @@ def _renamed(error: ImageError, path: Path) -> ImageError:
     """The error, for a copy of the broken photo under another name."""
     return (
         error
-        if str(path) in str(error)
-        else ImageError(f"{path} has the same content as a broken photo: {error}")
+        if printable(str(path)) in str(error)
+        else ImageError(f"{printable(str(path))} has the same content as a broken photo: {error}")
     )

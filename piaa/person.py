@@ -202,7 +202,7 @@ class Person:
                 paths, cache=cache, max_pixels=self.model.settings.max_pixels, progress=progress
             )
             vectors: list[Features] = []
-            for name, item in zip(names, results, strict=True):
+            for name, item in zip(map(_text, names), results, strict=True):
                 if item.vector is None:
                     skipped[name] = str(item.error)
                     continue
@@ -297,11 +297,16 @@ def _name(path: Path, root: Path | None) -> str:
     return path.as_posix() if root is None else path.relative_to(root).as_posix()
 
 
+def _text(name: str) -> str:
+    r"""A name that every format can hold: bytes of a file name that are not UTF-8 become ``\udc..``."""
+    return name.encode(errors="backslashreplace").decode()
+
+
 def _nothing_readable(user: str, root: Path, skipped: Mapping[str, str]) -> str:
     name, reason = next(iter(skipped.items()))
     return (
-        f"none of the {len(skipped)} photos that user {user!r} rated can be used from {root}; "
-        f"the first is {name!r}: {reason}"
+        f"none of the {len(skipped)} photos that user {user!r} rated can be used; "
+        f"pass the folder that holds them instead of {root}, or repair them. The first is {name!r}: {reason}"
     )
 
 

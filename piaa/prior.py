@@ -93,7 +93,7 @@ class Prior:
         """The prior of a model file, or None if it has none.
 
         Raises:
-            CheckpointError: some of the prior's tensors are missing.
+            CheckpointError: some of the prior's tensors are missing or do not fit together.
         """
         if not tensors:
             return None
@@ -103,6 +103,10 @@ class Prior:
                 key: np.asarray(tensors[key], np.float64)
                 for key in ("mean", "covariance", "noise", "log_weights")
             }
+            p, n_noise = len(arrays["mean"]), len(arrays["noise"])
+            for key, shape in (("covariance", (p, p)), ("log_weights", (len(TASTES), n_noise))):
+                if arrays[key].shape != shape:
+                    raise ValueError(f"{key} of shape {arrays[key].shape}, expected {shape}")
         except (KeyError, ValueError) as error:
             raise CheckpointError(
                 f"the model file's prior cannot be understood ({error!r}); train the model again"
@@ -122,14 +126,28 @@ def log_evidence(basis: Array, scores: Array, prior: Prior) -> Array:
         shape (len(TASTES), n_noise).
     """
     residual = scores - basis @ prior.mean
-    result = np.empty((len(TASTES), len(prior.noise)))
-    for i, covariance in enumerate(prior.covariances()):
-        # One eigendecomposition serves every noise level: the noise only shifts the eigenvalues.
-        values, vectors = np.linalg.eigh(basis @ covariance @ basis.T)
-        total = np.maximum(values, 0.0)[:, None] + prior.noise[None, :]
-        projected = (vectors.T @ residual)[:, None]
-        result[i] = -0.5 * (np.log(2 * np.pi * total) + projected**2 / total).sum(axis=0)
-    return result
+    return np.array(
+        [
+            normal_log_density(*spectrum(basis, covariance), residual, prior.noise)
+            for covariance in prior.covariances()
+        ]
+    )
+
+
+def spectrum(basis: Array, covariance: Array) -> tuple[Array, Array]:
+    """Eigenvalues (k,) and vectors (k, k) of the ratings' covariance before noise, basis C basis^T.
+
+    One decomposition serves every noise level: noise only shifts the eigenvalues.
+    """
+    values, vectors = np.linalg.eigh(basis @ covariance @ basis.T)
+    return np.maximum(values, 0.0), vectors
+
+
+def normal_log_density(values: Array, vectors: Array, residual: Array, noise: Array) -> Array:
+    """Log density of N(0, V diag(values) V^T + noise I) at ``residual`` for each noise, shape (n_noise,)."""
+    total = values[:, None] + noise[None, :]
+    projected = (vectors.T @ residual)[:, None]
+    return np.asarray(-0.5 * (np.log(2 * np.pi * total) + projected**2 / total).sum(axis=0))
 
 
 def learn_prior(

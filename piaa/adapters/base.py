@@ -38,8 +38,8 @@ class Prediction:
     def from_normal(cls, mean: Array, deviation: Array) -> Prediction:
         """Scores and intervals within the scale from unbounded normal predictions.
 
-        The score keeps the order of ``mean`` exactly: near the ends of the scale it bends towards
-        them without touching, where a clip would make ties of a person's favourites.
+        The score keeps the order of ``mean``: near the ends of the scale it bends towards them, where
+        a clip would make ties of a person's favourites.
         """
         score = bend(mean)
         low = np.minimum(np.clip(mean - Z * deviation, 0.0, 1.0), score)
@@ -48,14 +48,16 @@ class Prediction:
 
 
 def bend(values: NDArray[Any]) -> Array:
-    """A strictly increasing map into [0, 1] that is the identity on [0.1, 0.9].
+    """An increasing map into [0, 1] that is the identity on [0.1, 0.9].
+
+    Strictly so for values within 2 of the scale, and farther out never decreasing: there the
+    exponential is lost in rounding.
 
     Example:
         >>> bend(np.array([0.5, 1.0, 5.0])).round(3).tolist()
         [0.5, 0.963, 1.0]
     """
     values = np.asarray(values, dtype=np.float64)
-    # Past an edge the distance is compressed twice: exponentials of distances above 37 would tie.
     above = np.maximum(values - (1 - _EDGE), 0.0)
     below = np.maximum(_EDGE - values, 0.0)
     top = _EDGE * -np.expm1(-above / _EDGE)

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import CheckpointError
-from piaa.adapters.base import Array, Prediction, State, check_support, fitted
-from piaa.prior import Prior, log_evidence
+from piaa.adapters.base import Prediction, State, check_support, fitted
+from piaa.prior import Prior, normal_log_density, spectrum
 
 
 class BayesAdapter:
@@ -42,16 +42,30 @@ class BayesAdapter:
         """See :class:`piaa.adapters.base.Adapter`."""
         x, y = check_support(features, unit_scores)
         prior, basis = self._prior, self._prior.basis(x)
-        joint = log_evidence(basis, y, prior) + prior.log_weights
+        residual = y - basis @ prior.mean
+        covariances = prior.covariances()
+        spectra = [spectrum(basis, covariance) for covariance in covariances]
+        evidence = [normal_log_density(*pair, residual, prior.noise) for pair in spectra]
+        joint = np.array(evidence) + prior.log_weights
         weights = np.exp(joint - joint.max())
         weights /= weights.sum()
-        means, covariances = _posteriors(basis, y, prior)
-        mean = np.einsum("ts,tsp->p", weights, means)
-        centred = means - mean
-        covariance = np.einsum("ts,tspq->pq", weights, covariances)
-        covariance += np.einsum("ts,tsp,tsq->pq", weights, centred, centred)
-        noise = float(weights.sum(axis=0) @ prior.noise)
-        self._state = {"mean": mean, "covariance": covariance, "noise": np.array(noise)}
+
+        # With C the prior covariance and V diag(s) V^T the spectrum, the posterior for noise n is
+        #   mean + B diag(1 / (s + n)) V^T residual,   C - B diag(1 / (s + n)) B^T,   B = C basis^T V.
+        shifts, covariance = [], np.zeros_like(prior.covariance)
+        for (values, vectors), prior_covariance, row in zip(spectra, covariances, weights, strict=True):
+            reach = prior_covariance @ basis.T @ vectors  # B, shape (p, k)
+            shrink = 1.0 / (values[:, None] + prior.noise)  # shape (k, n_noise)
+            shifts.append(reach @ (shrink * (vectors.T @ residual)[:, None]))
+            covariance += row.sum() * prior_covariance - (reach * (shrink @ row)) @ reach.T
+        flat, every = weights.ravel(), np.concatenate(shifts, axis=1)  # shapes (cells,), (p, cells)
+        shift = every @ flat
+        apart = every - shift[:, None]
+        self._state = {
+            "mean": prior.mean + shift,
+            "covariance": covariance + (apart * flat) @ apart.T,
+            "noise": np.array(weights.sum(axis=0) @ prior.noise),
+        }
         return self
 
     def predict(self, features: NDArray[Any]) -> Prediction:
@@ -72,17 +86,3 @@ class BayesAdapter:
         """See :class:`piaa.adapters.base.Adapter`."""
         self._state = dict(state)
         return self
-
-
-def _posteriors(basis: Array, scores: Array, prior: Prior) -> tuple[Array, Array]:
-    """Posterior mean and covariance for each (taste, noise) pair.
-
-    Returns:
-        shapes (tastes, n_noise, p) and (tastes, n_noise, p, p).
-    """
-    gram, moment = basis.T @ basis, basis.T @ scores
-    precision = np.linalg.inv(prior.covariances())[:, None]  # (tastes, 1, p, p)
-    noise = prior.noise[None, :, None, None]
-    covariance: Array = np.linalg.inv(precision + gram / noise).astype(np.float64)
-    target = precision @ prior.mean[:, None] + moment[:, None] / noise
-    return (covariance @ target)[..., 0], covariance

@@ -127,10 +127,11 @@ def simulated(
     album = render_album(photos, N_PHOTOS, seed)
     progress(N_PHOTOS)
     everything = somebody.rate_album(album, seed)
-    rated = dict(list(everything.items())[:N_RATED])
-    fitted = _learn(load_model(), rated, photos, person, out, progress)
-    others = [name for name in everything if name not in rated]
-    table = fitted.score_paths([photos / name for name in others], others, progress=progress)
+    model = load_model()
+    chosen, others, unreadable = _spread(model, photos, progress)
+    rated = {name: everything[name] for name in chosen}
+    fitted = _learn(model, rated, photos, person, out)
+    table = fitted.score_paths([photos / name for name in others], others)
     truth = [everything[name] for name in table.images]
     story = (
         f"This album is rendered by code and {person} is simulated: not photographs, not a person.\n"
@@ -144,66 +145,82 @@ def simulated(
             table=table,
             before=spearman(table.generic, truth),
             after=spearman(table.scores, truth),
-            unreadable=(),
+            unreadable=unreadable,
             out=out,
             photos=photos,
         )
     )
 
 
-def own_photos(
-    out: Path,
-    photos: Path,
-    *,
-    ask: Callable[[int, str], int | None],
-    tell: Callable[[str], None],
-    user: str = "me",
-) -> DemoResult:
-    """Ask for ratings of ten photos of a folder, learn, rank the rest.
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Photos that a person is asked to rate."""
+
+    model: Model
+    out: Path
+    photos: Path
+    names: Sequence[str]
+    """What to rate, relative to ``photos``."""
+    others: Sequence[str]
+    """All other readable photos."""
+    unreadable: Sequence[str]
+    sheet: Path
+    """A picture of the photos to rate, numbered from 1."""
+
+
+def choose(out: Path, photos: Path, *, progress: Progress = no_progress) -> Choice:
+    """Read a folder and choose ten photos to rate.
 
     Args:
-        out: folder for everything; created.
+        out: folder for everything; created. What lies in it is not read.
         photos: the person's photos.
-        ask: given a number and a photo's name, returns a rating 1..5 or None to leave it out.
-        tell: shows a line.
-        user: the person's name in the store.
+        progress: called with the number of photos newly read.
 
     Raises:
         ImageError: the folder has no photo, or not one can be read.
-        TooFewRatings: no photo was rated, or there is none left to rank.
+        TooFewRatings: fewer than two photos can be read.
     """
     _make(out)
     model = load_model()
-    chosen, unreadable = _spread(model, photos)
+    names, others, unreadable = _spread(model, photos, progress, leave_out=out)
     sheet = out / "rate-these.png"
-    items = [Item(image=photos / name, caption=name, badge=str(n)) for n, name in enumerate(chosen, 1)]
+    items = [Item(image=photos / name, caption=name, badge=str(n)) for n, name in enumerate(names, 1)]
     contact_sheet([Section(title="Rate these from 1 to 5", items=items)], sheet, title="Which do you like?")
-    tell(f"The ten to rate are numbered in {sheet}. 1 is dislike, 5 is love.")
-    answers = {name: ask(number, name) for number, name in enumerate(chosen, 1)}
+    return Choice(
+        model=model, out=out, photos=photos, names=names, others=others, unreadable=unreadable, sheet=sheet
+    )
+
+
+def own_photos(choice: Choice, ask: Callable[[int, str], int | None], *, user: str = "me") -> DemoResult:
+    """Ask for the ratings, learn, rank the rest.
+
+    Args:
+        choice: see :func:`choose`.
+        ask: given a number and a photo's name, returns a rating 1..5 or None to leave it out.
+        user: the person's name in the store.
+
+    Raises:
+        TooFewRatings: no photo was rated.
+    """
+    answers = {name: ask(number, name) for number, name in enumerate(choice.names, 1)}
     rated = {name: answer for name, answer in answers.items() if answer is not None}
     if not rated:
         raise TooFewRatings(
             "no photo was rated, so there is nothing to learn; run the demo again and rate some"
         )
-    fitted = _learn(model, rated, photos, user, out, no_progress)
-    left_out = {*rated, *unreadable}
-    others = [path for path in find_images(photos) if path.relative_to(photos).as_posix() not in left_out]
-    if not others:
-        raise TooFewRatings(
-            f"all readable photos of {photos} were rated, so none is left to rank; add photos"
-        )
-    table = fitted.score_paths(others, [path.relative_to(photos).as_posix() for path in others])
+    others = [*choice.others, *(name for name in choice.names if name not in rated)]
+    fitted = _learn(choice.model, rated, choice.photos, user, choice.out)
     return _finish(
         DemoResult(
-            story=f"Your photos from {photos}, ranked for you.",
+            story=f"Your photos from {choice.photos}, ranked for you.",
             person=fitted,
             ratings=rated,
-            table=table,
+            table=fitted.score_paths([choice.photos / name for name in others], others),
             before=None,
             after=None,
-            unreadable=unreadable,
-            out=out,
-            photos=photos,
+            unreadable=choice.unreadable,
+            out=choice.out,
+            photos=choice.photos,
         )
     )
 
@@ -217,19 +234,25 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _spread(model: Model, photos: Path) -> tuple[list[str], list[str]]:
-    """Ten photos from the generic ranking's whole range, and those that cannot be read.
+def _spread(
+    model: Model, photos: Path, progress: Progress, leave_out: Path | None = None
+) -> tuple[list[str], list[str], list[str]]:
+    """Ten photos from the generic ranking's whole range, the others, and those that cannot be read.
 
     Ten of one kind would teach little; equal steps through the ranking take some of each.
     """
     paths = find_images(photos)
+    if leave_out is not None:
+        paths = [path for path in paths if not path.resolve().is_relative_to(leave_out.resolve())]
     with FeatureCache.open(model.settings.cache) as cache:
-        results = list(model.generic.embed(paths, cache=cache, max_pixels=model.settings.max_pixels))
-    names = [path.relative_to(photos).as_posix() for path in paths]
-    ranked = sorted(
-        (-float(r.vector[0]), n) for r, n in zip(results, names, strict=True) if r.vector is not None
-    )
-    unreadable = [n for r, n in zip(results, names, strict=True) if r.vector is None]
+        results = list(model.generic.embed(paths, cache=cache, progress=progress))
+    named = [
+        (path.relative_to(photos).as_posix(), item.vector) for path, item in zip(paths, results, strict=True)
+    ]
+    unreadable = [name for name, vector in named if vector is None]
+    ranked = [
+        name for _, name in sorted((-float(vector[0]), name) for name, vector in named if vector is not None)
+    ]
     if len(ranked) < 2:
         raise TooFewRatings(
             f"{photos} has {len(ranked)} readable photos, but at least 2 are needed; add photos"
@@ -237,18 +260,17 @@ def _spread(model: Model, photos: Path) -> tuple[list[str], list[str]]:
     # At least one photo stays unrated, to be ranked.
     count = min(N_RATED, len(ranked) - 1)
     places = np.linspace(0, len(ranked) - 1, count).round().astype(int)
-    return [ranked[place][1] for place in places], unreadable
+    chosen = [ranked[place] for place in places]
+    return chosen, [name for name in ranked if name not in set(chosen)], unreadable
 
 
-def _learn(
-    model: Model, rated: Mapping[str, int], photos: Path, user: str, out: Path, progress: Progress
-) -> Person:
+def _learn(model: Model, rated: Mapping[str, int], photos: Path, user: str, out: Path) -> Person:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("user", "image", "score"))
     writer.writerows((user, name, score) for name, score in rated.items())
     write_bytes(out / "ratings.csv", text.getvalue().encode())
-    person = model.fit_user(out / "ratings.csv", images=photos, scale=(1, 5), user=user, progress=progress)
+    person = model.fit_user(out / "ratings.csv", images=photos, scale=(1, 5), user=user)
     person.save(out / "piaa.db")
     return person
 
