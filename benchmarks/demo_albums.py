@@ -21,7 +21,9 @@ from piaa.demo.run import simulated
 
 def main() -> None:
     """Run the demo for every person on every album."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--albums", type=int, default=10)
     albums = parser.parse_args().albums
     pairs = []
@@ -36,7 +38,8 @@ def main() -> None:
     error = gain.std(ddof=1) / np.sqrt(len(gain))
     text = (
         f"Over {len(pairs)} simulated pairs of album and person: SRCC {before.mean():.2f} before and "
-        f"{after.mean():.2f} after ten ratings (gain {gain.mean():.2f} ± {error:.2f}; up in {(gain > 0).mean():.0%})."
+        f"{after.mean():.2f} after ten ratings (gain {gain.mean():.2f} ± {error:.2f}; "
+        f"up in {(gain > 0).mean():.0%})."
     )
     figures = {"before": before.tolist(), "after": after.tolist(), "markdown": text}
     write_result("demo_albums", f"benchmarks/demo_albums.py --albums {albums}", figures)

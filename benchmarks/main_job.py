@@ -243,14 +243,14 @@ def main() -> None:
         for adapter in ADAPTERS
         for k in shots
     }
-    print(user_table(jobs, shots), summary_table(summaries), sep="\n\n")
     worst = [
         max(s[key] for s in summaries.values()) for key in ("max_score_difference", "max_srcc_difference")
     ]
-    print(
-        f"\nCommands against Python API, at most: {worst[0]:.1g} in scores to the file's four digits, "
-        f"{worst[1]:.1g} in SRCC of unrounded scores."
+    text = (
+        f"{summary_table(summaries)}\n\n{len(users)} users of list 3. Commands against Python API, at most: "
+        f"{worst[0]:.1g} in scores to the file's four digits, {worst[1]:.1g} in SRCC of unrounded scores."
     )
+    print(user_table(jobs, shots), text, sep="\n\n")
     header = model.generic.header
     write_result(
         "main_job",
@@ -259,6 +259,7 @@ def main() -> None:
         {
             "model": {"name": header.name, "hash": header.hash, "data": header.training["data"]},
             "summary": summaries,
+            "markdown": text,
             "jobs": [asdict(job) for job in jobs],
         },
     )

@@ -175,7 +175,8 @@ def main() -> None:
             "in_process": scoring(album, arguments.model, work, arguments.repeats),
             "command": commands(album, arguments.model, work, arguments.repeats),
         }
-    print(report(arguments.n, figures))
+    text = report(arguments.n, figures)
+    print(text)
     settings: dict[str, Any] = {
         "model": Path(arguments.model).name,
         "photos": about,
@@ -186,7 +187,7 @@ def main() -> None:
         "speed",
         f"python benchmarks/speed.py{' --photos ROOT/images' if arguments.photos else ''} "
         f"--n {arguments.n} --repeats {arguments.repeats}",
-        settings | figures,
+        settings | figures | {"markdown": text},
     )
 
 

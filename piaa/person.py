@@ -91,6 +91,11 @@ class Model:
             RatingsError: a row is bad, or the table has no such user.
             ImageError: not one rated photo can be read.
         """
+
+        def make() -> Adapter:
+            return make_adapter(adapter, self.prior)
+
+        fresh = make()  # before the photos are read: a wrong name or model shows at once
         table = as_ratings(ratings, scale, user)
         root = Path(images)
         found, missing = locate_images(table.images, root)
@@ -110,15 +115,11 @@ class Model:
             raise ImageError(_nothing_readable(user, root, skipped))
         kept = table.take(used)
         features = np.stack([cast("Features", embedded[name].vector) for name in kept.images])
-
-        def make() -> Adapter:
-            return make_adapter(adapter, self.prior)
-
         return Person(
             model=self,
             user=user,
             scale=kept.scale,
-            adapter=make().fit(features, kept.unit_scores),
+            adapter=fresh.fit(features, kept.unit_scores),
             ratings=tuple(
                 StoredRating(image=name, sha256=embedded[name].digest, score=float(score))
                 for name, score in zip(kept.images, kept.scores, strict=True)

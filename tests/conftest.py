@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
 # A deadline measures the machine's load, not the code.
 settings.register_profile("piaa", deadline=None)
 settings.load_profile("piaa")
+
+SIZE = 64
+N_PHOTOS = 12
+OPTIONS = {"size": SIZE, "taps": 8864, "n_embedding": 8, "n_centres": 4, "eat_dims": (32, 32), "k_in": 2}
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +26,169 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(reason="no real data beside the checkout (../shared/data)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def fixed_folder() -> Iterator[Path]:
+    """A folder for the whole session that everybody may enter; pytest's own is for its owner only."""
+    with tempfile.TemporaryDirectory(prefix="piaa-tests-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def album(fixed_folder) -> Path:
+    """Twelve rendered photos of 96 x 72 pixels, five of them in nested folders; do not change."""
+    from piaa.demo.scenes import draw_scenes, render
+
+    root = fixed_folder / "album"
+    (root / "summer" / "late august").mkdir(parents=True)
+    homes = [root] * 7 + [root / "summer"] * 3 + [root / "summer" / "late august"] * 2
+    for number, (home, scene) in enumerate(zip(homes, draw_scenes(N_PHOTOS, 3), strict=True), 1):
+        suffix = ".png" if number == 4 else ".jpg"
+        render(scene, (96, 72)).save(home / f"photo-{number:02d}{suffix}", quality=92)
+    return root
+
+
+@pytest.fixture(scope="session")
+def names(album) -> list[str]:
+    """The album's photos relative to it."""
+    from generic.folder import find_images
+
+    return [path.relative_to(album).as_posix() for path in find_images(album)]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(fixed_folder, album, names) -> Path:
+    """A model file as training writes it, at 64 pixels: the real network, random weights, a learned prior."""
+    import torch
+
+    from generic.checkpoint import Header, save_checkpoint
+    from generic.images import load_pixels
+    from generic.lite import PiaaLite, fold_batch_norms
+    from generic.model import NETWORK
+    from piaa.prior import PREFIX
+
+    pixels = np.stack([load_pixels(album / name, SIZE) for name in names])
+    photos = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)
+        network = PiaaLite(**OPTIONS).eval()
+        network.kernel.centres.normal_(0, 0.3)
+        network.kernel.weights.normal_()
+        # As after training: embeddings of unit variance, scores around 0.5.
+        taps = network.stem(photos)[0]
+        network.tap_mean.copy_(taps.mean(0))
+        network.project.weight.div_((network.project(taps - taps.mean(0)) ** 2).sum(1).mean().sqrt())
+        network.whiten.copy_(1 / network(photos)[1].std(0))
+        gain = 0.15 / network(photos)[0].std()
+        for part in (network.kernel.weights, network.eat_head.weight, network.eat_head.bias):
+            part.mul_(gain)
+        network.kernel.offset.add_(0.5 - network(photos)[0].mean())
+        state = fold_batch_norms(network).state_dict()
+    tensors = {NETWORK + key: value.numpy().astype(np.float16) for key, value in state.items()}
+    tensors |= {PREFIX + key: value for key, value in _learned_prior().tensors().items()}
+    architecture = {"kind": "eat_lite", **OPTIONS, "eat_dims": list(OPTIONS["eat_dims"])}
+    header = Header(
+        name="piaa-tiny",
+        architecture=architecture,
+        scale=(1.0, 7.0),
+        training={"summary": "random weights, for tests"},
+        figures={"srcc": 0.0},
+    )
+    path = fixed_folder / "tiny.safetensors"
+    save_checkpoint(path, header, tensors)
+    return path
+
+
+def _learned_prior():
+    from piaa.prior import learn_prior
+
+    rng = np.random.default_rng(5)
+    people = []
+    for _ in range(40):
+        features = np.column_stack((rng.normal(0.5, 0.15, 15), rng.standard_normal((15, 8))))
+        taste = rng.normal(0, 0.06, 8)
+        scores = rng.normal(0, 0.05) + features[:, 0] + features[:, 1:] @ taste + rng.normal(0, 0.08, 15)
+        people.append((features, scores.clip(0, 1)))
+    return learn_prior(people, n_joint=3, n_noise=3, rounds=8)
+
+
+@pytest.fixture(scope="session")
+def warm_cache(fixed_folder, album, names, tiny_model) -> Path:
+    """A cache folder that holds the album's features under the tiny model; tests that write use ``warm``."""
+    from generic.cache import FeatureCache
+    from generic.model import GenericModel
+
+    folder = fixed_folder / "cache"
+    with FeatureCache.open(folder) as cache:
+        for item in GenericModel(tiny_model).embed([album / name for name in names], cache=cache):
+            assert item.error is None
+    return folder
+
+
+@pytest.fixture
+def warm(tmp_path, warm_cache) -> Path:
+    """A copy of ``warm_cache`` for one test, where ``user_folders`` lets PIAA_CACHE_DIR point."""
+    folder = tmp_path / "user-cache"
+    shutil.copytree(warm_cache, folder)
+    return folder
+
+
+@pytest.fixture
+def user_folders(tmp_path, monkeypatch) -> Path:
+    """PIAA_STORE and PIAA_CACHE_DIR lie in the returned folder, in this process and its children."""
+    monkeypatch.setenv("PIAA_STORE", str(tmp_path / "piaa.db"))
+    monkeypatch.setenv("PIAA_CACHE_DIR", str(tmp_path / "user-cache"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    # The checkout's packages, for children that run in another folder.
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[1]))
+    return tmp_path
+
+
+@pytest.fixture
+def piaa(user_folders, monkeypatch) -> Callable:
+    """The command line in this process: ``piaa("score", folder, ...)`` gives exit_code, stdout, stderr.
+
+    An exception that the command line does not turn into a message fails the test, unless it is an exit.
+    """
+    from typer.testing import CliRunner
+
+    from cli import app
+
+    def run(*args, input: str | None = None):  # noqa: A002
+        root = logging.getLogger()
+        # Without pytest's handlers a warning goes to stderr, as it does for a person.
+        handlers, root.handlers = root.handlers, []
+        try:
+            result = CliRunner().invoke(app, [str(arg) for arg in args], input=input)
+        finally:
+            root.handlers = handlers
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return run
+
+
+@pytest.fixture
+def ratings(tmp_path, names) -> Path:
+    """A table of ten ratings of the album, on 1..5."""
+    path = tmp_path / "ratings.csv"
+    scores = (5, 1, 4, 2, 3, 5, 2, 1, 4, 3)
+    rows = [f"{name},{score}" for name, score in zip(names, scores, strict=False)]
+    path.write_text("\n".join(("image,score", *rows)) + "\n")
+    return path
+
+
+@pytest.fixture
+def fit(piaa, album, tiny_model, warm, ratings) -> Callable:
+    """Fits a user on ``ratings`` without running the network."""
+
+    def run(user: str = "ana", *args):
+        return piaa(
+            "fit-user", "--user", user, "--ratings", ratings, "--images", album, "--model", tiny_model, *args
+        )
+
+    return run

@@ -1,0 +1,112 @@
+"""kill -9 of real commands at moments spread over their whole run: the old state or the whole new one."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+FEW = 5
+MANY = pytest.param(20, marks=pytest.mark.slow)
+
+
+def moments(n: int, whole_s: float, name: str) -> list[float]:
+    """One random delay, in seconds, from each of n equal parts of a run."""
+    draw = random.Random(f"kill {name}")
+    return [(part + draw.random()) * whole_s / n for part in range(n)]
+
+
+def start(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
+    program = [sys.executable, "-m", "cli", *command]
+    return subprocess.Popen(program, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def duration(command: list[str], folder: Path) -> float:
+    """Seconds that the command takes undisturbed."""
+    started = time.monotonic()
+    assert start(command, folder).wait(timeout=120) == 0
+    return time.monotonic() - started
+
+
+def kill_after(delay_s: float, command: list[str], folder: Path) -> bool:
+    """Start the command and kill it; False if it had finished by then."""
+    process = start(command, folder)
+    try:
+        process.wait(timeout=delay_s)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+    return process.wait() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("n", [FEW, MANY])
+def test_killed_fit_leaves_the_old_store_or_the_whole_new_one(piaa, fit, album, tiny_model, tmp_path, n):
+    store, table = tmp_path / "piaa.db", tmp_path / "ratings.csv"
+    assert fit("ben").exit_code == 0
+    command = ["fit-user", "--user", "ana", "--ratings", str(table), "--images", str(album)]
+    command += ["--model", str(tiny_model)]
+    whole = duration(command, tmp_path)
+    state = dump(store)
+    assert state["versions"] == [("ana", 1), ("ben", 1)]
+    killed = 0
+    for delay in moments(n, whole, "fit-user"):
+        killed += kill_after(delay, command, tmp_path)
+        # What a person does next; it also undoes what the killed process had half done.
+        listed = json.loads(piaa("users", "list", "--json").stdout)
+        assert [row["user"] for row in listed] == ["ana", "ben"]
+        now = dump(store)
+        if now != state:
+            newest = state["versions"][-2][1] + 1
+            assert now["versions"] == [*state["versions"][:-1], ("ana", newest), ("ben", 1)]
+            assert now["n_ratings"] == state["n_ratings"] + 10
+            assert now["state"] > state["state"]
+            state = now
+        scored = piaa("score", album, "--user", "ana", "--model", tiny_model, "--json")
+        assert (scored.exit_code, len(json.loads(scored.stdout)["scores"])) == (0, 12)
+    assert killed > n // 2
+    # And the store takes the next fit.
+    assert fit().exit_code == 0
+    assert sorted(path.name for path in tmp_path.glob("piaa.db*")) == ["piaa.db"]
+
+
+def dump(store: Path) -> dict:
+    """What the store holds, read past piaa; only if SQLite finds it in order."""
+    connection = sqlite3.connect(store)
+    try:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        return {
+            "versions": connection.execute(
+                "SELECT name, version FROM adapters JOIN users ON users.id = user_id ORDER BY name, version"
+            ).fetchall(),
+            "n_ratings": connection.execute("SELECT count(*) FROM ratings").fetchone()[0],
+            "state": connection.execute("SELECT sum(length(state)) FROM adapters").fetchone()[0],
+        }
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("n", [FEW, MANY])
+def test_killed_score_leaves_the_old_table_or_the_whole_new_one(fit, album, tiny_model, tmp_path, n):
+    assert fit().exit_code == 0
+    out = tmp_path / "scores.csv"
+    command = ["score", str(album), "--user", "ana", "--model", str(tiny_model), "--out", str(out)]
+    whole = duration(command, tmp_path)
+    new = out.read_bytes()
+    assert len(new.splitlines()) == 13
+    old = b"image,score,low,high,generic\nyesterday.jpg,3.0,2.0,4.0,3.0\n"
+    killed = 0
+    for delay in moments(n, whole, "score"):
+        out.write_bytes(old)
+        killed += kill_after(delay, command, tmp_path)
+        assert out.read_bytes() in (old, new)
+    assert killed > n // 2
+    # The next run is not disturbed by what a killed one left.
+    duration(command, tmp_path)
+    assert out.read_bytes() == new
