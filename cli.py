@@ -258,7 +258,7 @@ def demo(
     photos: Annotated[
         Path | None, typer.Option(help="Your own photos: the demo asks you for ten ratings.")
     ] = None,
-    person: Annotated[str, typer.Option(help="The simulated person: Ana, Ben or Chiyo.")] = "Ana",
+    person: Annotated[str, typer.Option(help="The simulated person: Ana, Ben or Chiyo.")] = "Chiyo",
     seed: Annotated[int, typer.Option(help="Another seed renders another album.")] = 0,
     as_json: AsJson = False,
 ) -> None:

@@ -102,11 +102,15 @@ def describe_training(
 
 def learn_taste_prior(data: Oasis, rows: np.ndarray, features: np.ndarray, out_of_fold: np.ndarray) -> Prior:
     """The prior from the training lists' users, with generic scores of photos as if never seen."""
-    honest = features.astype(np.float64)
-    honest[rows, 0] = out_of_fold
-    known = set(rows.tolist())
-    people = [(honest[photos], scores) for photos, scores in data.users.values() if photos[0] in known]
-    return learn_prior(people, n_joint=N_JOINT)
+    honest = features[rows].astype(np.float64)
+    honest[:, 0] = out_of_fold
+    place = {row: i for i, row in enumerate(rows.tolist())}
+    people = [
+        (np.array([place[photo] for photo in photos.tolist()]), scores)
+        for photos, scores in data.users.values()
+        if photos[0] in place
+    ]
+    return learn_prior(honest, data.means[rows], people, n_joint=N_JOINT)
 
 
 def baselines(data: Oasis, maps: Maps, left_out: int) -> dict[str, float]:

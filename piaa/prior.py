@@ -151,38 +151,51 @@ def normal_log_density(values: Array, vectors: Array, residual: Array, noise: Ar
 
 
 def learn_prior(
-    people: Sequence[tuple[NDArray[Any], Array]], *, n_joint: int, n_noise: int = 7, rounds: int = 25
+    features: NDArray[Any],
+    crowd: Array,
+    people: Sequence[tuple[NDArray[np.intp], Array]],
+    *,
+    n_joint: int,
+    n_noise: int = 7,
+    rounds: int = 25,
 ) -> Prior:
     """Learn the spread of tastes from training users.
 
-    The generic scores among the features must be out-of-fold (of a model that has not seen the
-    photo), or the prior trusts them too much.
+    How people differ is learned around the crowd's mean of each photo, not around the generic score:
+    what the generic model gets wrong on these photos is wrong for everybody, and would otherwise pass
+    for a taste that all people share.
 
     Args:
-        people: for each user the model vectors of the rated photos, shape (k, 1 + d), and the unit
-            scores, shape (k,). Every user needs at least two ratings.
+        features: model vectors of the training photos, shape (n, 1 + d), with out-of-fold generic
+            scores (of a model that has not seen the photo), or the prior trusts them too much.
+        crowd: mean unit score of each photo, shape (n,).
+        people: for each user the photos she rated (rows of ``features``) and her unit scores.
         n_joint: how many of the embedding's leading directions share a full covariance.
         n_noise: size of the noise grid.
         rounds: rounds of expectation maximisation.
     """
-    generic = np.concatenate([features[:, 0] for features, _ in people]).astype(np.float64)
-    gaps = np.concatenate([scores - features[:, 0] for features, scores in people])
-    p = 1 + people[0][0].shape[1]
-    prior = Prior(
-        mean=np.zeros(p),
-        covariance=0.01 * np.eye(p),
-        noise=np.ones(1),
-        log_weights=np.zeros((len(TASTES), 1)),
-        center=float(generic.mean()),
-        spread=float(generic.std()),
-        residual=float(np.sqrt(np.mean(gaps**2))),
-    )
-    data = [(prior.basis(features), np.asarray(scores, np.float64)) for features, scores in people]
-    mean, covariance, noise = _maximise(data, prior.mean, prior.covariance, 2 + n_joint, rounds)
-    grid = np.quantile(noise, np.linspace(0.03, 0.97, n_noise))
-    flat = np.full((len(TASTES), n_noise), -np.log(len(TASTES) * n_noise))
-    values = {**prior.__dict__, "mean": mean, "covariance": covariance, "noise": grid, "log_weights": flat}
-    return Prior(**{**values, "log_weights": _weigh(data, Prior(**values))})
+    features = np.asarray(features, dtype=np.float64)
+    generic, p = features[:, 0], 1 + features.shape[1]
+    gaps = np.concatenate([scores - generic[rows] for rows, scores in people])
+    values: dict[str, Any] = {
+        "mean": np.zeros(p),
+        "covariance": 0.01 * np.eye(p),
+        "noise": np.ones(1),
+        "log_weights": np.zeros((len(TASTES), 1)),
+        "center": float(generic.mean()),
+        "spread": float(generic.std()),
+        "residual": float(np.sqrt(np.mean(gaps**2))),
+    }
+    known = np.concatenate([crowd[:, None], features[:, 1:]], axis=1)
+    basis = Prior(**values).basis(known)
+    data = [(basis[rows], np.asarray(scores, np.float64)) for rows, scores in people]
+    mean, covariance, noise = _maximise(data, values["mean"], values["covariance"], 2 + n_joint, rounds)
+    values |= {"mean": mean, "covariance": covariance}
+    values["noise"] = np.quantile(noise, np.linspace(0.03, 0.97, n_noise))
+    values["log_weights"] = _weigh(data, Prior(**values))
+    # On a new photo the generic score stands for the crowd's mean, and brings its own error.
+    values["noise"] = values["noise"] + float(np.mean((crowd - generic) ** 2))
+    return Prior(**values)
 
 
 def _maximise(
@@ -204,7 +217,7 @@ def _maximise(
             spread += posterior
         stacked = np.array(means)
         mean = stacked.mean(axis=0)
-        mean[joint:] = 0.0
+        mean[2:] = 0.0  # the crowd's mean has no taste beyond itself
         centred = stacked - mean
         covariance = (centred.T @ centred + spread) / len(data) + 1e-6 * np.eye(len(mean))
         variance = np.trace(covariance[joint:, joint:]) / max(len(mean) - joint, 1)

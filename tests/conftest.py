@@ -106,13 +106,14 @@ def _learned_prior():
     from piaa.prior import learn_prior
 
     rng = np.random.default_rng(5)
+    features = np.column_stack((rng.normal(0.5, 0.15, 60), rng.standard_normal((60, 8))))
     people = []
     for _ in range(40):
-        features = np.column_stack((rng.normal(0.5, 0.15, 15), rng.standard_normal((15, 8))))
-        taste = rng.normal(0, 0.06, 8)
-        scores = rng.normal(0, 0.05) + features[:, 0] + features[:, 1:] @ taste + rng.normal(0, 0.08, 15)
-        people.append((features, scores.clip(0, 1)))
-    return learn_prior(people, n_joint=3, n_noise=3, rounds=8)
+        rows = rng.permutation(60)[:15]
+        taste = features[rows, 1:] @ rng.normal(0, 0.06, 8)
+        scores = rng.normal(0, 0.05) + features[rows, 0] + taste + rng.normal(0, 0.08, 15)
+        people.append((rows, scores.clip(0, 1)))
+    return learn_prior(features, features[:, 0], people, n_joint=3, n_noise=3, rounds=8)
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ def test_the_demo_from_nothing(tmp_path):
     result = run("demo", "--out", out, "--json")
     assert result.exit_code == 0, result.output
     facts = json.loads(result.stdout)
-    assert facts["story"].startswith("This album is rendered by code and Ana is simulated: not photographs")
+    assert facts["story"].startswith("This album is rendered by code and Chiyo is simulated: not photographs")
     assert (facts["n_rated"], facts["n_ranked"]) == (10, 50)
     assert sorted(path.name for path in out.iterdir()) == [
         "contact-sheet.png",
@@ -45,7 +45,7 @@ def test_the_demo_from_nothing(tmp_path):
     # The printed figures are those of the files and of the stated taste, worked out anew.
     with (out / "scores.csv").open() as file:
         rows = list(csv.DictReader(file))
-    truth = PERSONS["Ana"].rate_album(
+    truth = PERSONS["Chiyo"].rate_album(
         [(f"scene-{i + 1:03}.jpg", scene) for i, scene in enumerate(draw_scenes(60, 0))], 0
     )
     given = [truth[row["image"]] for row in rows]

@@ -104,7 +104,7 @@ class DemoResult:
 def simulated(
     out: Path,
     *,
-    person: str = "Ana",
+    person: str = "Chiyo",
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> DemoResult:

@@ -12,7 +12,7 @@ from safetensors.numpy import load, save
 from generic.errors import CheckpointError
 from piaa.prior import STRANGERS, TASTES, Prior, learn_prior, log_evidence
 
-MEAN = np.array([0.55, 0.10, 0.03, -0.04])
+MEAN = np.array([0.55, 0.10, 0.0, 0.0])
 COVARIANCE = np.array(
     [
         [0.0100, 0.0020, 0.0000, 0.0000],
@@ -40,6 +40,16 @@ def prior(**changes) -> Prior:
     return Prior(**values)
 
 
+def learn(people, **options):
+    """The prior from each person's (features, scores); the generic model scores the photos like the crowd."""
+    features = np.concatenate([mine for mine, _ in people])
+    ends = np.cumsum([len(mine) for mine, _ in people])
+    rows = [
+        (np.arange(end - len(mine), end), scores) for end, (mine, scores) in zip(ends, people, strict=True)
+    ]
+    return learn_prior(features, features[:, 0], rows, **options)
+
+
 def simulate(noise, seed=0):
     """People of MEAN, COVARIANCE and TAIL, each with the noise variance of her place in ``noise``."""
     rng = np.random.default_rng(seed)
@@ -62,7 +72,7 @@ def people():
 
 @pytest.fixture(scope="module")
 def learned(people):
-    return learn_prior(people[0], n_joint=2)
+    return learn(people[0], n_joint=2)
 
 
 def test_it_learns_back_the_people_it_was_shown(people, learned):
@@ -70,15 +80,15 @@ def test_it_learns_back_the_people_it_was_shown(people, learned):
     assert learned.n_directions == 5
     joint, tail = slice(0, 4), slice(4, 7)
     # What 300 people can tell: their own mean and covariance, the error of 40 ratings aside.
-    np.testing.assert_allclose(learned.mean[joint], tastes[:, joint].mean(0), rtol=0, atol=0.006)
+    np.testing.assert_allclose(learned.mean[:2], tastes[:, :2].mean(0), rtol=0, atol=0.006)
     np.testing.assert_allclose(
         learned.covariance[joint, joint], np.cov(tastes[:, joint].T), rtol=0, atol=0.0008
     )
     # And the truth behind them, within four standard errors.
-    np.testing.assert_allclose(learned.mean[joint], MEAN, rtol=0, atol=0.025)
+    np.testing.assert_allclose(learned.mean[:2], MEAN[:2], rtol=0, atol=0.025)
     np.testing.assert_allclose(learned.covariance[joint, joint], COVARIANCE, rtol=0, atol=0.0036)
     # Of the further directions it learns one variance and nothing else.
-    assert learned.mean[tail].tolist() == [0, 0, 0]
+    assert learned.mean[2:].tolist() == [0, 0, 0, 0, 0]
     assert learned.covariance[4, 4] == pytest.approx(TAIL, rel=0.2)
     assert np.array_equal(learned.covariance[tail, tail], learned.covariance[4, 4] * np.eye(3))
     assert not learned.covariance[joint, tail].any()
@@ -87,10 +97,26 @@ def test_it_learns_back_the_people_it_was_shown(people, learned):
 
 def test_all_directions_may_share_a_covariance(people):
     few = people[0][:60]
-    whole = learn_prior(few, n_joint=5, rounds=3)
+    whole = learn(few, n_joint=5, rounds=3)
     assert whole.covariance.shape == (7, 7)
     assert (np.abs(whole.covariance) > 0).all()
-    assert (whole.mean != 0).all()
+    assert (whole.mean[:2] != 0).all()
+
+
+def test_an_error_of_the_generic_model_is_no_taste_but_noise():
+    """The generic model misses what everybody likes in direction 0; these people agree on everything."""
+    rng = np.random.default_rng(7)
+    features = rng.standard_normal((60, 4))
+    features[:, 0] = 0.5 + 0.05 * features[:, 0]
+    crowd = features[:, 0] + 0.1 * features[:, 1]
+    people = [(np.arange(60), crowd + 0.05 * rng.standard_normal(60)) for _ in range(40)]
+    prior = learn_prior(features, crowd, people, n_joint=3)
+    assert prior.mean[2:].tolist() == [0, 0, 0]
+    assert prior.covariance[2, 2] < 1e-4  # around the generic score it would be 0.1 ** 2
+    error = np.mean((crowd - features[:, 0]) ** 2)
+    # The two imaginary noisy ratings of every user lift it a little.
+    assert np.median(prior.noise) == pytest.approx(error + 0.05**2, rel=0.15)
+    assert prior.residual == pytest.approx(np.sqrt(error + 0.05**2), rel=0.05)
 
 
 def test_it_learns_how_noisily_people_rate(learned):
@@ -131,7 +157,7 @@ def test_it_learns_that_tastes_differ_in_strength():
         if number < len(crowd):
             scores = scores - features[:, 1:] @ (crowd[number, 2:] - [*MEAN[2:], 0, 0, 0])
         mixed.append((features, scores))
-    weights = known(learn_prior(mixed, n_joint=2))
+    weights = known(learn(mixed, n_joint=2))
     # Near the crowd or further from it than people are on average, nobody in between.
     assert weights[0] == pytest.approx(0.5, abs=0.15)
     assert weights[3:].sum() == pytest.approx(0.5, abs=0.15)
@@ -149,7 +175,7 @@ def test_it_standardises_the_generic_score_and_measures_its_error(people, learne
 def test_neither_the_order_of_people_nor_of_their_ratings_matters(people):
     few = people[0][:20]
     other = [(features[::-1], scores[::-1]) for features, scores in reversed(few)]
-    one, two = (learn_prior(group, n_joint=2, rounds=5).tensors() for group in (few, other))
+    one, two = (learn(group, n_joint=2, rounds=5).tensors() for group in (few, other))
     for key in one:
         np.testing.assert_allclose(two[key], one[key], rtol=1e-7, atol=1e-10)
 
