@@ -64,8 +64,8 @@ def spearman(predicted: ArrayLike, rated: ArrayLike) -> float:
         ShapeError: the two lengths differ.
 
     Example:
-        >>> spearman([1.0, 2.0, 3.0], [2.0, 4.0, 9.0])
-        1.0
+        >>> round(spearman([1.0, 2.0, 3.0, 4.0], [2.0, 4.0, 4.0, 9.0]), 3)
+        0.949
     """
     a, b = np.asarray(predicted), np.asarray(rated)
     if a.shape != b.shape or a.ndim != 1:
