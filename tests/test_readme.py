@@ -6,6 +6,8 @@ import ast
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -154,3 +156,15 @@ def test_links_lead_somewhere(document):
     text = document.read_text(encoding="utf-8")
     missing = [link for link in LINK.findall(text) if not (document.parent / link).exists()]
     assert missing == []
+
+
+def test_ci_calls_the_tests_as_the_readme_does():
+    command = "pip install uv && uv run pytest"
+    assert command in (ROOT / "README.md").read_text()
+    assert command in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_the_tables_are_those_of_the_measurements():
+    check = [sys.executable, ROOT / "benchmarks" / "report.py", "--check"]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
