@@ -79,7 +79,7 @@ def main() -> None:
     rows = [[f"{run['n_photos']}", f"{run['peak_mib']:.0f} MiB", f"{run['seconds']:.0f} s"] for run in runs]
     text = (
         f"{table(('photos scored', 'peak memory', 'wall time'), rows)}\n\n"
-        f"The larger album takes {growth:+.0f} MiB more than the smaller (`benchmarks/memory.py`)."
+        f"The larger album changes the peak by {growth:+.0f} MiB (`benchmarks/memory.py`)."
     )
     print(text)
     write_result(
