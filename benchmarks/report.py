@@ -96,8 +96,8 @@ def section(name: str) -> str:
 
 def render(text: str) -> str:
     """The document with what lies between ``<!-- results:NAME -->`` and ``<!-- /results -->`` made anew."""
-    pattern = re.compile(r"(<!-- results:(\w+) -->\n).*?(\n<!-- /results -->)", re.DOTALL)
-    return pattern.sub(lambda match: match[1] + section(match[2]).strip() + match[3], text)
+    pattern = re.compile(r"(<!-- results:(\w+) -->\n)(?:(?!<!-- ).)*(<!-- /results -->)", re.DOTALL)
+    return pattern.sub(lambda match: f"{match[1]}{section(match[2]).strip()}\n{match[3]}", text)
 
 
 def main() -> None:
