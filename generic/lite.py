@@ -124,7 +124,7 @@ class EATBranch(nn.Module):
 class KernelHead(nn.Module):
     """A Gaussian-kernel expansion: sum over centres of weight * exp(-gamma * |z - centre|^2).
 
-    Kernel ridge regression gives the weights in closed form (see ``generic/fit_head.py``); here they
+    Kernel ridge regression gives the weights in closed form (see ``generic/train_lite.py``); here they
     are a layer like any other. ``gamma`` is in units of the mean squared length of training
     embeddings, to which ``scale`` divides.
     """
