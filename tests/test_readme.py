@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shlex
 import shutil
@@ -14,6 +15,8 @@ import pytest
 import typer
 
 from cli import app
+from generic.checkpoint import read_header
+from generic.registry import find_model
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -168,3 +171,10 @@ def test_the_tables_are_those_of_the_measurements():
     check = [sys.executable, ROOT / "benchmarks" / "report.py", "--check"]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_shipped_model_says_what_was_measured():
+    header = read_header(find_model())
+    lists = json.loads((ROOT / "benchmarks" / "results" / "piaa_lite.json").read_text())
+    for number, measured in lists.items():
+        assert header.figures[f"list {number}, bayes k=10"] == measured["personal"]["bayes k=10"]
