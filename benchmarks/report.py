@@ -61,8 +61,9 @@ def lists_table() -> str:
             values = (
                 f"{c['srcc']:.3f}±{c['std_over_repeats']:.3f} ({100 * c['coverage']:.0f} %)" for c in cells
             )
-            rows.append([f"{number} ({cells[0]['users']} users)", f"`{adapter}`", *values])
-    return table(["list left out", "adapter", *(f"k = {k}" for k in SHOTS)], rows)
+            dropped = max(c["dropped"] for c in cells)
+            rows.append([f"{number} ({cells[0]['users']} users)", f"`{adapter}`", *values, f"{dropped}"])
+    return table(["list left out", "adapter", *(f"k = {k}" for k in SHOTS), "dropped, at most"], rows)
 
 
 def generic_table() -> str:
