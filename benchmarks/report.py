@@ -1,4 +1,4 @@
-"""Write the measured tables of README.md and docs/piaa-lite.md from benchmarks/results/*.json.
+"""Write the measured tables of README.md and the docs from benchmarks/results/*.json.
 
 uv run python benchmarks/report.py            rewrites the marked sections
 uv run python benchmarks/report.py --check    ends non-zero if they are not up to date
@@ -18,7 +18,7 @@ import numpy as np
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 SHOTS = (1, 3, 10, 30, 100)
-DOCUMENTS = ("README.md", "docs/piaa-lite.md")
+DOCUMENTS = ("README.md", "docs/piaa-lite.md", "docs/eat.md")
 
 
 def load(name: str) -> dict[str, Any]:

@@ -11,6 +11,8 @@
     ├── StoreError          the adapter store cannot be used
     │   ├── UnknownUser     the store has no such user
     │   └── ModelMismatch   an adapter was fitted on another generic model
+    ├── DatasetError        a dataset's files are missing or not what they should be
+    ├── SplitLeak           an image or a user is on both sides of a split
     ├── NotFitted           something was asked of an adapter before it was fitted
     └── OutputError         a result could not be written
 
@@ -65,6 +67,14 @@ class UnknownUser(StoreError, KeyError):
 
 class ModelMismatch(StoreError):
     """An adapter was fitted on another generic model."""
+
+
+class DatasetError(PiaaError):
+    """A dataset's files are missing, or not in the official format."""
+
+
+class SplitLeak(PiaaError):
+    """An image or a user is on both sides of a split."""
 
 
 class NotFitted(PiaaError):

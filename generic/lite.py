@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from generic.attention import EATBlock
-from generic.errors import CheckpointError
+from generic.eat.attention import DeformableAttention
+from generic.eat.layers import Block, Mlp
 
 STEM = "tf_efficientnet_lite2"
 FIRST_TAP = 4
@@ -78,7 +78,7 @@ class EATBranch(nn.Module):
         sizes: side of each map.
         dims: width of each stage.
         k_in: interest kernel of the stride-16 stage; 8 leaves (side - 7)^2 points.
-        drop_path: see :class:`generic.attention.EATBlock`.
+        drop_path: see :class:`generic.eat.layers.Block`.
     """
 
     def __init__(
@@ -93,23 +93,15 @@ class EATBranch(nn.Module):
         super().__init__()
         self.enter = nn.ModuleList(nn.Conv2d(c, d, 1) for c, d in zip(channels, dims, strict=True))
         self.stages = nn.ModuleList(
-            EATBlock(
+            Block(
+                DeformableAttention(dim, (side, side), heads=dim // 32, k_in=kernel),
                 dim,
-                (side, side),
-                heads=dim // 32,
-                groups=groups,
-                k_in=kernel,
-                mlp_ratio=2.0,
+                Mlp(dim, 2 * dim),
                 drop_path=drop_path,
             )
-            for dim, side, kernel, groups in zip(dims, sizes, (k_in, 1), (1, 1), strict=True)
+            for dim, side, kernel in zip(dims, sizes, (k_in, 1), strict=True)
         )
         self.norm = nn.LayerNorm(sum(dims))
-
-    def set_progress(self, fraction: float) -> None:
-        """Tell the stages how far the training is, in [0, 1]: their offsets turn less and less."""
-        for stage in self.stages:
-            cast("EATBlock", stage).attention.progress = fraction
 
     def forward(self, middle: Tensor, last: Tensor) -> Tensor:
         """Attended features, shape (b, sum(dims)), of the stride-16 and the stride-32 map."""
@@ -211,26 +203,37 @@ def _fold(module: nn.Module, conv: str, norm: str) -> None:
     setattr(module, norm, batch_norm.act)
 
 
+_RENAMED = (
+    (".attention.point_start", ".attention.interest.start"),
+    (".attention.interest.weight", ".attention.interest.conv.weight"),
+    (".attention.interest.bias", ".attention.interest.conv.bias"),
+    (".attention.offset_", ".attention.offset."),
+    (".mlp.0.", ".mlp.expand."),
+    (".mlp.2.", ".mlp.reduce."),
+)
+"""Names of EAT's layers in model files of 0.1, and now."""
+
+
+def _current_name(name: str) -> str:
+    for before, now in _RENAMED:
+        name = name.replace(before, now) if name.startswith("eat.") else name
+    return name
+
+
 def build(architecture: Mapping[str, Any], state: Mapping[str, NDArray[Any]]) -> PiaaLite:
     """The network of a model file, ready to score.
 
     Args:
-        architecture: the header's; ``kind`` must be ``eat_lite``.
+        architecture: the header's; ``kind`` aside, the arguments of :class:`PiaaLite`.
         state: the network's tensors with batch norms folded, in any float type.
 
     Raises:
-        CheckpointError: another kind of network, or tensors that do not fit it.
+        RuntimeError: tensors that do not fit.
+        TypeError: an argument that the network does not have, or one that is missing.
     """
-    options = dict(architecture)
-    kind = options.pop("kind", None)
-    if kind != "eat_lite":
-        raise CheckpointError(f"the model file holds a network of kind {kind!r}; this piaa knows 'eat_lite'")
-    tensors = {key: torch.from_numpy(value.astype(np.float32)) for key, value in state.items()}
-    try:
-        with torch.device("meta"):  # no random start that the file would overwrite
-            network = fold_batch_norms(PiaaLite(**options))
-        network.load_state_dict(tensors, assign=True)
-    except (RuntimeError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise CheckpointError(f"the model file's tensors do not fit its architecture: {reason}") from error
+    options = {key: value for key, value in architecture.items() if key != "kind"}
+    tensors = {_current_name(key): torch.from_numpy(value.astype(np.float32)) for key, value in state.items()}
+    with torch.device("meta"):  # no random start that the file would overwrite
+        network = fold_batch_norms(PiaaLite(**options))
+    network.load_state_dict(tensors, assign=True)
     return network.eval().requires_grad_(requires_grad=False).to(memory_format=torch.channels_last)

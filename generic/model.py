@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from generic.cache import FeatureCache, Features
 from generic.checkpoint import load_checkpoint, load_tensors, read_header
-from generic.errors import ImageError
+from generic.errors import CheckpointError, ImageError
 from generic.folder import printable
 from generic.progress import Progress, no_progress
 
@@ -57,12 +57,17 @@ class GenericModel:
         path: a model file, see :mod:`generic.checkpoint`.
 
     Raises:
-        CheckpointError: the file is missing or is no model file.
+        CheckpointError: the file is missing, is no model file, or is a start that was never trained.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.header = read_header(path)
+        if self.header.architecture.get("head") == "fresh":
+            raise CheckpointError(
+                f"model file {path} is a start for `piaa pretrain`, not a trained model: its head is fresh; "
+                f"train it first, or name a trained model"
+            )
 
     @property
     def name(self) -> str:
@@ -85,12 +90,12 @@ class GenericModel:
 
     @cached_property
     def network(self) -> nn.Module:
-        """The network in evaluation mode, batch norm folded away, built and checked on first use.
+        """The network in evaluation mode, built and checked on first use.
 
         Raises:
-            CheckpointError: the file's content does not match its hash.
+            CheckpointError: the file's content does not match its hash, or this piaa cannot build it.
         """
-        from generic.lite import build
+        from generic.networks import build
 
         header, tensors = load_checkpoint(self.path)
         state = {k.removeprefix(NETWORK): v for k, v in tensors.items() if k.startswith(NETWORK)}
@@ -111,10 +116,11 @@ class GenericModel:
         if len(pixels) < BATCH:
             full = np.zeros((BATCH, *pixels.shape[1:]), np.uint8)
             full[: len(pixels)] = pixels
+        network = self.network  # built outside of inference mode, whose tensors know no gradient
         with torch.inference_mode():
             # NHWC memory is channels-last already: no copy but the one to float.
             batch = torch.from_numpy(full).permute(0, 3, 1, 2)
-            score, embedding = self.network(batch.float().div_(127.5).sub_(1.0))
+            score, embedding = network(batch.float().div_(127.5).sub_(1.0))
             vectors = torch.cat([score[:, None], embedding], 1)[: len(pixels)]
         return np.ascontiguousarray(vectors.float().numpy())
 

@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from generic.eat.points import set_progress
 from generic.lite import STEM, PiaaLite, Stem, fold_batch_norms
 from generic.progress import Progress, no_progress
 from generic.seeds import stream
@@ -224,7 +225,7 @@ class EATTrainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.integers(2**31)))
             for epoch in range(config.epochs):
-                network.eat.set_progress(epoch / config.epochs)
+                set_progress(network.eat, epoch / config.epochs)
                 order = rng.permutation(len(targets))
                 for start in range(0, len(order), config.batch):
                     rows = torch.from_numpy(order[start : start + config.batch])

@@ -14,10 +14,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ("cli", "protocols", "piaa", "generic")
 """From the highest to the lowest; imports go downwards."""
-INTERFACES = ("piaa.adapters.base", "piaa.ratings", "piaa.scale")
-"""All that the protocols may know of piaa: what an adapter is, and what ratings are."""
+INTERFACES = ("piaa.adapters.base", "piaa.locate", "piaa.ratings", "piaa.scale", "piaa.terminal")
+"""All that the protocols may know of piaa: what an adapter is, what ratings are and which files they mean,
+and what all commands share."""
 OUTSIDE = ("benchmarks", "tests")
-HEAVY = {"torch", "timm", "torchvision", "pandas", "sklearn", "scipy", "pyarrow"}
+HEAVY = {"torch", "timm", "torchvision", "pandas", "sklearn", "scipy", "pyarrow", "matplotlib"}
 
 
 def imports(path: Path, root: Path) -> list[tuple[int, str]]:
@@ -116,7 +117,16 @@ def loaded_by(*args: object, folder: Path) -> tuple[set[str], subprocess.Complet
     return {name.split(".")[0] for name in json.loads(listing.read_text())}, done
 
 
-@pytest.mark.parametrize("args", [("--help",), ("score", "--help"), ("users", "list", "--help")])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--help",),
+        ("score", "--help"),
+        ("users", "list", "--help"),
+        ("evaluate", "--help"),
+        ("data", "check", "--help"),
+    ],
+)
 def test_help_imports_nothing_heavy(user_folders, args):
     modules, done = loaded_by(*args, folder=user_folders)
     assert done.returncode == 0

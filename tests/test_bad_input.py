@@ -1,4 +1,4 @@
-"""Every row of docs/bad-input.md: what the person did wrong, what is printed, the exit code."""
+"""Rows of docs/bad-input.md on fitting and scoring: what the person did wrong, what is printed."""
 
 from __future__ import annotations
 
@@ -9,95 +9,16 @@ import re
 import shutil
 import struct
 import subprocess
-import tempfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from generic.checkpoint import load_checkpoint, read_header, save_checkpoint
+from generic.checkpoint import load_checkpoint, save_checkpoint
 from piaa.prior import PREFIX
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "bad-input.md"
 NOBODY = 65534
-GOOD = "image,score\nphoto-01.jpg,5\nphoto-02.jpg,1\nphoto-03.jpg,4\n"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One row of the table."""
-
-    what: str
-    lines: tuple[str, ...]
-    """What is printed; `…` stands for what differs between machines."""
-    exit_code: int
-
-
-def read_table() -> list[Row]:
-    """The rows ``| what | `line`<br>`line` | exit code |``."""
-    rows = []
-    for line in DOCUMENT.read_text(encoding="utf-8").splitlines():
-        cells = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-        if len(cells) == 3 and cells[2].isdigit():
-            # A line that holds a backtick stands in two of them, with a space inside.
-            spans = [re.fullmatch(r"(`+)( ?)(.*)\2\1", part.strip()) for part in cells[1].split("<br>")]
-            rows.append(Row(what=cells[0], lines=tuple(span[3] for span in spans), exit_code=int(cells[2])))
-    return rows
-
-
-class Place:
-    """A folder to work in, with the album as ``photos``, and the command line."""
-
-    def __init__(self, folder: Path, run: Callable, tiny_model: Path) -> None:
-        self.folder = folder
-        self.run = run
-        self.model = tiny_model
-
-    def fit(self, *args, user: str = "ana", model: str = "model.safetensors"):
-        """Fits from ratings.csv; what is left out of args is in order."""
-        options = {"--user": user, "--ratings": "ratings.csv", "--images": "photos", "--model": model}
-        return self.run("fit-user", *self._merge(options, args))
-
-    def score(self, *args, photos: str = "photos", user: str = "ana", model: str = "model.safetensors"):
-        return self.run("score", photos, *self._merge({"--user": user, "--model": model}, args))
-
-    @staticmethod
-    def _merge(options: dict[str, str], args: tuple) -> list:
-        given = {option: value for option, value in options.items() if option not in args}
-        return [*(word for pair in given.items() for word in pair), *args]
-
-    def rate(self, text: str):
-        """Fits from a table of this content."""
-        (self.folder / "ratings.csv").write_text(text)
-        return self.fit()
-
-    def fitted(self) -> Place:
-        """With ana in the store."""
-        assert self.fit().exit_code == 0
-        return self
-
-    def photo(self, content: bytes):
-        """Scores the album with one more file in it."""
-        (self.folder / "photos" / "extra.jpg").write_bytes(content)
-        return self.fitted().score("--out", "scores.csv")
-
-
-@pytest.fixture
-def place(piaa, album, tiny_model, warm_cache, monkeypatch):
-    # Open to everybody: some rows need an ordinary user, whom pytest's own folders keep out.
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name).resolve()
-        folder.chmod(0o777)
-        shutil.copytree(album, folder / "photos")
-        shutil.copytree(warm_cache, folder / "cache")
-        os.link(tiny_model, folder / "model.safetensors")
-        (folder / "ratings.csv").write_text(GOOD)
-        monkeypatch.chdir(folder)
-        monkeypatch.setenv("PIAA_STORE", str(folder / "piaa.db"))
-        monkeypatch.setenv("PIAA_CACHE_DIR", str(folder / "cache"))
-        yield Place(folder, piaa, tiny_model)
 
 
 @contextlib.contextmanager
@@ -164,27 +85,27 @@ def _(place):
 
 @scenario("Ratings: a score is text")
 def _(place):
-    return place.rate(GOOD + "photo-05.jpg,good\n")
+    return place.rate(place.good + "photo-05.jpg,good\n")
 
 
 @scenario("Ratings: a score outside the scale")
 def _(place):
-    return place.rate(GOOD + "photo-05.jpg,7\n")
+    return place.rate(place.good + "photo-05.jpg,7\n")
 
 
 @scenario("Ratings: a score is NaN")
 def _(place):
-    return place.rate(GOOD + "photo-05.jpg,NaN\n")
+    return place.rate(place.good + "photo-05.jpg,NaN\n")
 
 
 @scenario("Ratings: a score is empty")
 def _(place):
-    return place.rate(GOOD + "photo-05.jpg,\n")
+    return place.rate(place.good + "photo-05.jpg,\n")
 
 
 @scenario("Ratings: a photo is rated twice")
 def _(place):
-    return place.rate(GOOD + "photo-01.jpg,2\n")
+    return place.rate(place.good + "photo-01.jpg,2\n")
 
 
 @scenario("Ratings: the file is missing")
@@ -229,7 +150,7 @@ def _(place):
 
 @scenario("Rated photos: some are missing")
 def _(place):
-    return place.rate(GOOD + "photo-99.jpg,2\n")
+    return place.rate(place.good + "photo-99.jpg,2\n")
 
 
 @scenario("Rated photos: all are missing")
@@ -412,26 +333,17 @@ def _(place):
     return result
 
 
-ROWS = read_table()
+@pytest.mark.parametrize("what", SCENARIOS)
+def test_row(what, place, as_documented):
+    as_documented(what, SCENARIOS[what](place))
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what)
-def test_row(row, place):
-    result = SCENARIOS[row.what](place)
-    shown = result.stderr.splitlines()
-    if result.exit_code == 0 and not shown:
-        # Not an error: the remark stands among the results.
-        shown = [line for line in result.stdout.splitlines() if line.startswith("expected ranking: ")]
-    for model, name in ((place.model, "MODEL"), (place.folder / "other.safetensors", "OTHER")):
-        if model.exists():
-            shown = [line.replace(read_header(model).hash[:8], name) for line in shown]
-    shown = [line.replace(str(place.folder), "FOLDER") for line in shown]
-    pattern = "\n".join(re.escape(line).replace("…", ".+") for line in row.lines)
-    assert re.fullmatch(pattern, "\n".join(shown)), "\n".join(shown)
-    assert result.exit_code == row.exit_code
-    if row.exit_code:
-        assert (result.stdout, len(shown)) == ("", 1)
-
-
-def test_the_table_and_the_scenarios_are_the_same():
-    assert [row.what for row in ROWS] == list(SCENARIOS)
+def test_every_row_has_its_scenario_and_every_scenario_its_row(bad_input_rows):
+    here = Path(__file__)
+    files = [here, *sorted(here.parent.glob(f"{here.stem}_*.py"))]
+    written = [re.findall(r'^@scenario\("(.+)"\)$', path.read_text("utf-8"), re.MULTILINE) for path in files]
+    assert written[0] == list(SCENARIOS)
+    order = [row.what for row in bad_input_rows]
+    assert sorted(what for names in written for what in names) == sorted(order)
+    # Each file keeps the order of the table.
+    assert all(names == sorted(names, key=order.index) for names in written)

@@ -10,9 +10,12 @@ import torch
 from sklearn.metrics.pairwise import rbf_kernel
 from torch import nn
 
-from generic.checkpoint import Header, load_checkpoint, save_checkpoint
+from generic import networks
+from generic.checkpoint import Header, load_checkpoint, load_tensors, save_checkpoint
 from generic.errors import CheckpointError
 from generic.lite import KernelHead, PiaaLite, build, fold_batch_norms, moments
+from generic.model import NETWORK
+from generic.registry import find_model
 
 SIDE = 64
 TAPS = 2 * (4 * 120 + 5 * 208 + 352 + 2 * 1280)
@@ -164,17 +167,49 @@ def test_a_network_saved_in_half_precision_is_used_in_single(folded, photos, sta
     torch.testing.assert_close(score, folded(photos)[0], rtol=0.02, atol=0.02)
 
 
+BEFORE = {
+    "attention.interest.start": "attention.point_start",
+    "attention.interest.conv.weight": "attention.interest.weight",
+    "attention.interest.conv.bias": "attention.interest.bias",
+    "attention.offset.depthwise.weight": "attention.offset_depthwise.weight",
+    "attention.offset.depthwise.bias": "attention.offset_depthwise.bias",
+    "attention.offset.norm.weight": "attention.offset_norm.weight",
+    "attention.offset.norm.bias": "attention.offset_norm.bias",
+    "attention.offset.out.weight": "attention.offset_out.weight",
+    "mlp.expand.weight": "mlp.0.weight",
+    "mlp.expand.bias": "mlp.0.bias",
+    "mlp.reduce.weight": "mlp.2.weight",
+    "mlp.reduce.bias": "mlp.2.bias",
+}
+"""What the tensors of an EAT stage are called now, and in model files of 0.1."""
+
+
+@pytest.fixture
+def old_state(state):
+    """The state dict as 0.1 wrote it."""
+    names = {
+        f"eat.stages.{stage}.{now}": f"eat.stages.{stage}.{before}"
+        for stage in (0, 1)
+        for now, before in BEFORE.items()
+    }
+    assert names.keys() <= state.keys()
+    return {names.get(name, name): value for name, value in state.items()}
+
+
+def test_old_names_are_those_of_the_shipped_file(old_state):
+    assert load_tensors(find_model(), NETWORK).keys() == old_state.keys()
+
+
+def test_tensors_under_their_old_names_build_the_same_network(state, old_state, photos):
+    now, before = build(ARCHITECTURE, state), build(ARCHITECTURE, old_state)
+    for one, other in zip(now(photos), before(photos), strict=True):
+        assert torch.equal(one, other)
+
+
 def refusal(architecture, state) -> str:
     with pytest.raises(CheckpointError) as caught:
-        build(architecture, state)
+        networks.build(architecture, state)
     return str(caught.value)
-
-
-@pytest.mark.parametrize("kind", ["resnet", None])
-def test_another_kind_of_network_is_refused(kind):
-    assert refusal({"kind": kind, "size": SIDE}, {}) == (
-        f"the model file holds a network of kind {kind!r}; this piaa knows 'eat_lite'"
-    )
 
 
 def test_tensors_that_do_not_fit_are_refused_in_one_line(state):
@@ -187,6 +222,16 @@ def test_tensors_that_do_not_fit_are_refused_in_one_line(state):
     )
     assert refusal(ARCHITECTURE, {**state, "colour": np.zeros(2)}) == misfit(
         'Error(s) in loading state_dict for PiaaLite: Unexpected key(s) in state_dict: "colour".'
+    )
+    other = {**state, "eat.stages.0.mlp.1.weight": np.zeros(2)}
+    assert refusal(ARCHITECTURE, other) == misfit(
+        "Error(s) in loading state_dict for PiaaLite: Unexpected key(s) in state_dict: "
+        '"eat.stages.0.mlp.1.weight".'
+    )
+    # An old name means something inside of EAT's stages alone.
+    assert refusal(ARCHITECTURE, {**state, "stem.attention.point_start": np.zeros(2)}) == misfit(
+        "Error(s) in loading state_dict for PiaaLite: Unexpected key(s) in state_dict: "
+        '"stem.attention.point_start".'
     )
     assert refusal({**ARCHITECTURE, "n_centres": 4}, {**state, "kernel.weights": np.zeros(4)}) == misfit(
         "Error(s) in loading state_dict for PiaaLite: size mismatch for kernel.centres: copying a param with "

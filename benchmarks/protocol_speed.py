@@ -1,0 +1,141 @@
+"""How quick the FLICKR-AES protocol is from ready features, against the obvious loop over RidgeCV.
+
+    uv run python benchmarks/protocol_speed.py --root ROOT_OF_FLICKR_AES_LABELS
+
+37 test users with their real numbers of ratings, 10 repeats, k = 10 and 100, random 1280-d features,
+adapter ``ridge``; then 100, 1,000 and 10,000 generated users with 120 ratings each, one repeat, k = 10.
+"Harness" is everything from the table of ratings to the summary; "loop" fits scikit-learn's RidgeCV and
+predicts for the same episodes, and computes the same metrics. Both in one run; predictions are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from record import table, tell, write_result
+from sklearn.linear_model import RidgeCV
+
+from generic.seeds import stream
+from piaa.adapters.base import Prediction
+from piaa.adapters.ridge import ALPHAS, RidgeAdapter
+from piaa.ratings import Ratings
+from piaa.scale import Scale
+from protocols.datasets import load_dataset
+from protocols.episodes import EpisodePlan, episodes
+from protocols.evaluate import Evaluation
+from protocols.metrics import measure
+from protocols.results import Results
+from protocols.summary import summarise
+from protocols.vectors import Vectors
+
+D = 1280
+SCALE = Scale(1, 5)
+
+
+def random_vectors(ratings: Ratings) -> Vectors:
+    """A random unit score and 1280 random features for every image."""
+    names = tuple(dict.fromkeys(ratings.images))
+    matrix = stream(0, "features").standard_normal((len(names), 1 + D))
+    matrix[:, 0] = 0.5 + 0.1 * matrix[:, 0]
+    return Vectors(names=names, matrix=matrix)
+
+
+def generated(n_users: int, n_each: int = 120, n_images: int = 2_000) -> Ratings:
+    """Users who rated random images of a pool."""
+    random = stream(0, "generated", n_users)
+    images = [random.choice(n_images, n_each, replace=False) for _ in range(n_users)]
+    scores = random.integers(1, 6, (n_users, n_each))
+    rows = (
+        (f"user {u}", f"{image}.jpg", float(score))
+        for u, own in enumerate(images)
+        for image, score in zip(own.tolist(), scores[u], strict=True)
+    )
+    return Ratings.from_rows(rows, scale=SCALE)
+
+
+def harness(ratings: Ratings, vectors: Vectors, users: list[str], jobs: int, **plan: Any) -> float:
+    """Seconds from the table to the summary."""
+    started = time.perf_counter()
+    planned = episodes(ratings, users=users, seed=0, dataset="flickr-aes", **plan)
+    run = Evaluation(
+        ratings, vectors, planned, {"ridge": RidgeAdapter}, train="flickr-aes", test="flickr-aes"
+    )
+    cells = run.run(jobs=jobs)
+    summarise(Results.from_cells({}, cells).cells)
+    return time.perf_counter() - started
+
+
+def loop(ratings: Ratings, vectors: Vectors, plan: EpisodePlan) -> tuple[float, float]:
+    """Seconds of RidgeCV one after the other, and the largest difference to our predictions."""
+    people = {}
+    for user in dict.fromkeys(episode.user for episode in plan.episodes):
+        own = ratings.for_user(user)
+        people[user] = (vectors.matrix[vectors.rows(own.images)], own.unit_scores)
+    started = time.perf_counter()
+    predictions = []
+    for episode in plan.episodes:
+        x, y = people[episode.user]
+        support, query = episode.support, episode.query
+        model = RidgeCV(ALPHAS).fit(x[support, 1:], y[support] - x[support, 0])
+        mean = x[query, 0] + model.predict(x[query, 1:])
+        prediction = Prediction.from_normal(mean, np.full_like(mean, 0.1))
+        measure(prediction, y[query], width=4.0)
+        predictions.append(prediction.score)
+    taken = time.perf_counter() - started
+    gap = 0.0
+    for episode, theirs in zip(plan.episodes, predictions, strict=True):
+        x, y = people[episode.user]
+        ours = RidgeAdapter().fit(x[episode.support], y[episode.support]).predict(x[episode.query]).score
+        gap = max(gap, float(np.abs(ours - theirs).max()))
+    return taken, gap
+
+
+def main() -> None:
+    """Measure everything; see the module's text."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--root", type=Path, required=True, help="folder of the FLICKR-AES label files")
+    parser.add_argument("--jobs", type=int, default=2)
+    arguments = parser.parse_args()
+    dataset = load_dataset("flickr-aes", arguments.root)
+    ratings, users = dataset.ratings, list(dataset.test_users)
+    if ratings is None:
+        parser.error("these labels have no individual ratings")
+    vectors = random_vectors(ratings)
+    shots: dict[str, Any] = {"shots": (10, 100), "repeats": 10}
+    plan = episodes(ratings, users=users, seed=0, dataset="flickr-aes", **shots)
+    times = [harness(ratings, vectors, users, arguments.jobs, **shots) for _ in range(3)]
+    slow, gap = loop(ratings, vectors, plan)
+    tell(f"harness {times}, loop {slow:.2f} s, largest difference {gap:.1e}")
+    growth = {}
+    for n in (100, 1_000, 10_000):
+        many = generated(n)
+        known = random_vectors(many)
+        growth[n] = harness(many, known, many.user_names(), arguments.jobs, shots=(10,), repeats=1)
+        tell(f"{n} users: {growth[n]:.2f} s")
+    ours = sorted(times)[1]
+    text = table(
+        ("what", "measured", "asked"),
+        (
+            ("37 users, 10 repeats, k = 10 and 100, harness", f"{ours:.2f} s", "at most 2 s"),
+            ("the same, loop over RidgeCV", f"{slow:.2f} s", ""),
+            ("  … times the harness", f"{slow / ours:.1f} ×", "at least 3"),
+            ("largest difference of a unit score", f"{gap:.0e}", "at most 1e-6"),
+            *((f"{n:,} users, 1 repeat, k = 10", f"{s:.2f} s", "") for n, s in growth.items()),
+        ),
+    )
+    print(text)
+    write_result(
+        "protocol_speed",
+        f"python benchmarks/protocol_speed.py --root ROOT --jobs {arguments.jobs}",
+        {"harness_s": times, "loop_s": slow, "gap": gap, "growth_s": growth, "markdown": text},
+    )
+
+
+if __name__ == "__main__":
+    main()

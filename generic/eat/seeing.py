@@ -1,0 +1,56 @@
+"""Seeing where a network looks: points, offsets and weights of every deformable layer.
+
+Nothing is recorded while a network scores; looking runs the layers' first half once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from generic.eat.attention import DeformableAttention, Look
+
+
+@contextmanager
+def _evaluation(network: nn.Module) -> Iterator[None]:
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def look(network: nn.Module, x: Tensor) -> tuple[Any, dict[str, Look]]:
+    """Run a network once and see where each of its deformable layers looks.
+
+    Args:
+        network: any network with deformable attention in it; run in evaluation mode, so nothing turns.
+        x: its input.
+
+    Returns:
+        the network's output, and what each layer saw by the layer's name, in the order of the network;
+        empty if it has no such layer.
+    """
+    seen: dict[str, Look] = {}
+
+    def hook(name: str, layer: DeformableAttention) -> Any:  # noqa: ANN401
+        def see(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            seen[name] = layer.look(inputs[0])
+
+        return see
+
+    layers = {n: m for n, m in network.named_modules() if isinstance(m, DeformableAttention)}
+    hooks = [layer.register_forward_pre_hook(hook(name, layer)) for name, layer in layers.items()]
+    try:
+        with _evaluation(network), torch.no_grad():
+            output = network(x)
+    finally:
+        for handle in hooks:
+            handle.remove()
+    return output, seen

@@ -1,0 +1,43 @@
+"""``piaa cache``: the cache of photo features."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from piaa.terminal import AsJson, CacheOption, print_json, reporting
+
+cache_app = typer.Typer(help="The cache of photo features.", no_args_is_help=True)
+
+
+@cache_app.command("info")
+@reporting
+def cache_info(cache: CacheOption = None, as_json: AsJson = False) -> None:
+    """Where the cache lies and what it holds."""
+    from generic.cache import FeatureCache, default_cache_folder
+
+    info = FeatureCache(cache or default_cache_folder()).info()
+    if as_json:
+        facts = {"path": str(info.path), "n_bytes": info.n_bytes, "n_entries": info.n_entries}
+        print_json({**facts, "models": info.models})
+        return
+    typer.echo(f"{info.path}: {info.n_entries} photos, {info.n_bytes / 1e6:.1f} MB")
+    for model, n_entries in info.models.items():
+        typer.echo(f"  model {model[:8]}: {n_entries} photos")
+
+
+@cache_app.command("clear")
+@reporting
+def cache_clear(
+    cache: CacheOption = None,
+    model: Annotated[str | None, typer.Option("--model", help="Only features of this model.")] = None,
+) -> None:
+    """Forget the features; they are computed again when needed."""
+    from generic.cache import FeatureCache, default_cache_folder
+    from generic.checkpoint import read_header
+    from generic.registry import find_model
+
+    chosen = None if model is None else read_header(find_model(model)).hash
+    removed = FeatureCache(cache or default_cache_folder()).clear(chosen)
+    typer.echo(f"removed the features of {removed} photos")

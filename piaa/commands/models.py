@@ -1,0 +1,96 @@
+"""``piaa models``: the generic models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from piaa.terminal import AsJson, note, print_json, reporting
+
+models_app = typer.Typer(help="The generic models.", no_args_is_help=True)
+
+
+@models_app.command("list")
+@reporting
+def models_list(as_json: AsJson = False) -> None:
+    """The models in the package; any other is used by its file."""
+    from generic.checkpoint import read_header
+    from generic.registry import embedded_models
+
+    headers = {name: read_header(path) for name, path in embedded_models().items()}
+    if as_json:
+        print_json([{"name": name, "hash": header.hash} for name, header in headers.items()])
+        return
+    for name, header in headers.items():
+        typer.echo(f"{name}  {header.hash[:8]}  {header.training.get('summary', '')}")
+
+
+@models_app.command("info")
+@reporting
+def models_info(
+    model: Annotated[str, typer.Argument(help="An embedded model's name, or a model file.")] = "piaa-lite",
+    as_json: AsJson = False,
+) -> None:
+    """A model's header: architecture, score scale, training data, measured figures."""
+    from dataclasses import asdict
+
+    from generic.checkpoint import read_header
+    from generic.registry import find_model
+
+    path = find_model(model)
+    header = asdict(read_header(path))
+    if as_json:
+        print_json({**header, "file": str(path), "n_bytes": path.stat().st_size})
+        return
+    typer.echo(f"file: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    for key, value in header.items():
+        if not isinstance(value, dict):
+            typer.echo(
+                f"{key}: {value if isinstance(value, str) else '..'.join(f'{end:g}' for end in value)}"
+            )
+            continue
+        typer.echo(f"{key}:")
+        for name, content in value.items():
+            typer.echo(f"  {name}: {content if isinstance(content, str) else json.dumps(content)}")
+
+
+@models_app.command("convert", epilog="Example: piaa models convert eat_ava.pth --out eat-ava.safetensors")
+@reporting
+def models_convert(
+    file: Annotated[
+        Path, typer.Argument(help="Weights of the released EAT, or of DAT: .pth or .safetensors.")
+    ],
+    out: Annotated[Path, typer.Option(help="The model file to write.")],
+    config: Annotated[
+        Path | None, typer.Option(help="JSON object of network arguments that the weights do not show.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Preset that DAT's weights start; default: the one of their size.")
+    ] = None,
+    img_size: Annotated[
+        int | None, typer.Option(min=1, help="Move position tables to another image size, in pixels.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The model's name; default: the name of --out.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out if it exists.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a model file of the released EAT's weights, or a start for `piaa pretrain` of DAT's."""
+    from dataclasses import asdict
+
+    from generic.eat.convert import convert
+    from generic.eat.foreign import read_config
+
+    given = None if config is None else read_config(config)
+    header = convert(file, out, config=given, name=name, start=start, img_size=img_size, overwrite=overwrite)
+    if as_json:
+        print_json({**asdict(header), "file": str(out), "n_bytes": out.stat().st_size})
+        return
+    typer.echo(f"{out}: {header.name} {header.hash[:8]}, {header.training['summary']}")
+    for assumed in header.training.get("assumed", ()):
+        note(f"assumed: {assumed}")
+    if "start" in header.training:
+        counts = [f"{len(header.training[key])} {key}" for key in ("resized", "fresh", "left_out")]
+        note(f"tensors: {header.training['taken']} taken, {', '.join(counts)}; names: piaa models info {out}")

@@ -1,0 +1,218 @@
+"""Commands on photos: fit-user, score, demo. Heavy imports live inside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from generic.folder import printable
+from piaa.terminal import (
+    AsJson,
+    CacheOption,
+    MaxPixels,
+    ModelOption,
+    NoCache,
+    StoreOption,
+    User,
+    cache_folder,
+    note,
+    print_json,
+    progress_bar,
+    report_skipped,
+    reporting,
+)
+
+if TYPE_CHECKING:
+    from piaa.person import Model, Person
+    from piaa.tables import ScoreTable
+
+
+def open_model(model: str, cache: Path | None, no_cache: bool, max_pixels: int | None) -> Model:
+    """The model of the command's options."""
+    import piaa
+
+    folder = cache_folder(cache, no_cache)
+    return piaa.load_model(model, cache=False if folder is None else folder, max_pixels=max_pixels)
+
+
+@reporting
+def fit_user(
+    user: User,
+    ratings: Annotated[
+        Path, typer.Option(help="Table image,score (user,image,score): CSV, TSV, JSONL, Parquet.")
+    ],
+    images: Annotated[Path, typer.Option(help="Folder that the image names are relative to.")],
+    scale: Annotated[tuple[float, float], typer.Option(help="Lowest and highest score.")] = (1, 5),
+    duplicates: Annotated[
+        str, typer.Option(help="A photo rated twice: 'error', or keep the 'last', or the 'mean'.")
+    ] = "error",
+    adapter: Annotated[str, typer.Option(help="How to learn: bayes, ridge or generic.")] = "bayes",
+    model: ModelOption = "piaa-lite",
+    store: StoreOption = None,
+    cache: CacheOption = None,
+    no_cache: NoCache = False,
+    max_pixels: MaxPixels = None,
+    as_json: AsJson = False,
+) -> None:
+    """Learn a person from rated photos and keep her in the store."""
+    from piaa.ratings import read_ratings
+    from piaa.scale import Scale
+
+    if duplicates not in ("error", "last", "mean"):
+        raise typer.BadParameter(f"--duplicates takes 'error', 'last' or 'mean', not {duplicates!r}")
+    table = read_ratings(ratings, scale=Scale(*scale), user=user, duplicates=duplicates)  # type: ignore[arg-type]
+    table = table.for_user(user)
+    chosen = open_model(model, cache, no_cache, max_pixels)
+    with progress_bar("reading photos", len(table)) as advance:
+        person = chosen.fit_user(
+            table, images=images, scale=table.scale, user=user, adapter=adapter, progress=advance
+        )
+    version = person.save(store)
+    report_fit(person, version, store, as_json=as_json)
+
+
+def report_fit(person: Person, version: int, store: Path | None, *, as_json: bool) -> None:
+    """Say what was learned and where it lies."""
+    from piaa.store import AdapterStore
+
+    path, estimate, generic = AdapterStore(store).path, person.estimate, person.model.generic
+    if as_json:
+        print_json(
+            {
+                "user": person.user,
+                "version": version,
+                "adapter": person.adapter.name,
+                "model": generic.name,
+                "model_hash": generic.hash,
+                "scale": person.scale.to_json(),
+                "n_ratings": len(person.ratings),
+                "estimate": estimate.__dict__ if estimate else None,
+                "store": str(path),
+                "skipped": dict(person.skipped),
+            }
+        )
+        return
+    report_skipped(person.skipped, len(person.ratings) + len(person.skipped), "rated photos")
+    typer.echo(
+        f"{person.user}: learned from {len(person.ratings)} ratings "
+        f"({person.adapter.name} on {generic.name} {generic.hash[:8]})"
+    )
+    typer.echo(f"expected ranking: {describe_estimate(person)}")
+    typer.echo(f"stored: {path}, version {version}")
+
+
+def describe_estimate(person: Person) -> str:
+    """The cross-validated estimate in words, or why there is none."""
+    from piaa.estimate import ENOUGH
+
+    k, estimate = len(person.ratings), person.estimate
+    if estimate:
+        return (
+            f"SRCC {estimate.srcc:.2f} ± {estimate.error:.2f} with your own ratings "
+            f"(cross-validated on {k}; without learning {estimate.generic:.2f})"
+        )
+    if len({rating.score for rating in person.ratings}) == 1 and k > 1:
+        return f"all {k} ratings are equal and say nothing of what you prefer; rate some higher or lower"
+    return f"too early to tell from {k} rating{'s' * (k != 1)}; from {ENOUGH} on an estimate is printed"
+
+
+@reporting
+def score(
+    photos: Annotated[Path, typer.Argument(help="A folder (searched with its subfolders) or one photo.")],
+    user: User,
+    top: Annotated[int | None, typer.Option(min=1, help="Only the best N.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the table here: .csv, .json or .parquet.")] = None,
+    model: ModelOption = "piaa-lite",
+    store: StoreOption = None,
+    cache: CacheOption = None,
+    no_cache: NoCache = False,
+    max_pixels: MaxPixels = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rank photos for a person, best first."""
+    from generic.folder import find_images
+    from piaa.tables import check_format
+
+    if out is not None:
+        check_format(out)
+    person = open_model(model, cache, no_cache, max_pixels).load(user, store=store)
+    paths = find_images(photos)
+    root = photos if photos.is_dir() else photos.parent
+    with progress_bar("scoring", len(paths)) as advance:
+        table = person.score_paths(
+            paths, [path.relative_to(root).as_posix() for path in paths], progress=advance
+        )
+    facts = {"user": user, "model": person.model.generic.name, "scale": person.scale.to_json()}
+    if out is not None:
+        table.write(out, top, **facts)
+    if as_json:
+        typer.echo(table.to_json(top, **facts))
+        return
+    report_skipped(table.skipped, len(paths), "photos")
+    if out is None:
+        print_scores(table, top)
+    else:
+        shown = len(table) if top is None else min(top, len(table))
+        typer.echo(f"{shown} of {len(table)} photos ranked for {user}: {out}")
+
+
+def print_scores(table: ScoreTable, top: int | None) -> None:
+    """The ranking as aligned text."""
+    rows = [{**row, "image": printable(row["image"])} for row in table.rows(top)]
+    width = max(len("image"), *(len(row["image"]) for row in rows))
+    typer.echo(f"{'rank':>4}  {'image':<{width}}  score  80 % interval  generic")
+    for rank, row in enumerate(rows, 1):
+        typer.echo(
+            f"{rank:>4}  {row['image']:<{width}}  {row['score']:5.2f}  "
+            f"{row['low']:5.2f} … {row['high']:<5.2f}  {row['generic']:7.2f}"
+        )
+
+
+@reporting
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("piaa-demo"),
+    photos: Annotated[
+        Path | None, typer.Option(help="Your own photos: the demo asks you for ten ratings.")
+    ] = None,
+    person: Annotated[str, typer.Option(help="The simulated person: Ana, Ben or Chiyo.")] = "Chiyo",
+    seed: Annotated[int, typer.Option(help="Another seed renders another album.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """The main job from nothing: an album, ten ratings, a personal ranking, a contact sheet."""
+    from generic.folder import find_images
+    from piaa.demo import run
+
+    if photos is None:
+        with progress_bar("rendering and reading", run.N_STEPS) as advance:
+            made = run.simulated(out, person=person, seed=seed, progress=advance)
+    else:
+        with progress_bar("reading photos", len(find_images(photos))) as advance:
+            choice = run.choose(out, photos, progress=advance)
+        note(f"Rate the photos numbered in {choice.sheet}: 1 is dislike, 5 is love.")
+        made = run.own_photos(choice, ask_rating)
+    if as_json:
+        print_json(made.facts())
+        return
+    for line in made.lines():
+        typer.echo(line)
+
+
+def ask_rating(number: int, name: str) -> int | None:
+    """One rating from the terminal; None leaves the photo out."""
+    while True:
+        answer: str = typer.prompt(
+            f"{number:>2}. {name}  [1-5, empty to leave out]", default="", show_default=False
+        )
+        if answer.strip() in ("", "1", "2", "3", "4", "5"):
+            return int(answer) if answer.strip() else None
+        note("please type 1 (dislike) to 5 (love), or nothing")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    example = "Example: piaa fit-user --user ana --ratings r.csv --images photos/ --scale 1 5"
+    app.command("fit-user", epilog=example)(fit_user)
+    app.command("score", epilog="Example: piaa score photos/ --user ana --top 20 --out scores.csv")(score)
+    app.command("demo", epilog="Example: piaa demo --photos ~/Pictures/summer")(demo)

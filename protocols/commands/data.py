@@ -1,0 +1,153 @@
+"""``piaa data``: check, describe and split datasets of rated photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from piaa.terminal import AsJson, print_json, reporting
+from protocols.commands.options import (
+    DuplicatesChoice,
+    Images,
+    RatingsFile,
+    ScaleEnds,
+    Shots,
+    TestList,
+    TrainList,
+    Users,
+    open_dataset,
+    whole_numbers,
+)
+
+data_app = typer.Typer(help="Datasets of rated photos.", no_args_is_help=True)
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="flickr-aes, aadb, ava, tad66k, para, real-cur or table.")
+]
+RootFolder = Annotated[Path, typer.Argument(metavar="ROOT", help="The folder that holds its label files.")]
+
+
+@data_app.command("check", epilog="Example: piaa data check flickr-aes DIR --out problems.csv")
+@reporting
+def data_check(
+    name: Name,
+    root: RootFolder,
+    out: Annotated[
+        Path | None, typer.Option(help="Write every missing and every unlabelled image here (CSV).")
+    ] = None,
+    images: Images = None,
+    ratings: RatingsFile = None,
+    users: Users = None,
+    scale: ScaleEnds = None,
+    duplicates: DuplicatesChoice = None,
+    train: TrainList = None,
+    test: TestList = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a dataset with its published counts; exit code 1 if its protocol cannot run."""
+    from protocols.check import check
+
+    report = check(
+        open_dataset(
+            name,
+            root,
+            images=images,
+            ratings=ratings,
+            users=users,
+            scale=scale,
+            duplicates=duplicates,
+            train=train,
+            test=test,
+        )
+    )
+    if out is not None:
+        report.write_problems(out)
+    if as_json:
+        print_json(report.facts())
+    else:
+        typer.echo("\n".join(report.lines()))
+    if not report.can_run:
+        raise typer.Exit(1)
+
+
+@data_app.command("describe", epilog="Example: piaa data describe flickr-aes DIR --shots 10,100")
+@reporting
+def data_describe(
+    name: Name,
+    root: RootFolder,
+    shots: Shots = "10,100",
+    ratings: RatingsFile = None,
+    users: Users = None,
+    scale: ScaleEnds = None,
+    duplicates: DuplicatesChoice = None,
+    as_json: AsJson = False,
+) -> None:
+    """How many query images every test user leaves at each number of shots."""
+    from protocols.describe import describe
+
+    numbers = whole_numbers("--shots", shots)
+    dataset = open_dataset(name, root, ratings=ratings, users=users, scale=scale, duplicates=duplicates)
+    described = describe(dataset, numbers)
+    if as_json:
+        print_json(described.facts())
+    else:
+        typer.echo("\n".join(described.lines()))
+
+
+@data_app.command("split", epilog="Example: piaa data split aadb DIR --out aadb-split.json")
+@reporting
+def data_split(
+    name: Name,
+    root: RootFolder,
+    out: Annotated[Path, typer.Option(help="The file to write (JSON), for --split.")],
+    test_users: Annotated[
+        Path | None, typer.Option(help="Test these users, one a line, against all others.")
+    ] = None,
+    test_images: Annotated[
+        Path | None, typer.Option(help="Test on these images, one a line; with test users, on both.")
+    ] = None,
+    test_share: Annotated[
+        float | None, typer.Option(help="Test about this share of the users, drawn by their names' hash.")
+    ] = None,
+    ratings: RatingsFile = None,
+    users: Users = None,
+    scale: ScaleEnds = None,
+    duplicates: DuplicatesChoice = None,
+    train: TrainList = None,
+    test: TestList = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write down who and what is tested: the dataset's own split, or one by lists or by a share."""
+    from protocols.datasets.files import read_names
+    from protocols.split import write_split
+    from protocols.split_rules import make_split
+
+    def names_in(file: Path | None) -> list[str] | None:
+        return None if file is None else [listed for _, listed in read_names(file)]
+
+    options = {"ratings": ratings, "users": users, "train": train, "test": test}
+    split = make_split(
+        open_dataset(name, root, scale=scale, duplicates=duplicates, **options),
+        test_users=names_in(test_users),
+        test_images=names_in(test_images),
+        test_share=test_share,
+    )
+    write_split(out, split)
+    if as_json:
+        print_json(
+            {
+                "dataset": split.dataset,
+                "rule": split.rule,
+                "counts": split.counts,
+                "sha256": split.hash,
+                "file": str(out),
+            }
+        )
+        return
+    n = split.counts
+    typer.echo(split.rule)
+    typer.echo(f"train: {n['train_users']:,} users, {n['train_images']:,} images")
+    typer.echo(f"test: {n['test_users']:,} users, {n['test_images']:,} images")
+    typer.echo(f"written: {out} ({split.hash[:8]})")

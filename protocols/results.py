@@ -1,0 +1,138 @@
+"""Results of an evaluation: one row for each (training set, test set, adapter, k, repeat, user).
+
+Everything that a report prints is computed from these rows, so a number can be traced to the people
+and repeats behind it, and another statistic needs no second run.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generic.atomic import write_bytes
+from generic.errors import DatasetError, ShapeError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXT = ("train", "test", "adapter", "user")
+WHOLE = ("k", "repeat", "n_query")
+REAL = ("srcc", "plcc", "pairwise", "mae", "coverage")
+COLUMNS = ("train", "test", "adapter", "k", "repeat", "user", "n_query", *REAL)
+"""Of the cells, in this order. ``mae`` is in the dataset's units; a number that is undefined is NaN."""
+FORMAT = 1
+
+Cell = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Results:
+    """An evaluation's cells and what they were computed with.
+
+    Raises:
+        ShapeError: columns are missing, unknown or of different lengths.
+    """
+
+    config: dict[str, Any]
+    """Datasets, model name and hash, adapters, shots, repeats, seed, query, NaN policy, versions."""
+    cells: Mapping[str, NDArray[Any]]
+    """Columns of :data:`COLUMNS`, each of shape (n,)."""
+
+    def __post_init__(self) -> None:
+        lengths = {len(column) for column in self.cells.values()}
+        if tuple(self.cells) != COLUMNS or len(lengths) > 1:
+            raise ShapeError(
+                f"results have columns {', '.join(self.cells)} of lengths {sorted(lengths)}; "
+                f"expected {', '.join(COLUMNS)} of one length"
+            )
+
+    @classmethod
+    def from_cells(cls, config: dict[str, Any], cells: Iterable[Cell]) -> Self:
+        """Results from rows, one mapping with every column each."""
+        rows = list(cells)
+        columns: dict[str, NDArray[Any]] = {}
+        for name in COLUMNS:
+            kind: Any = object if name in TEXT else np.int64 if name in WHOLE else np.float64
+            columns[name] = np.array([row[name] for row in rows], dtype=kind)
+        return cls(config=config, cells=columns)
+
+    def __len__(self) -> int:
+        return len(self.cells["k"])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Results):
+            return NotImplemented
+        return self.to_json() == other.to_json()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The cells one by one, as plain Python values."""
+        columns = [self.cells[name].tolist() for name in COLUMNS]
+        return [dict(zip(COLUMNS, values, strict=True)) for values in zip(*columns, strict=True)]
+
+    def to_frame(self) -> pd.DataFrame:
+        """The cells as a data frame."""
+        import pandas as pd
+
+        return pd.DataFrame(dict(self.cells))
+
+    def to_json(self) -> str:
+        """JSON text that :meth:`from_json` reads back to the bit; NaN is null."""
+        columns: dict[str, Sequence[Any]] = {}
+        for name in COLUMNS:
+            values = self.cells[name].tolist()
+            columns[name] = [None if v != v else v for v in values] if name in REAL else values
+        return json.dumps({"format": FORMAT, "config": self.config, "cells": columns})
+
+    @classmethod
+    def from_json(cls, text: str, *, source: str = "the results") -> Self:
+        """Results from :meth:`to_json`.
+
+        Raises:
+            DatasetError: the text is not such results.
+        """
+        try:
+            content = json.loads(text)
+            if content["format"] != FORMAT:
+                raise ValueError(f"format {content['format']}, expected {FORMAT}")
+            cells = {
+                name: [math.nan if value is None else value for value in content["cells"][name]]
+                for name in COLUMNS
+            }
+            rows = [dict(zip(cells, values, strict=True)) for values in zip(*cells.values(), strict=True)]
+            return cls.from_cells(content["config"], rows)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DatasetError(
+                f"{source} cannot be read as results of `piaa evaluate` ({error}); run it again"
+            ) from error
+
+    def save(self, path: Path) -> None:
+        """Write the JSON, whole or not at all.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        write_bytes(path, self.to_json().encode())
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            DatasetError: the file is missing or holds something else.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DatasetError(
+                f"results {path} cannot be read ({error}); run `piaa evaluate` again"
+            ) from error
+        return cls.from_json(text, source=f"results {path}")
