@@ -7,7 +7,7 @@ on with the units that are missing and ends with the same numbers to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -27,8 +27,8 @@ MakeAdapter = Callable[[], Adapter]
 Cells = list[dict[str, Any]]
 """Rows with the columns of :data:`protocols.results.COLUMNS`."""
 
-_AT_ONCE = 16
-"""People fitted together: enough to share the cost of a call, few enough for the memory of any k."""
+_AT_ONCE = 4
+"""People fitted together: enough to share the cost of a call, few enough for the processor's caches."""
 
 
 class FitsMany(Protocol):
@@ -81,14 +81,10 @@ class Evaluation:
         self._adapters, self._names = dict(adapters), {"train": train, "test": test}
         self._width = ratings.scale.high - ratings.scale.low
         self._matrix = vectors.matrix
-        # Row numbers, not vectors: each of 10,000 people's own copy would not fit into memory.
-        self._people: dict[str, tuple[NDArray[np.intp], Array]] = {}
         self._episodes: dict[tuple[int, int], list[Episode]] = {}
         for episode in plan.episodes:
             self._episodes.setdefault((episode.k, episode.repeat), []).append(episode)
-            if episode.user not in self._people:
-                own = ratings.for_user(episode.user)
-                self._people[episode.user] = (vectors.rows(own.images), own.unit_scores)
+        self._people = _people(ratings, vectors, (episode.user for episode in plan.episodes))
 
     def units(self) -> list[Unit]:
         """All the work, in a fixed order."""
@@ -193,6 +189,26 @@ class Evaluation:
             finally:
                 for future in waiting:
                     future.cancel()
+
+
+def _people(
+    ratings: Ratings, vectors: Vectors, users: Iterable[str]
+) -> dict[str, tuple[NDArray[np.intp], Array]]:
+    """Each user's rows of the vectors, and unit scores, in the order of ``ratings.for_user``.
+
+    Row numbers, not vectors: each of 10,000 people's own copy would not fit into memory. One pass, since
+    ``for_user`` takes time that grows with everybody's ratings.
+    """
+    chosen: dict[str, list[int]] = {user: [] for user in users}
+    for row, user in enumerate(ratings.users):
+        if user in chosen:
+            chosen[user].append(row)
+    unit_scores, found = ratings.unit_scores, {}
+    for user, rows in chosen.items():
+        if not rows:
+            ratings.for_user(user)  # Raises the error that names similar users.
+        found[user] = (vectors.rows([ratings.images[row] for row in rows]), unit_scores[rows])
+    return found
 
 
 def _finished(waiting: dict[Future[Cells], Unit]) -> Iterator[tuple[Unit, Cells]]:

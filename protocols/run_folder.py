@@ -72,7 +72,8 @@ class RunFolder:
         different = [key for key in {**now, **before} if before.get(key) != now.get(key)]
         if different:
             key = different[0]
-            more = f" ({len(different) - 1} more settings differ)" if len(different) > 1 else ""
+            n_more = len(different) - 1
+            more = f" ({n_more} more setting{'s' * (n_more > 1)} too)" if n_more else ""
             raise DatasetError(
                 f"the run folder {shown} holds another run: its {key} is {_cut(before.get(key))}, "
                 f"asked for is {_cut(now.get(key))}{more}; name another folder with --out"

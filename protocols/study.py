@@ -188,7 +188,7 @@ def plan_test(ratings: Ratings, split: Split, settings: Settings, dataset: str) 
     for user in ratings.users:
         n_ratings[user] += 1
     few = {
-        user: f"has {n} usable ratings, --min-ratings asks for {settings.min_ratings}"
+        user: f"has {n} usable rating{'s' * (n != 1)}, --min-ratings asks for {settings.min_ratings}"
         for user, n in n_ratings.items()
         if n < settings.min_ratings
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.numpy import save_file
 
 from generic.checkpoint import load_checkpoint, save_checkpoint
 
@@ -110,6 +111,19 @@ def _(place):
 @scenario("Convert: the model file exists")
 def _(place):
     return convert(place, PLAIN, out="model.safetensors")
+
+
+@scenario("Convert: over the weights themselves")
+def _(place):
+    save = {key: value.numpy() for key, value in PLAIN.items()}
+    save_file(save, place.folder / "eat.safetensors")
+    args = ("models", "convert", "eat.safetensors", "--out", "eat.safetensors", "--overwrite")
+    return without_trace(place, *args)
+
+
+@scenario("Convert: unknown suffix")
+def _(place):
+    return convert(place, PLAIN, out="converted.pth")
 
 
 # ---- piaa explain ----

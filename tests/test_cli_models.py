@@ -75,7 +75,7 @@ def test_convert_says_what_became_of_the_weights(piaa, weights, tmp_path):
     short = read_header(out).hash[:8]
     assert result.exit_code == 0
     assert result.stdout == f"{out}: eat-ava {short}, released EAT weights of eat_ava.pth\n"
-    assert result.stderr == "assumed: offset_range_factor 2\n"
+    assert result.stderr == "assumed: offset_range_factor 2, the released value; --config gives another\n"
 
 
 def test_what_is_given_is_not_assumed(piaa, weights, recorded, tmp_path):
@@ -136,7 +136,7 @@ def test_models_info_of_a_converted_file(piaa, converted):
         "scale: 1..10",
         f"hash: {read_header(converted).hash}",
         "  summary: released EAT weights of eat_ava.pth",
-        '  assumed: ["offset_range_factor 2"]',
+        '  assumed: ["offset_range_factor 2, the released value; --config gives another"]',
         "  source: eat_ava.pth",
     ):
         assert line in lines

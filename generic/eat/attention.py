@@ -14,13 +14,13 @@ Notation used for tensor shapes:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from generic.eat.layers import ChannelNorm, Pointwise, gelu, settled
+from generic.eat.layers import ChannelNorm, Pointwise, settled
 from generic.eat.points import Guidance, InterestPoints, Rotation, cell_grid, edge_grid, map_grid
 from generic.errors import ShapeError
 
@@ -88,10 +88,23 @@ class OffsetNetwork(nn.Module):
     def forward(self, q: Tensor) -> Tensor:
         """Raw offsets of queries of shape (b, c, h, w): shape (b, g, n, 2), unbounded."""
         b, c, h, w = q.shape
-        features = gelu(self.norm(self.depthwise(q.reshape(b * self.groups, c // self.groups, h, w))))
+        g, conv = self.groups, self.depthwise
+        # All groups in one convolution, so that the map need not be taken apart: the weights repeat.
+        features = F.conv2d(
+            q,
+            conv.weight.repeat(g, 1, 1, 1),
+            cast("Tensor", conv.bias).repeat(g),
+            padding=conv.padding,
+            groups=c,
+        )
+        tokens = features.movedim(1, -1).reshape(b, h, w, g, c // g)
+        tokens = F.gelu(F.layer_norm(tokens, (c // g,), self.norm.weight, self.norm.bias, self.norm.eps))
         if self.grid != (h, w):
-            features = F.adaptive_avg_pool2d(features, self.grid)
-        offsets: Tensor = self.out(features).reshape(b, self.groups, 2, -1).transpose(2, 3)
+            pooled = F.adaptive_avg_pool2d(tokens.reshape(b, h, w, c).movedim(-1, 1), self.grid)
+            tokens = pooled.movedim(1, -1).reshape(b, *self.grid, g, c // g)
+        offsets = F.linear(tokens, self.out.weight[:, :, 0, 0])
+        # (b, hp, wp, g, 2) -> (b, g, n, 2)
+        offsets = offsets.reshape(b, self.grid[0] * self.grid[1], g, 2).transpose(1, 2)
         return offsets.to(torch.promote_types(offsets.dtype, torch.float32))
 
 

@@ -68,6 +68,13 @@ def convert(
         ShapeError: an impossible image size or configuration.
     """
     shown = printable(str(path))
+    if out.suffix != ".safetensors":
+        raise OutputError(f"cannot write {printable(str(out))}: model files end in .safetensors; name it so")
+    if out.exists() and path.exists() and out.samefile(path):
+        raise OutputError(
+            f"cannot write {printable(str(out))}: it is the weights file itself, which would be lost; "
+            f"name another file"
+        )
     if out.exists() and not overwrite:
         raise OutputError(f"cannot write {printable(str(out))}: it exists; name another or pass --overwrite")
     state = read_weights(path)
@@ -118,7 +125,11 @@ def _released(path: Path, options: dict[str, Any], tensors: dict[str, Tensor], s
 
 def _assumed(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> list[str]:
     """What neither the weights nor the configuration say, but scores depend on."""
-    assumed = [] if "offset_range_factor" in config else ["offset_range_factor 2"]
+    assumed = (
+        []
+        if "offset_range_factor" in config
+        else ["offset_range_factor 2, the released value; --config gives another"]
+    )
     if "stage_spec" not in config and not any(key.endswith(".attn_mask") for key in state):
         assumed.append(
             "no shifted windows, since the weights hold no attn_mask; stage_spec in --config says so"

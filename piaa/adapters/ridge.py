@@ -112,8 +112,8 @@ def _leave_one_out(x: Array, y: Array) -> tuple[Array, Array]:
     values = np.maximum(values, 0.0)
     along = np.einsum("uki,uk->ui", vectors, y)
     kept = ALPHAS / (values[:, :, None] + ALPHAS)  # (u, k, alphas): what the fit leaves over
-    left = np.einsum("uki,uia->uka", vectors, along[:, :, None] * kept)
-    one_minus_hat = np.einsum("uki,uia->uka", vectors**2, kept) - 1 / k
+    left = vectors @ (along[:, :, None] * kept)
+    one_minus_hat = vectors**2 @ kept - 1 / k
     errors = left / np.maximum(one_minus_hat, 1e-12)
     best = (errors**2).mean(1).argmin(1)
     people = np.arange(u)

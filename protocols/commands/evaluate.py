@@ -283,7 +283,7 @@ def _run(
         return
     _notes(tests)
     _print(report, wide=wide)
-    typer.echo(f"written: {folder} ({', '.join(file.name for file in files)})")
+    typer.echo(f"written: {folder} ({files[0].name}, {files[1].name} and {len(files) - 2} more)")
 
 
 def _facts(

@@ -123,7 +123,7 @@ def test_what_the_header_says(released, tmp_path):
         "history": ["released EAT weights of ava.pth"],
         "compat": "interest points of each image, where the released code takes their mean over the batch: "
         "scores are those of the released network for one image at a time",
-        "assumed": ["offset_range_factor 2"],
+        "assumed": ["offset_range_factor 2, the released value; --config gives another"],
         "source": "ava.pth",
         "sha256": hashlib.sha256(released.read_bytes()).hexdigest(),
     }
@@ -138,7 +138,7 @@ def test_what_was_assumed_is_said_and_can_be_given(tmp_path, config, weights):
     header = convert(source, out)
     assert header.architecture["stages"] == ["LL", "LL", "LE", "LE"]
     assert header.training["assumed"] == [
-        "offset_range_factor 2",
+        "offset_range_factor 2, the released value; --config gives another",
         "no shifted windows, since the weights hold no attn_mask; stage_spec in --config says so",
     ]
     given = {"stage_spec": config["stage_spec"], "offset_range_factor": [-1, -1, 1, 2]}
@@ -156,7 +156,7 @@ def test_weights_move_to_another_image_size(released, tmp_path, refused):
     assert tensors[f"{NETWORK}stages.2.blocks.1.attention.bias_table"].shape == (4, 15, 15)
     vectors = GenericModel(out).forward(noise(64))
     assert np.isfinite(vectors).all()
-    assert refused(convert, released, tmp_path / "x", img_size=60, error=ShapeError) == (
+    assert refused(convert, released, tmp_path / "x.safetensors", img_size=60, error=ShapeError) == (
         "EAT cannot be built: img_size 60 does not divide into patches, stages and windows; the nearest "
         "sizes that do: 32 and 64"
     )
