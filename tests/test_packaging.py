@@ -56,6 +56,7 @@ def sources() -> set[str]:
     folders = [ROOT / name for name in ("generic", "piaa", "protocols")]
     files = {path for folder in folders for path in folder.rglob("*.py")}
     files |= set((ROOT / "generic" / "weights").glob("*.safetensors"))
+    files |= set((ROOT / "protocols" / "datasets").glob("*.txt"))
     return {path.relative_to(ROOT).as_posix() for path in files} | {"cli.py"}
 
 
