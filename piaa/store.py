@@ -1,16 +1,16 @@
-"""The adapter store: every user's fitted adapters, in versions, in one SQLite file.
+"""The adapter store: every user's fitted adapters, in versions, in one SQLite file or in a database.
 
-Each operation opens the file, does its work in one transaction and closes it again: a store object
-holds nothing open, and may be used from any thread and process.
+Each operation is one transaction. With a file it opens the file and closes it again: such a store
+object holds nothing open, and may be used from any thread and process.
 """
 
 from __future__ import annotations
 
 import datetime
 import difflib
+import hashlib
 import json
 import shlex
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 from generic.errors import ModelMismatch, StoreError, UnknownUser
 from piaa.store_file import StoreFile, default_store_path
+from piaa.store_sql import Database, Sql
 from piaa.stored import (
     AdapterRecord,
     StoredAdapter,
@@ -29,27 +30,32 @@ from piaa.stored import (
 from piaa.user_file import read_user_file, write_user_file
 
 _SUMMARY = (
-    "version, adapters.created, adapter, model_name, model_hash, scale_low, scale_high, n_ratings, extra,"
-    " length(state)"
+    "version, adapters.created, adapter, model_name, model_hash, adapters.scale_low, adapters.scale_high,"
+    " n_ratings, extra, length(state)"
 )
 _MAX_NAMES = 5_000  # how many names are compared to find the one that was meant
 
 
 class AdapterStore:
-    """Users and the versions of their adapters in one file.
+    """Users and the versions of their adapters.
 
     Every method raises StoreError, with one line that names the file and the cure, if the file cannot
     be used; the file is then as it was before. Only ``save`` and ``import_`` create it, its folder
-    included. User names are any text of 1 to 200 characters without control characters.
+    included. One version of a user is active: the last one saved, unless ``rollback`` chose another.
+    User names are any text of 1 to 200 characters without control characters.
 
     Args:
         path: the store's file; None means ``default_store_path()``.
         timeout_s: how long to wait for another process's lock, in seconds.
+        database: where the store lies, instead of in a file at ``path``.
     """
 
-    def __init__(self, path: Path | None = None, *, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self, path: Path | None = None, *, timeout_s: float = 10.0, database: Database | None = None
+    ) -> None:
         self.path = default_store_path() if path is None else Path(path)
-        self._file = StoreFile(self.path, timeout_s)
+        self._database = database or StoreFile(self.path, timeout_s)
+        self.name = self._database.name
 
     def save(self, user: str, record: AdapterRecord) -> int:
         """Store an adapter as the user's newest version; the user is created if new.
@@ -62,47 +68,39 @@ class AdapterStore:
             the new version, 1 for a new user.
         """
         check_user(user)
-        with self._file.writing() as connection:
-            user_id = _user_id(connection, user, create=True)
-            newest = connection.execute("SELECT max(version) FROM adapters WHERE user_id = ?", (user_id,))
-            version = int(newest.fetchone()[0] or 0) + 1
-            _insert(connection, user_id, version, _now(), record)
-        return version
+        with self._database.writing() as sql:
+            return add_version(sql, user_id(sql, user), record)
 
     def load(self, user: str, version: int | None = None) -> StoredAdapter:
         """A user's adapter with its state and ratings.
 
         Args:
             user: whose adapter.
-            version: which one; None means the newest.
+            version: which one; None means the active one.
 
         Raises:
             UnknownUser: the store, or the file itself, has no such user.
             StoreError: the user has no such version, or the file cannot be used.
         """
-        with self._reading(user) as connection:
-            found = self._versions(connection, user)
+        with self._reading(user) as sql:
+            found = self._versions(sql, user)
             if version is None:
-                version = found[-1].version
-            elif version not in [summary.version for summary in found]:
-                known = ", ".join(str(summary.version) for summary in found)
-                raise StoreError(
-                    f"user {user!r} in store {str(self.path)!r} has no version {version}, "
-                    f"but: {known}; name one of these or leave it out for the newest"
-                )
-            return _load(connection, user, version)
+                version = _active(sql, user)
+            else:
+                self._known(found, user, version)
+            return _load(sql, user, version)
 
     def users(self) -> list[UserSummary]:
-        """All users with their newest version, by name."""
-        with self._reading() as connection:
-            rows = connection.execute(
+        """All users that have an adapter, with their active version, by name."""
+        with self._reading() as sql:
+            rows = sql.run(
                 f"SELECT name, (SELECT count(*) FROM adapters WHERE user_id = users.id), {_SUMMARY}"  # noqa: S608
-                " FROM users JOIN adapters ON adapters.user_id = users.id"
-                " WHERE version = (SELECT max(version) FROM adapters WHERE user_id = users.id) ORDER BY name"
+                " FROM users JOIN adapters ON adapters.user_id = users.id AND version = active"
             )
-            return [
-                UserSummary(user=name, n_versions=n, latest=_summary(values)) for name, n, *values in rows
-            ]
+        # Not ORDER BY: databases differ in what order text has.
+        return [
+            UserSummary(user=name, n_versions=n, latest=_summary(values)) for name, n, *values in sorted(rows)
+        ]
 
     def show(self, user: str) -> list[VersionSummary]:
         """All versions of a user's adapter, oldest first.
@@ -110,8 +108,20 @@ class AdapterStore:
         Raises:
             UnknownUser: the store, or the file itself, has no such user.
         """
-        with self._reading(user) as connection:
-            return self._versions(connection, user)
+        with self._reading(user) as sql:
+            return self._versions(sql, user)
+
+    def rollback(self, user: str, version: int) -> None:
+        """Make another version the active one; none is lost.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+            StoreError: the user has no such version.
+        """
+        self._require_file(user)
+        with self._database.writing() as sql:
+            self._known(self._versions(sql, user), user, version)
+            sql.run("UPDATE users SET active = :version WHERE name = :user", version=version, user=user)
 
     def delete(self, user: str) -> int:
         """Remove a user with all versions and ratings; what they held is overwritten in the file.
@@ -123,18 +133,18 @@ class AdapterStore:
             UnknownUser: the store, or the file itself, has no such user.
         """
         self._require_file(user)
-        with self._file.writing() as connection:
-            n_versions = len(self._versions(connection, user))
-            connection.execute("DELETE FROM users WHERE name = ?", (user,))
+        with self._database.writing() as sql:
+            n_versions = len(self._versions(sql, user))
+            sql.run("DELETE FROM users WHERE name = :user", user=user)
         return n_versions
 
     def export(self, user: str, path: Path, *, all_versions: bool = False) -> int:
-        """Write a user's newest adapter, or all versions, to one file that ``import_`` reads.
+        """Write a user's active adapter, or all versions, to one file that ``import_`` reads.
 
         Args:
             user: whose adapter.
             path: the file to create or to replace.
-            all_versions: write the whole history instead of the newest version.
+            all_versions: write the whole history instead of the active version.
 
         Returns:
             the number of versions written.
@@ -143,10 +153,11 @@ class AdapterStore:
             UnknownUser: the store, or the file itself, has no such user.
             OutputError: the file cannot be written; what was there is untouched.
         """
-        with self._reading(user) as connection:
-            found = self._versions(connection, user)
-            chosen = found if all_versions else found[-1:]
-            adapters = [_load(connection, user, summary.version) for summary in chosen]
+        with self._reading(user) as sql:
+            found = self._versions(sql, user)
+            active = _active(sql, user)
+            chosen = [summary.version for summary in found] if all_versions else [active]
+            adapters = [_load(sql, user, version) for version in chosen]
         write_user_file(path, adapters)
         return len(adapters)
 
@@ -168,58 +179,68 @@ class AdapterStore:
             check_user(user)
         adapters = read_user_file(path, user=user)
         name = adapters[0].user
-        with self._file.writing() as connection:
+        with self._database.writing() as sql:
             if replace:
-                connection.execute("DELETE FROM users WHERE name = ?", (name,))
-            elif _user_id(connection, name) is not None:
+                sql.run("DELETE FROM users WHERE name = :name", name=name)
+            elif _exists(sql, name):
                 raise StoreError(
-                    f"store {str(self.path)!r} already has a user {name!r}; import under another name "
+                    f"store {self.name!r} already has a user {name!r}; import under another name "
                     "with --user NAME, or replace the user and all versions with --replace"
                 )
-            user_id = _user_id(connection, name, create=True)
+            number = user_id(sql, name)
             for adapter in adapters:
-                _insert(connection, user_id, adapter.version, adapter.created, adapter)
-            found = self._versions(connection, name)
+                _insert(sql, number, adapter.version, adapter.created, adapter)
+            _activate(sql, number, adapters[-1].version)
+            found = self._versions(sql, name)
         return UserSummary(user=name, n_versions=len(found), latest=found[-1])
 
-    def _versions(self, connection: sqlite3.Connection, user: str) -> list[VersionSummary]:
+    def _known(self, found: Sequence[VersionSummary], user: str, version: int) -> None:
+        """Nothing, if the version is among those found."""
+        if version not in [summary.version for summary in found]:
+            known = ", ".join(str(summary.version) for summary in found)
+            raise StoreError(
+                f"user {user!r} in store {self.name!r} has no version {version}, "
+                f"but: {known}; name one of these or leave it out for the newest"
+            )
+
+    def _versions(self, sql: Sql, user: str) -> list[VersionSummary]:
         """At least one version, oldest first; UnknownUser if there is none."""
-        rows = connection.execute(
+        rows = sql.run(
             f"SELECT {_SUMMARY} FROM adapters JOIN users ON users.id = user_id"  # noqa: S608
-            " WHERE name = ? ORDER BY version",
-            (user,),
-        ).fetchall()
+            " WHERE name = :user ORDER BY version",
+            user=user,
+        )
         if not rows:
-            raise self._unknown(connection, user)
+            raise self._unknown(sql, user)
         return [_summary(row) for row in rows]
 
-    def _unknown(self, connection: sqlite3.Connection, user: str) -> UnknownUser:
-        names = [name for (name,) in connection.execute("SELECT name FROM users LIMIT ?", (_MAX_NAMES,))]
+    def _unknown(self, sql: Sql, user: str) -> UnknownUser:
+        names = [name for (name,) in sql.run("SELECT name FROM users LIMIT :n", n=_MAX_NAMES)]
         close = difflib.get_close_matches(user, names, n=3)
         meant = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
         return UnknownUser(
-            f"store {str(self.path)!r} has no user {user!r}; {meant}see all users with: "
-            f"piaa users list{self._file.option()}"
+            f"store {self.name!r} has no user {user!r}; {meant}see all users with: "
+            f"piaa users list{self._database.option()}"
         )
 
     def _require_file(self, user: str | None) -> None:
         """Reading must not leave an empty store behind."""
         if user is not None:
             check_user(user)
-        if self._file.exists():
+        if self._database.exists():
             return
         message = (
-            f"there is no store {str(self.path)!r}, so it has no users; name another file with --store, "
+            f"there is no store {self.name!r}, so it has no users; name another file with --store, "
             f"or fit a user first: piaa fit-user --user {shlex.quote(user or 'NAME')} --ratings FILE "
-            f"--images DIR{self._file.option()}"
+            f"--images DIR{self._database.option()}"
         )
         raise StoreError(message) if user is None else UnknownUser(message)
 
     @contextmanager
-    def _reading(self, user: str | None = None) -> Iterator[sqlite3.Connection]:
+    def _reading(self, user: str | None = None) -> Iterator[Sql]:
         self._require_file(user)
-        with self._file.reading() as connection:
-            yield connection
+        with self._database.reading() as sql:
+            yield sql
 
 
 def check_model(stored: StoredAdapter, model_hash: str, model_name: str) -> None:
@@ -246,54 +267,100 @@ def check_model(stored: StoredAdapter, model_hash: str, model_name: str) -> None
     )
 
 
-def _now() -> str:
+def now() -> str:
+    """The time as the store writes it: ISO 8601, UTC."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def _user_id(connection: sqlite3.Connection, user: str, *, create: bool = False) -> int | None:
-    if create:
-        connection.execute("INSERT OR IGNORE INTO users (name, created) VALUES (?, ?)", (user, _now()))
-    row = connection.execute("SELECT id FROM users WHERE name = ?", (user,)).fetchone()
-    return None if row is None else int(row[0])
+def user_id(sql: Sql, user: str) -> int:
+    """The user's number, who is created if new; her rows are this transaction's alone from here on."""
+    sql.run(
+        "INSERT INTO users (name, created) VALUES (:user, :now) ON CONFLICT (name) DO NOTHING",
+        user=user,
+        now=now(),
+    )
+    return int(sql.run(f"SELECT id FROM users WHERE name = :user{sql.for_update}", user=user)[0][0])  # noqa: S608
+
+
+def add_version(sql: Sql, user: int, record: AdapterRecord, head: bytes | None = None) -> int:
+    """Add a user's next version and make it the active one.
+
+    Args:
+        sql: a transaction that holds the user's rows, see :func:`user_id`.
+        user: the user's number.
+        record: the fitted adapter.
+        head: the adapter as one row of a matrix, if it has that form; see :mod:`piaa.server.heads`.
+
+    Returns:
+        the new version.
+    """
+    newest = sql.run("SELECT max(version) FROM adapters WHERE user_id = :user", user=user)
+    version = int(newest[0][0] or 0) + 1
+    _insert(sql, user, version, now(), record, head)
+    _activate(sql, user, version)
+    return version
+
+
+def _activate(sql: Sql, user: int, version: int) -> None:
+    sql.run("UPDATE users SET active = :version WHERE id = :user", version=version, user=user)
+
+
+def _active(sql: Sql, user: str) -> int:
+    return int(sql.run("SELECT active FROM users WHERE name = :user", user=user)[0][0])
+
+
+def _exists(sql: Sql, user: str) -> bool:
+    return bool(sql.run("SELECT 1 FROM users WHERE name = :user", user=user))
 
 
 def _insert(
-    connection: sqlite3.Connection, user_id: int | None, version: int, created: str, record: AdapterRecord
+    sql: Sql, user: int, version: int, created: str, record: AdapterRecord, head: bytes | None = None
 ) -> None:
-    adapter_id = connection.execute(
-        "INSERT INTO adapters (user_id, version, created, adapter, model_name, model_hash, scale_low,"
-        " scale_high, n_ratings, extra, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            user_id,
-            version,
-            created,
-            record.adapter,
-            record.model_name,
-            record.model_hash,
-            float(record.scale_low),
-            float(record.scale_high),
-            record.n_ratings,
-            json.dumps(dict(record.extra), ensure_ascii=False, allow_nan=False),
-            record.state,
-        ),
-    ).lastrowid
-    connection.executemany(
-        "INSERT INTO ratings (adapter_id, position, image, sha256, score) VALUES (?, ?, ?, ?, ?)",
+    values: dict[str, object] = {
+        "user_id": user,
+        "version": version,
+        "created": created,
+        "adapter": record.adapter,
+        "model_name": record.model_name,
+        "model_hash": record.model_hash,
+        "scale_low": float(record.scale_low),
+        "scale_high": float(record.scale_high),
+        "n_ratings": record.n_ratings,
+        "extra": json.dumps(dict(record.extra), ensure_ascii=False, allow_nan=False),
+        "state": record.state,
+        "digest": hashlib.sha256(record.state).hexdigest(),
+        "head": head,
+    }
+    columns, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
+    adapter_id = sql.run(
+        f"INSERT INTO adapters ({columns}) VALUES ({marks}) RETURNING id",  # noqa: S608  (our own names only)
+        **values,
+    )[0][0]
+    sql.run_many(
+        "INSERT INTO ratings (adapter_id, position, image, sha256, score)"
+        " VALUES (:adapter_id, :position, :image, :sha256, :score)",
         [
-            (adapter_id, position, rating.image, rating.sha256, float(rating.score))
+            {
+                "adapter_id": adapter_id,
+                "position": position,
+                "image": rating.image,
+                "sha256": rating.sha256,
+                "score": float(rating.score),
+            }
             for position, rating in enumerate(record.ratings)
         ],
     )
 
 
-def _load(connection: sqlite3.Connection, user: str, version: int) -> StoredAdapter:
-    adapter_id, state, *values = connection.execute(
+def _load(sql: Sql, user: str, version: int) -> StoredAdapter:
+    adapter_id, state, *values = sql.run(
         f"SELECT adapters.id, state, {_SUMMARY} FROM adapters JOIN users ON users.id = user_id"  # noqa: S608
-        " WHERE name = ? AND version = ?",
-        (user, version),
-    ).fetchone()
-    ratings = connection.execute(
-        "SELECT image, sha256, score FROM ratings WHERE adapter_id = ? ORDER BY position", (adapter_id,)
+        " WHERE name = :user AND version = :version",
+        user=user,
+        version=version,
+    )[0]
+    ratings = sql.run(
+        "SELECT image, sha256, score FROM ratings WHERE adapter_id = :id ORDER BY position", id=adapter_id
     )
     summary = _summary(values)
     return StoredAdapter(

@@ -3,6 +3,7 @@
 The file uses SQLite's rollback journal and not a write-ahead log. Between two writes it is the whole
 truth: it can be copied, mailed or put on a read-only disk as it lies, with no ``-wal`` or ``-shm``
 beside it. Fitting writes a few times a day, so writers that wait for each other cost nothing here.
+While ``piaa serve`` has a file open it is different, see :mod:`piaa.store_database`.
 """
 
 from __future__ import annotations
@@ -15,21 +16,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from generic.errors import StoreError
-
-_SCHEMA = 1
-_TABLES = (
-    "CREATE TABLE meta (schema_version INTEGER NOT NULL)",
-    "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created TEXT NOT NULL)",
-    "CREATE TABLE adapters (id INTEGER PRIMARY KEY,"
-    " user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
-    " version INTEGER NOT NULL, created TEXT NOT NULL, adapter TEXT NOT NULL, model_name TEXT NOT NULL,"
-    " model_hash TEXT NOT NULL, scale_low REAL NOT NULL, scale_high REAL NOT NULL,"
-    " n_ratings INTEGER NOT NULL, extra TEXT NOT NULL, state BLOB NOT NULL, UNIQUE (user_id, version))",
-    "CREATE TABLE ratings (adapter_id INTEGER NOT NULL REFERENCES adapters (id) ON DELETE CASCADE,"
-    " position INTEGER NOT NULL, image TEXT NOT NULL, sha256 TEXT, score REAL NOT NULL,"
-    " PRIMARY KEY (adapter_id, position))",
-    "INSERT INTO meta VALUES (1)",
-)
+from piaa import migrations
+from piaa.store_sql import FileSql, Sql
 
 
 def default_store_path() -> Path:
@@ -52,6 +40,7 @@ class StoreFile:
 
     def __init__(self, path: Path, timeout_s: float) -> None:
         self.path = path
+        self.name = str(path)
         self._timeout_s = timeout_s
 
     def exists(self) -> bool:
@@ -69,26 +58,30 @@ class StoreFile:
         return "" if self.path == default_store_path() else f" --store {shlex.quote(str(self.path))}"
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that sees one state of the existing file and cannot change it."""
+    def reading(self) -> Iterator[Sql]:
+        """A transaction that sees one state of the existing file and cannot change it.
+
+        A file of an earlier schema is read as a migrated copy in memory: reading must not write.
+        """
         with self._connection("rw") as connection:
             # Not mode "ro": what a killed writer left half done could not be undone then.
             connection.execute("PRAGMA query_only = ON")
             connection.execute("BEGIN")
-            if self._schema(connection):
-                yield connection
+            if self._schema(connection) == migrations.SCHEMA:
+                yield FileSql(connection)
                 return
-        # A first save that was killed may leave an empty file: a store without users.
-        with closing(sqlite3.connect(":memory:")) as empty:
-            for table in _TABLES:
-                empty.execute(table)
-            yield empty
+            # A first save that was killed may leave an empty file: a store without users.
+            connection.execute("COMMIT")
+            with closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
+                connection.backup(copy)
+                self._bring_up_to_date(copy)
+                yield FileSql(copy)
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[Sql]:
         """A transaction that happens as a whole or not at all, even if the power fails.
 
-        The file, its tables and its folder are created when missing.
+        The file, its tables and its folder are created when missing; an earlier schema is migrated.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,11 +95,17 @@ class StoreFile:
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("BEGIN IMMEDIATE")
-            if not self._schema(connection):
-                for table in _TABLES:
-                    connection.execute(table)
-            yield connection
+            self._bring_up_to_date(connection)
+            yield FileSql(connection)
             connection.execute("COMMIT")
+
+    def _bring_up_to_date(self, connection: sqlite3.Connection) -> None:
+        version = self._schema(connection)
+        if version == 0:
+            for statement in migrations.statements():
+                connection.execute(statement)
+        elif version < migrations.SCHEMA:
+            migrate(connection)
 
     @contextmanager
     def _connection(self, mode: str) -> Iterator[sqlite3.Connection]:
@@ -138,10 +137,11 @@ class StoreFile:
                 "it was left untouched, name another file with --store"
             )
         version: int = connection.execute("SELECT schema_version FROM meta").fetchone()[0]
-        if version > _SCHEMA:
+        if version > migrations.SCHEMA:
             raise StoreError(
                 f"store {str(self.path)!r} has schema version {version}, but this piaa knows version "
-                f"{_SCHEMA}; upgrade piaa (pip install --upgrade piaa) or name another file with --store"
+                f"{migrations.SCHEMA}; upgrade piaa (pip install --upgrade piaa) "
+                "or name another file with --store"
             )
         return version
 
@@ -170,3 +170,30 @@ class StoreFile:
                 )
             case _:
                 return f"{store} cannot be used: {error}; check its disk {other}"
+
+
+class _Borrowed:
+    """A connection in the middle of its owner's transaction, which SQLAlchemy must neither end nor close."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> object:
+        value: object = getattr(self._connection, name)
+        return value
+
+    def commit(self) -> None:
+        """Nothing: the owner commits."""
+
+    rollback = close = commit
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a SQLite database to today's schema, inside its open transaction, if it has one."""
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(
+        "sqlite://", creator=lambda: _Borrowed(connection), poolclass=sqlalchemy.StaticPool
+    )
+    with engine.connect() as borrowed:
+        migrations.upgrade(borrowed)

@@ -108,7 +108,7 @@ class UserSummary:
     n_versions: int
     """How many versions of the user's adapter are stored, at least 1."""
     latest: VersionSummary
-    """The newest of them."""
+    """The active one: the newest, unless there was a rollback."""
 
 
 def check_user(user: str) -> None:

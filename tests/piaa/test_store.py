@@ -407,7 +407,7 @@ def test_store_of_a_newer_piaa(store, tmp_path):
     before = store.path.read_bytes()
     for call in every_call(store, tmp_path):
         assert message_of(StoreError, call) == (
-            f"store '{store.path}' has schema version 7, but this piaa knows version 1; "
+            f"store '{store.path}' has schema version 7, but this piaa knows version 2; "
             "upgrade piaa (pip install --upgrade piaa) or name another file with --store"
         )
     assert store.path.read_bytes() == before
