@@ -101,11 +101,12 @@ class GenericModel:
         state = {k.removeprefix(NETWORK): v for k, v in tensors.items() if k.startswith(NETWORK)}
         return build(header.architecture, state)
 
-    def forward(self, pixels: NDArray[np.uint8]) -> Features:
+    def forward(self, pixels: NDArray[np.uint8], *, batch: int = BATCH) -> Features:
         """Vectors of photos that are in memory.
 
         Args:
-            pixels: shape (n, size, size, 3), RGB, [0, 255]; n at most ``BATCH``.
+            pixels: shape (n, size, size, 3), RGB, [0, 255]; n at most ``batch``.
+            batch: how many photos the network is given, the missing ones as black.
 
         Returns:
             float32, shape (n, 1 + d): generic unit score, embedding.
@@ -113,14 +114,14 @@ class GenericModel:
         import torch
 
         full = pixels
-        if len(pixels) < BATCH:
-            full = np.zeros((BATCH, *pixels.shape[1:]), np.uint8)
+        if len(pixels) < batch:
+            full = np.zeros((batch, *pixels.shape[1:]), np.uint8)
             full[: len(pixels)] = pixels
         network = self.network  # built outside of inference mode, whose tensors know no gradient
         with torch.inference_mode():
             # NHWC memory is channels-last already: no copy but the one to float.
-            batch = torch.from_numpy(full).permute(0, 3, 1, 2)
-            score, embedding = network(batch.float().div_(127.5).sub_(1.0))
+            photos = torch.from_numpy(full).permute(0, 3, 1, 2)
+            score, embedding = network(photos.float().div_(127.5).sub_(1.0))
             vectors = torch.cat([score[:, None], embedding], 1)[: len(pixels)]
         return np.ascontiguousarray(vectors.float().numpy())
 

@@ -1,0 +1,1 @@
+"""One person's scores for thousands of people at once, over HTTP."""

@@ -1,0 +1,106 @@
+"""Fits in the background: every server takes jobs from the store, so a killed one's jobs go to others."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import numpy as np
+from safetensors.numpy import save as pack
+
+from generic.errors import ModelMismatch, PiaaError
+from generic.model import GenericModel
+from piaa.adapters import make_adapter
+from piaa.prior import Prior
+from piaa.scale import Scale
+from piaa.server import metrics
+from piaa.server.heads import head_of
+from piaa.store_service import Given, Job, ServiceStore
+from piaa.stored import AdapterRecord, StoredRating
+
+_POLL_S = 0.25
+_LOG = logging.getLogger(__name__)
+
+
+class Fitter:
+    """One thread that does fits.
+
+    Args:
+        store: where ratings come from and adapters go.
+        model: the generic model.
+        prior: of the model.
+    """
+
+    def __init__(self, store: ServiceStore, model: GenericModel, prior: Prior | None) -> None:
+        self._store, self._model, self.prior = store, model, prior
+        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="piaa-fit", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is a new job."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End after the fit at hand; jobs that wait stay in the store."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(timeout=20)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                job = self._store.claim()
+                if job is not None:
+                    self._do(job)
+                    continue
+            except PiaaError as error:  # the database is away: the job's lease ends, and it is taken again
+                _LOG.warning("fits pause: %s", error)
+            self._wake.wait(_POLL_S)
+
+    def _do(self, job: Job) -> None:
+        try:
+            record, head = self.fit(job)
+        except PiaaError as error:
+            self._store.fail(job, str(error))
+            metrics.FITS.labels("failed").inc()
+        except Exception:
+            _LOG.exception("fit %s failed", job.id)
+            self._store.fail(job, "the fit failed for a reason that the server's log tells")
+            metrics.FITS.labels("failed").inc()
+        else:
+            done = self._store.finish(job, record, head) is not None
+            metrics.FITS.labels("done" if done else "overtaken").inc()
+
+    def fit(self, job: Job) -> tuple[AdapterRecord, bytes | None]:
+        """The adapter from all ratings that the user gave, and its head."""
+        given, ends = self._store.given(job.user)
+        self._check(job.user, given)
+        scale = Scale(*ends)
+        features = np.stack([np.frombuffer(one.vector, "<f4") for one in given])
+        adapter = make_adapter(job.adapter, self.prior)
+        adapter.fit(features, scale.to_unit([one.score for one in given]))
+        state = {key: np.ascontiguousarray(value) for key, value in adapter.state().items()}
+        head = head_of(job.adapter, state, self.prior, features.shape[1] - 1)
+        record = AdapterRecord(
+            adapter=job.adapter,
+            model_name=self._model.name,
+            model_hash=self._model.hash,
+            scale_low=scale.low,
+            scale_high=scale.high,
+            state=pack(state),
+            ratings=tuple(StoredRating(image=one.image, sha256=one.sha256, score=one.score) for one in given),
+        )
+        return record, None if head is None else head.astype("<f8").tobytes()
+
+    def _check(self, user: str, given: list[Given]) -> None:
+        old = sum(one.model_hash != self._model.hash for one in given)
+        if old:
+            raise ModelMismatch(
+                f"{old} of {len(given)} ratings of user {user!r} were given under another model; "
+                "post the ratings of these photos again, with the photos"
+            )

@@ -1,0 +1,154 @@
+"""What every request passes first: its key, its rate, its size and its time; nothing is read before."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from generic.errors import PiaaError
+from piaa.server import metrics
+from piaa.server.problems import Problem, status_of
+from piaa.server.settings import ServeSettings
+from piaa.store_keys import KeyStore
+
+_OPEN = {"/health", "/ready", "/docs", "/openapi.json"}
+_LOG = logging.getLogger("piaa.server.access")
+_BURST_S = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Who asks."""
+
+    key: str
+    """The key's id; empty if no key is asked for."""
+    admin: bool
+    user: str | None = None
+    """The one user that the key is for."""
+
+    def check_user(self, user: str) -> None:
+        """Nothing, if the caller may read and score this user.
+
+        Raises:
+            Problem: 403. It does not say whether there is such a user.
+        """
+        if not self.admin and user != self.user:
+            raise Problem(403, "this key is for another user; use that user's key or an admin's")
+
+    def check_admin(self) -> None:
+        """Nothing, if the caller is an admin.
+
+        Raises:
+            Problem: 403.
+        """
+        if not self.admin:
+            raise Problem(403, "this needs an admin's key, and this key is one user's; see: piaa keys create")
+
+
+class Gate:
+    """ASGI middleware.
+
+    Args:
+        app: what lies behind.
+        keys: which keys there are.
+        settings: the server's limits.
+    """
+
+    def __init__(self, app: ASGIApp, keys: KeyStore, settings: ServeSettings) -> None:
+        self._app, self._keys, self._settings = app, keys, settings
+        self._buckets: dict[str, tuple[float, float]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            try:
+                if scope["path"] not in _OPEN:
+                    scope.setdefault("state", {})["caller"] = await self._admit(scope)
+                await self._app(scope, self._limited(scope, receive), noting)
+            except Problem as problem:
+                await problem.response()(scope, receive, noting)
+            except PiaaError as error:
+                answer = Problem(status_of(error), str(error), retry_after_s=1)
+                await answer.response()(scope, receive, noting)
+        finally:
+            self._note(scope, status, time.perf_counter() - started)
+
+    async def _admit(self, scope: Scope) -> Caller:
+        caller = Caller(key="", admin=True)
+        if self._settings.keys:
+            caller = await self._caller(dict(scope["headers"]).get(b"authorization", b""))
+        self._check_rate(caller.key)
+        return caller
+
+    async def _caller(self, header: bytes) -> Caller:
+        kind, _, secret = header.decode("latin-1").partition(" ")
+        if kind.lower() != "bearer" or not secret:
+            raise Problem(401, "no key was sent; send the header 'Authorization: Bearer KEY'")
+        key = await asyncio.to_thread(self._keys.key_of, secret.strip())
+        if key is None:
+            raise Problem(401, "this key is unknown or was revoked; make one with: piaa keys create")
+        return Caller(key=key.id, admin=key.role == "admin", user=key.user)
+
+    def _check_rate(self, key: str) -> None:
+        """One token a request; the bucket holds ten seconds' worth."""
+        rate, now = self._settings.rate, time.monotonic()
+        tokens, then = self._buckets.get(key, (rate * _BURST_S, now))
+        tokens = min(rate * _BURST_S, tokens + (now - then) * rate)
+        if tokens < 1:
+            raise Problem(
+                429,
+                f"this key sent more than {rate:g} requests a second; slow down and try again",
+                retry_after_s=max(1, round(1 / rate)),
+            )
+        self._buckets[key] = (tokens - 1, now)
+
+    def _limited(self, scope: Scope, receive: Receive) -> Receive:
+        """``receive`` that counts bytes and does not wait for ever."""
+        limit, got = self._settings.max_body, 0
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > limit:
+            raise Problem(
+                413, f"the body is {int(declared)} bytes, at most {limit} may be; send fewer images"
+            )
+        complete = False
+
+        async def limited() -> Message:
+            nonlocal got, complete
+            if complete:
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), self._settings.body_timeout_s)
+            except TimeoutError:
+                raise Problem(
+                    408, f"no more of the body came for {self._settings.body_timeout_s:g} s; send it again"
+                ) from None
+            got += len(message.get("body", b""))
+            complete = not message.get("more_body", False)
+            if got > limit:
+                raise Problem(413, f"the body is above {limit} bytes; send fewer images")
+            return message
+
+        return limited
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        # The route's pattern and not the path: names of people belong in neither log nor metrics.
+        route = getattr(scope.get("route"), "path", "none")
+        metrics.REQUESTS.labels(scope["method"], route, str(status)).observe(seconds)
+        facts = {"method": scope["method"], "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+        _LOG.info(json.dumps(facts))

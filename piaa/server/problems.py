@@ -1,0 +1,103 @@
+"""Errors as RFC 9457 describes them: ``application/problem+json`` with what was wrong and the cure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from generic.errors import ImageError, ModelMismatch, PiaaError, RatingsError, StoreError, UnknownUser
+
+_TITLES = {
+    400: "The request is not in order",
+    401: "A key is needed",
+    403: "The key does not allow this",
+    404: "There is no such thing here",
+    405: "The method is not allowed here",
+    408: "The body did not arrive",
+    409: "This does not fit what is stored",
+    413: "The request is too large",
+    422: "The request is not in order",
+    429: "Too many requests",
+    503: "The server cannot do this now",
+}
+
+
+class Problem(Exception):
+    """An answer that is an error.
+
+    Args:
+        status: the HTTP status.
+        detail: one line: what was wrong, what was expected, what to do.
+        retry_after_s: when to try again, in seconds.
+        more: further members of the answer.
+    """
+
+    def __init__(self, status: int, detail: str, *, retry_after_s: int | None = None, **more: object) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+        self.more = more
+
+    def response(self) -> JSONResponse:
+        """The answer."""
+        headers = {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
+        if self.status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        return problem(self.status, self.detail, headers, **self.more)
+
+
+def problem(
+    status: int, detail: str, headers: Mapping[str, str] | None = None, **more: object
+) -> JSONResponse:
+    """A problem as a response."""
+    title = _TITLES.get(status, "The request failed")
+    content: dict[str, Any] = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        **more,
+    }
+    return JSONResponse(content, status, headers, media_type="application/problem+json")
+
+
+def status_of(error: PiaaError) -> int:
+    """The HTTP status that an error of ours means."""
+    if isinstance(error, UnknownUser):
+        return 404
+    if isinstance(error, ModelMismatch):
+        return 409
+    if isinstance(error, StoreError):
+        return 503 if "cannot be used now" in str(error) else 422
+    return 422 if isinstance(error, ImageError | RatingsError) else 400
+
+
+def add_to(app: FastAPI) -> None:
+    """Answer every error as a problem."""
+
+    @app.exception_handler(Problem)
+    async def ours(request: Request, error: Problem) -> JSONResponse:  # noqa: ARG001
+        return error.response()
+
+    @app.exception_handler(PiaaError)
+    async def toolkit(request: Request, error: PiaaError) -> JSONResponse:  # noqa: ARG001
+        status = status_of(error)
+        return Problem(status, str(error), retry_after_s=1 if status == 503 else None).response()
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:  # noqa: ARG001
+        faults = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        return problem(422, f"{'; '.join(faults)[:1000]}; see /docs for what is expected")
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:  # noqa: ARG001
+        # FastAPI turns whatever happens while it reads a body into its own error.
+        if isinstance(error.__cause__, Problem):
+            return error.__cause__.response()
+        return problem(error.status_code, f"{error.detail}; see /docs for what there is", error.headers)

@@ -1,0 +1,151 @@
+"""The JSON of requests and answers; the OpenAPI description is made from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Problems: dict[str, Any] = {
+    "description": "What was wrong, and the cure",
+    "content": {
+        "application/problem+json": {
+            "schema": {
+                "type": "object",
+                "required": ["title", "status", "detail"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "title": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "detail": {"type": "string"},
+                },
+            },
+            "example": {
+                "type": "about:blank",
+                "title": "There is no such thing here",
+                "status": 404,
+                "detail": "there is no user 'ana'; rate some photos for the user first",
+            },
+        }
+    },
+}
+ERRORS: dict[int | str, dict[str, Any]] = dict.fromkeys(
+    (400, 401, 403, 404, 408, 409, 413, 422, 429, 503), Problems
+)
+
+
+class _Json(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Health(_Json):
+    """Whether the server is up."""
+
+    status: str = Field(examples=["ok"])
+
+
+class ModelInfo(_Json):
+    """A generic model."""
+
+    name: str = Field(examples=["piaa-lite"])
+    hash: str
+    scale: tuple[float, float]
+
+
+class ImageResult(_Json):
+    """What became of one image."""
+
+    image: str = Field(examples=["beach.jpg"])
+    sha256: str
+    problem: str | None = Field(description="Why it has no score; null if it has one.")
+
+
+class UserScores(_Json):
+    """One user's scores, in the order of the images; null where an image has a problem."""
+
+    user: str = Field(examples=["ana"])
+    version: int | None = Field(description="Of the user's adapter; null for the generic score.")
+    fallback: bool = Field(description="The generic score was given, since there is no such fitted user.")
+    scale: tuple[float, float]
+    scores: list[float | None] = Field(examples=[[4.2, None]])
+    low: list[float | None] | None = None
+    high: list[float | None] | None = None
+
+
+class Scores(_Json):
+    """Scores of every image for every user."""
+
+    model: str
+    model_hash: str
+    images: list[ImageResult]
+    users: list[UserScores]
+
+
+class Rating(_Json):
+    """One rating: of an image in this request, by its file name, or of one seen before, by its hash."""
+
+    score: float = Field(allow_inf_nan=False, examples=[4])
+    image: str | None = Field(None, max_length=1000, examples=["beach.jpg"])
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+
+
+class Rated(_Json):
+    """What became of ratings."""
+
+    user: str
+    n_ratings: int = Field(description="How many ratings the user has now.")
+    images: list[ImageResult]
+
+
+class JobInfo(_Json):
+    """A fit that was asked for."""
+
+    id: str
+    user: str
+    adapter: str
+    state: str = Field(examples=["queued", "running", "done", "failed"])
+    version: int | None
+    error: str | None
+
+
+class VersionInfo(_Json):
+    """One version of a user's adapter."""
+
+    version: int
+    created: str
+    adapter: str
+    model: str
+    model_hash: str
+    scale: tuple[float, float]
+    n_ratings: int
+
+
+class UserInfo(_Json):
+    """One user."""
+
+    user: str
+    active: int | None
+    versions: list[VersionInfo]
+    ratings: list[Rating]
+
+
+class UserLine(_Json):
+    """One user in the list."""
+
+    user: str
+    active: int | None
+    n_ratings: int
+
+
+class UserPage(_Json):
+    """A page of users, in the order in which they came."""
+
+    users: list[UserLine]
+    next: int | None = Field(description="`after` of the next page; null at the end.")
+
+
+class Suggestion(_Json):
+    """A photo whose rating would teach most."""
+
+    sha256: str
+    uncertainty: float = Field(description="Width of the 80 % interval, in the user's scale.")

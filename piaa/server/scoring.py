@@ -1,0 +1,179 @@
+"""``POST /v1/score``: images and users in, scores out."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from typing import Annotated, cast
+
+import numpy as np
+from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from numpy.typing import NDArray
+
+from generic.cache import Features
+from generic.errors import ImageError, ModelMismatch, UnknownUser
+from piaa.adapters.base import Array, bend
+from piaa.scale import Scale
+from piaa.server.embedder import Outcome
+from piaa.server.gate import Caller
+from piaa.server.problems import Problem
+from piaa.server.schemas import ERRORS, ImageResult, Scores, UserScores
+from piaa.server.services import Services
+from piaa.store_service import Active
+from piaa.stored import check_user
+
+router = APIRouter(prefix="/v1", tags=["scores"], responses=ERRORS)
+_MOST_INTERVALS = 100
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+Uploads = Annotated[list[UploadFile], File(description="Image files.")]
+Digests = Annotated[list[str], Form(description="Content hashes of images seen before.")]
+
+
+@router.post("/score")
+async def score(
+    request: Request,
+    user: Annotated[list[str], Form(description="Whose scores.", examples=[["ana"]])],
+    image: Uploads = [],  # noqa: B006  (FastAPI copies it)
+    sha256: Digests = [],  # noqa: B006
+    intervals: Annotated[bool, Query(description="With the 80 % interval of each score.")] = False,
+    fallback: Annotated[str | None, Query(pattern="^generic$", description="For users not fitted.")] = None,
+) -> Scores:
+    """Score every image for every user. Images that cannot be read are reported, the others scored."""
+    services, caller = of(request)
+    users = list(dict.fromkeys(user))
+    for one in users:
+        check_user(one)
+        caller.check_user(one)
+    limits = services.settings
+    check_count(len(users), _MOST_INTERVALS if intervals else limits.max_users, "users")
+    images, outcomes = await embed(services, image, sha256)
+    actives = await asyncio.to_thread(services.store.active, users)
+    _check_users(services, users, actives, fallback)
+    good = [item for item in outcomes if not isinstance(item, ImageError)]
+    if not good:
+        problems = [one.model_dump() for one in images]
+        raise Problem(
+            422, f"none of the {len(images)} images can be scored: {images[0].problem}", images=problems
+        )
+    readable = np.array([not isinstance(item, ImageError) for item in outcomes])
+    lines = await asyncio.to_thread(_score, services, users, actives, np.stack(good), readable, intervals)
+    return Scores(model=services.model.name, model_hash=services.model.hash, images=images, users=lines)
+
+
+def of(request: Request) -> tuple[Services, Caller]:
+    """The server's parts, and who asks."""
+    return cast("Services", request.app.state.services), cast("Caller", request.state.caller)
+
+
+def check_count(n: int, most: int, what: str) -> None:
+    """Nothing, if a request does not ask for too much.
+
+    Raises:
+        Problem: 413.
+    """
+    if n > most:
+        raise Problem(413, f"the request has {n} {what}, at most {most} may be; send several requests")
+
+
+async def embed(
+    services: Services, uploads: Sequence[UploadFile], digests: Sequence[str]
+) -> tuple[list[ImageResult], list[Outcome]]:
+    """What became of each upload and each hash, and its vector or error.
+
+    Raises:
+        Problem: there is no image, or there are too many, or the server is full.
+    """
+    n = len(uploads) + len(digests)
+    if not n:
+        raise Problem(422, "the request has no image; send files as 'image', or hashes as 'sha256'")
+    check_count(n, services.settings.max_images, "images")
+    contents = [(_name(upload, i), await upload.read()) for i, upload in enumerate(uploads, 1)]
+    found = await services.embedder.embed(contents)
+    images = [_result(name, *pair) for (name, _), pair in zip(contents, found, strict=True)]
+    outcomes = [outcome for _, outcome in found]
+    known = await services.embedder.known([digest for digest in digests if _SHA256.fullmatch(digest)])
+    for digest in digests:
+        outcome: Outcome = known.get(digest, _unseen(digest))
+        images.append(_result(digest[:64], digest[:64], outcome))
+        outcomes.append(outcome)
+    return images, outcomes
+
+
+def _name(upload: UploadFile, number: int) -> str:
+    """What the client called a file, for messages only; never a path on this machine."""
+    name = "".join(c if c.isprintable() else "\ufffd" for c in (upload.filename or ""))
+    return name[:200] or f"image {number}"
+
+
+def _unseen(digest: str) -> ImageError:
+    return ImageError(f"no image with the hash {digest[:64]!r} was seen before; send the file")
+
+
+def _result(name: str, digest: str, outcome: Outcome) -> ImageResult:
+    return ImageResult(
+        image=name, sha256=digest, problem=str(outcome) if isinstance(outcome, ImageError) else None
+    )
+
+
+def _check_users(
+    services: Services, users: Sequence[str], actives: dict[str, Active], fallback: str | None
+) -> None:
+    missing = [user for user in users if user not in actives]
+    if missing and fallback is None:
+        raise UnknownUser(
+            f"{len(missing)} of {len(users)} users are not fitted, the first is {missing[0]!r}; "
+            "rate photos and fit the user first, or ask with fallback=generic"
+        )
+    for active in actives.values():
+        if active.model_hash != services.model.hash:
+            raise ModelMismatch(
+                f"the adapter of user {active.user!r} (version {active.version}) was fitted on another "
+                "model; fit the user again"
+            )
+
+
+def _score(
+    services: Services,
+    users: Sequence[str],
+    actives: dict[str, Active],
+    features: Features,
+    readable: NDArray[np.bool_],
+    intervals: bool,
+) -> list[UserScores]:
+    fitted = [actives[user] for user in users if user in actives]
+    rows = services.heads.unit_scores(fitted, features) if not intervals and fitted else None
+    places = {active.user: place for place, active in enumerate(fitted)}
+    lines = []
+    for user in users:
+        active, low, high = actives.get(user), None, None
+        if active is None:
+            unit: Array = bend(features[:, 0])
+        elif rows is not None:
+            unit = rows[places[user]]
+        else:
+            prediction = services.heads.predict(active, features)
+            unit, low, high = prediction.score, prediction.low, prediction.high
+        ends = active.scale if active else services.model.header.scale
+        scale = Scale(float(ends[0]), float(ends[1]))
+        lines.append(
+            UserScores(
+                user=user,
+                version=active.version if active else None,
+                fallback=active is None,
+                scale=(scale.low, scale.high),
+                scores=_spread(scale, unit, readable) or [],
+                low=_spread(scale, low, readable),
+                high=_spread(scale, high, readable),
+            )
+        )
+    return lines
+
+
+def _spread(scale: Scale, unit: Array | None, readable: NDArray[np.bool_]) -> list[float | None] | None:
+    """Scores in the user's scale, with null for the images that have none."""
+    if unit is None:
+        return None
+    values = iter(scale.from_unit(unit).tolist())
+    return [next(values) if good else None for good in readable]

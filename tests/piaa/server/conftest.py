@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class Server:
+    """``piaa serve`` in a process of its own, on a free loopback port."""
+
+    def __init__(self, store: str | Path, model: Path, folder: Path, *options: str) -> None:
+        self.store = store
+        self.log = folder / f"server-{time.monotonic_ns()}.log"
+        command = [sys.executable, "-m", "cli", "serve", "--port", "0", "--store", store, "--model", model]
+        command += ["--cache", folder / "served-cache", *options]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                list(map(str, command)), cwd=ROOT, env=environment, stdout=log, stderr=log
+            )
+        self.url = self._wait()
+        self.http = httpx.Client(base_url=self.url, timeout=60)
+
+    def _wait(self) -> str:
+        for _ in range(600):
+            if self.process.poll() is not None:
+                raise AssertionError(self.log.read_text())
+            found = re.search(r"running on (http://\S+)", self.log.read_text())
+            if found:
+                return found[1]
+            time.sleep(0.1)
+        raise AssertionError(self.log.read_text())
+
+    def kill(self) -> None:
+        self.http.close()
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        """As a service manager does it; uvicorn ends in good order, then by the signal itself."""
+        self.http.close()
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(timeout=60) in (0, -signal.SIGTERM)
+        assert "Application shutdown complete." in self.log.read_text()
+
+    def rate(self, user: str, album: Path, scores: dict[str, float], **options: object) -> httpx.Response:
+        ratings = [{"image": name, "score": score} for name, score in scores.items()]
+        files = [("image", (name, (album / name).read_bytes())) for name in scores]
+        data = {"ratings": json.dumps(ratings)}
+        return self.http.post(f"/v1/users/{user}/ratings", data=data, files=files, **options)
+
+    def fit(self, user: str, adapter: str = "bayes") -> dict:
+        """The job of a fit, when it has ended."""
+        answer = self.http.post(f"/v1/users/{user}/fit", params={"adapter": adapter})
+        assert answer.status_code == 202, answer.text
+        return self.follow(answer.json()["id"])
+
+    def follow(self, job: str) -> dict:
+        for _ in range(300):
+            found = self.http.get(f"/v1/jobs/{job}").json()
+            if found["state"] in ("done", "failed"):
+                return found
+            time.sleep(0.1)
+        raise AssertionError(found)
+
+    def score(self, users: list[str], files: list[tuple[str, bytes]], **options: object) -> httpx.Response:
+        images = [("image", file) for file in files]
+        return self.http.post("/v1/score", data={"user": users}, files=images, **options)
+
+
+@pytest.fixture(scope="session")
+def serve(tiny_model, tmp_path_factory):
+    """``serve(store, *options)`` starts a server, which ends with the session at the latest."""
+    servers = []
+
+    def start(store: str | Path, *options: str) -> Server:
+        server = Server(store, tiny_model, tmp_path_factory.mktemp("server"), *options)
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        if server.process.poll() is None:
+            server.kill()
+
+
+@pytest.fixture(scope="session")
+def server(serve, tmp_path_factory):
+    """One server without keys for tests that use users of their own."""
+    return serve(tmp_path_factory.mktemp("store") / "piaa.db", "--no-keys", "--rate", "100000")

@@ -1,0 +1,147 @@
+"""A real server process: scores as ``piaa score`` gives them, ratings, fits, versions, erasure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from piaa import load_model
+
+SCORES = (5, 1, 4, 2, 3, 5, 2, 1, 4, 3)
+
+
+@pytest.fixture(scope="module")
+def ana(server, album, names):
+    """A user fitted over HTTP."""
+    assert server.rate("ana", album, dict(zip(names, SCORES, strict=False))).json()["n_ratings"] == 10
+    assert server.fit("ana")["version"] == 1
+    return "ana"
+
+
+def test_scores_equal_those_of_the_command_line(server, ana, piaa, album, names, tiny_model, ratings):
+    options = ("--ratings", ratings, "--images", album, "--model", tiny_model)
+    assert piaa("fit-user", "--user", "ana", *options).exit_code == 0
+    # The table that `piaa score` prints is rounded to four places; this is what it is made from.
+    table = load_model(tiny_model).load("ana").score_table(album)
+    columns = zip(table.images, table.scores, table.low, table.high, strict=True)
+    expected = {image: dict(zip(("score", "low", "high"), row, strict=True)) for image, *row in columns}
+    for chosen in (names, names[3:4], names[::-1]):
+        files = [(name, (album / name).read_bytes()) for name in chosen]
+        plain = server.score([ana], files).json()
+        wide = server.score([ana], files, params={"intervals": "true"}).json()
+        assert [image["problem"] for image in plain["images"]] == [None] * len(chosen)
+        for column, answer in (("score", plain), ("score", wide), ("low", wide), ("high", wide)):
+            (user,) = answer["users"]
+            got = user["scores" if column == "score" else column]
+            want = [expected[name][column] for name in chosen]
+            np.testing.assert_allclose(got, want, atol=1e-6, rtol=0)
+        assert plain["users"][0]["low"] is None
+
+
+def test_images_seen_before_are_known_by_their_hash(server, ana, album, names):
+    content = (album / names[0]).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    sent = server.score([ana], [(names[0], content)]).json()
+    known = server.http.post("/v1/score", data={"user": ana, "sha256": digest}).json()
+    assert known["users"] == sent["users"]
+    unknown = server.http.post("/v1/score", data={"user": ana, "sha256": ["0" * 64, digest]}).json()
+    assert unknown["images"][0]["problem"] == (
+        f"no image with the hash '{'0' * 64}' was seen before; send the file"
+    )
+    assert unknown["users"][0]["scores"] == [None, *sent["users"][0]["scores"]]
+
+
+def test_bad_images_are_reported_and_the_others_scored(server, ana, album, names):
+    good = (album / names[0]).read_bytes()
+    files = [("empty.jpg", b""), ("../../good.jpg", good), ("cut.jpg", good[:200]), ("a.txt", b"hello world")]
+    answer = server.score([ana], files)
+    assert answer.status_code == 200
+    assert [image["problem"] for image in answer.json()["images"]] == [
+        "empty.jpg is empty (0 bytes); replace it by an intact copy or leave it out",
+        None,
+        answer.json()["images"][2]["problem"],
+        "a.txt is not an image: it begins with b'hello world', expected AVIF, BMP, GIF, HEIC, JPEG, PNG, "
+        "TIFF or WebP",
+    ]
+    assert answer.json()["images"][2]["problem"].startswith("cut.jpg is damaged or incomplete (")
+    assert [score is None for score in answer.json()["users"][0]["scores"]] == [True, False, True, True]
+    alone = server.score([ana], files[:1])
+    assert (alone.status_code, alone.headers["content-type"]) == (422, "application/problem+json")
+    assert alone.json()["detail"] == (
+        "none of the 1 images can be scored: "
+        "empty.jpg is empty (0 bytes); replace it by an intact copy or leave it out"
+    )
+
+
+def test_users_not_fitted(server, ana, album, names):
+    file = (names[0], (album / names[0]).read_bytes())
+    answer = server.score([ana, "zoe"], [file])
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == (
+        "1 of 2 users are not fitted, the first is 'zoe'; "
+        "rate photos and fit the user first, or ask with fallback=generic"
+    )
+    users = server.score([ana, "zoe"], [file], params={"fallback": "generic"}).json()["users"]
+    assert [(one["user"], one["fallback"], one["scale"]) for one in users] == [
+        ("ana", False, [1, 5]),
+        ("zoe", True, [1, 7]),
+    ]
+
+
+def test_versions_rollback_and_erasure(server, album, names):
+    first = dict(zip(names[:5], SCORES, strict=False))
+    assert server.rate("bea", album, first).status_code == 200
+    assert server.fit("bea", "ridge")["version"] == 1
+    assert server.rate("bea", album, {names[0]: 1}).json()["n_ratings"] == 5
+    assert server.fit("bea", "generic")["version"] == 2
+    info = server.http.post("/v1/users/bea/rollback", json={"version": 1}).json()
+    assert info["active"] == 1
+    assert [one["adapter"] for one in info["versions"]] == ["ridge", "generic"]
+    assert len(info["ratings"]) == 5
+    names_listed = [one["user"] for one in server.http.get("/v1/users", params={"n": 1000}).json()["users"]]
+    assert "bea" in names_listed
+    assert server.http.delete("/v1/users/bea").status_code == 204
+    assert server.http.get("/v1/users/bea").status_code == 404
+    assert server.http.delete("/v1/users/bea").status_code == 404
+
+
+def test_ratings_are_stored_as_a_whole_or_not_at_all(server, album, names):
+    good = (album / names[0]).read_bytes()
+    cases = [
+        ([{"image": names[0], "score": 3}, {"image": "x.jpg", "score": 3}], [(names[0], good)]),
+        ([{"image": names[0], "score": 3}, {"image": "b", "score": 3}], [(names[0], good), ("b", b"")]),
+        ([{"image": names[0], "score": 9}], [(names[0], good)]),
+        ([{"score": 3}], []),
+        ([], []),
+    ]
+    for ratings, files in cases:
+        answer = server.http.post(
+            "/v1/users/kim/ratings",
+            data={"ratings": json.dumps(ratings)},
+            files=[("image", file) for file in files] or None,
+        )
+        assert answer.status_code == 422, answer.text
+        assert server.http.get("/v1/users/kim").status_code == 404
+
+
+def test_suggest_orders_by_uncertainty(server, ana, album, names):
+    digests = [hashlib.sha256((album / name).read_bytes()).hexdigest() for name in names]
+    server.score([ana], [(name, (album / name).read_bytes()) for name in names])
+    got = server.http.get("/v1/users/ana/suggest", params={"sha256": digests, "n": 3}).json()
+    assert len(got) == 3
+    widths = [one["uncertainty"] for one in got]
+    assert widths == sorted(widths, reverse=True)
+
+
+def test_operation(server):
+    assert server.http.get("/health").json() == {"status": "ok"}
+    assert server.http.get("/ready").json() == {"status": "ready"}
+    assert server.http.get("/v1/models").json()[0]["name"] == "piaa-tiny"
+    text = server.http.get("/metrics").text
+    assert 'piaa_request_seconds_count{method="GET",route="/health",status="200"}' in text
+    assert "piaa_batch_images_bucket" in text
+    assert "ana" not in text
+    assert '"ana"' not in server.log.read_text()
