@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 from generic.cache import FeatureCache, Features
 from generic.errors import ImageError
 from generic.images import load_pixels
-from generic.model import GenericModel
+from generic.model import BATCH, GenericModel
+from generic.seeds import stream
 from piaa.server import metrics
 from piaa.server.heads import Recent
 from piaa.server.problems import Problem
 from piaa.server.settings import ServeSettings
 
-BATCHES = (4, 8)
-"""How many images the network is given, the missing ones filled up. With 4 and more the vectors equal
-those of :data:`generic.model.BATCH` in every bit where this was tried, and to 1e-6 elsewhere; with fewer
-they differ by 1e-6. A call of 8 makes 96 % of the images per second of one of 16."""
+SMALLER = (4, 8)
+"""Sizes of a network call that may do instead of :data:`generic.model.BATCH`, where one photo alone then
+takes a third of the time. Libraries choose their arithmetic by the size, so each is used only if, when the
+server starts, it gives the same vectors to the bit: a score must equal that of ``piaa score``."""
 _REMEMBERED = 2**27
 
 Outcome = Features | ImageError
@@ -41,6 +42,7 @@ class Embedder:
     def __init__(self, model: GenericModel, cache: FeatureCache, settings: ServeSettings) -> None:
         self._model, self._cache, self._settings = model, cache, settings
         self._recent = Recent(_REMEMBERED)
+        self._sizes: tuple[int, ...] = (BATCH,)
         self._pending: dict[str, asyncio.Future[Outcome]] = {}
         self._queue: asyncio.Queue[tuple[str, NDArray[np.uint8]]] = asyncio.Queue()
         self._decoders = ThreadPoolExecutor(2, thread_name_prefix="piaa-decode")
@@ -60,9 +62,15 @@ class Embedder:
             pool.shutdown(wait=True, cancel_futures=True)
 
     async def warm_up(self) -> None:
-        """Build the network before the first request."""
-        black = np.zeros((1, self._model.size, self._model.size, 3), np.uint8)
-        await asyncio.get_running_loop().run_in_executor(self._network, self._forward, black)
+        """Build the network before the first request, and try which sizes of a call will do."""
+        await asyncio.get_running_loop().run_in_executor(self._network, self._choose_sizes)
+
+    def _choose_sizes(self) -> None:
+        side = self._model.size
+        probe = stream(0, "serve", "probe").integers(0, 256, (BATCH, side, side, 3), np.uint8)
+        full = self._model.forward(probe)
+        same = [n for n in SMALLER if np.array_equal(self._model.forward(probe[:n], batch=n), full[:n])]
+        self._sizes = (*same, BATCH)
 
     async def known(self, digests: Sequence[str]) -> dict[str, Features]:
         """The remembered vectors among these content hashes."""
@@ -105,8 +113,9 @@ class Embedder:
 
     async def _decode(self, digest: str, name: str, content: bytes) -> None:
         def load() -> NDArray[np.uint8]:
-            stream = io.BytesIO(content)
-            return load_pixels(stream, self._model.size, max_pixels=self._settings.max_pixels, name=name)
+            return load_pixels(
+                io.BytesIO(content), self._model.size, max_pixels=self._settings.max_pixels, name=name
+            )
 
         try:
             pixels = await asyncio.get_running_loop().run_in_executor(self._decoders, load)
@@ -123,7 +132,7 @@ class Embedder:
         while True:
             batch = [await self._queue.get()]
             deadline = loop.time() + self._settings.wait_ms / 1000
-            while len(batch) < BATCHES[-1]:
+            while len(batch) < BATCH:
                 try:
                     wait = max(0.0, deadline - loop.time())
                     batch.append(await asyncio.wait_for(self._queue.get(), wait))
@@ -145,7 +154,7 @@ class Embedder:
             self._files.submit(self._cache.put_many, fresh, self._model.hash)
 
     def _forward(self, pixels: NDArray[np.uint8]) -> Features:
-        size = next(size for size in BATCHES if size >= len(pixels))
+        size = next(size for size in self._sizes if size >= len(pixels))
         return self._model.forward(pixels, batch=size)
 
     def _settle(self, digest: str, outcome: Outcome) -> None:

@@ -163,6 +163,7 @@ def test_half_a_body_does_not_hold_up_others(guarded):
         one.close()
 
 
+@pytest.mark.slow
 def test_too_many_requests(serve, tmp_path):
     server = serve(tmp_path / "piaa.db", "--no-keys", "--rate", "1")
     answers = [server.http.get("/v1/models") for _ in range(15)]

@@ -39,6 +39,7 @@ def test_random_bodies_never_fail_the_server(server):
         assert "detail" in answer.json() or answer.status_code == 202
 
 
+@pytest.mark.slow
 def test_stopping_finishes_what_is_in_flight(serve, tmp_path, album, names):
     server = serve(tmp_path / "piaa.db", "--no-keys")
     assert server.rate("ana", album, {names[0]: 4, names[1]: 2}).status_code == 200
@@ -94,6 +95,7 @@ def test_kill_twenty_times_during_fits_and_writes(serve, tmp_path, album, names)
     kill_during_fits_and_writes(serve, tmp_path / "piaa.db", album, names, 20)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not os.environ.get("PIAA_TEST_POSTGRES_URL"), reason="PIAA_TEST_POSTGRES_URL names no PostgreSQL database"
 )
