@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.progress import Progress, no_progress
-from piaa.adapters.base import Adapter
+from piaa.adapters.base import Adapter, Prediction
 from piaa.ratings import Ratings
+from protocols.crowd import CROWD, CrowdOracle
 from protocols.episodes import Episode, EpisodePlan
 from protocols.metrics import measure
 from protocols.vectors import Vectors
@@ -62,9 +63,10 @@ class Evaluation:
         adapters: how to make each adapter, by name.
         train: name of what the generic model and the priors were trained on.
         test: name of the dataset that ``ratings`` are of.
+        crowd: everybody's ratings of the plan's photos, for the crowd oracle; None leaves it out.
 
     Raises:
-        DatasetError: a rated image has no vector.
+        DatasetError: a rated image has no vector, or the crowd oracle knows nobody else's rating of one.
         RatingsError: a user of the plan has no ratings.
     """
 
@@ -77,6 +79,7 @@ class Evaluation:
         *,
         train: str,
         test: str,
+        crowd: Ratings | None = None,
     ) -> None:
         self._adapters, self._names = dict(adapters), {"train": train, "test": test}
         self._width = ratings.scale.high - ratings.scale.low
@@ -85,23 +88,31 @@ class Evaluation:
         for episode in plan.episodes:
             self._episodes.setdefault((episode.k, episode.repeat), []).append(episode)
         self._people = _people(ratings, vectors, (episode.user for episode in plan.episodes))
+        self._crowd = None if crowd is None else CrowdOracle(crowd, vectors.names, self._people)
 
     def units(self) -> list[Unit]:
         """All the work, in a fixed order."""
         return [
             Unit(adapter=adapter, k=k, repeat=repeat)
-            for adapter in self._adapters
+            for adapter in (*self._adapters, *([CROWD] if self._crowd else []))
             for k, repeat in sorted(self._episodes)
         ]
 
     def compute(self, unit: Unit) -> Cells:
         """The cells of one unit, in the order of the plan's users."""
         episodes = self._episodes[unit.k, unit.repeat]
+        if self._crowd is not None and unit.adapter == CROWD:
+            return [
+                self._cell(unit, episode, self._crowd.predict(episode.user, episode.query))
+                for episode in episodes
+            ]
         cells: Cells = []
         for start in range(0, len(episodes), _AT_ONCE):
             some = episodes[start : start + _AT_ONCE]
             fits = self._fit(unit.adapter, some)
-            cells += [self._cell(unit, *pair) for pair in zip(some, fits, strict=True)]
+            for episode, adapter in zip(some, fits, strict=True):
+                features, _ = self._pick(episode.user, episode.query)
+                cells.append(self._cell(unit, episode, adapter.predict(features)))
         return cells
 
     def _pick(self, user: str, chosen: NDArray[np.intp]) -> tuple[Array, Array]:
@@ -118,8 +129,8 @@ class Evaluation:
             return cast("FitsMany", first).fit_many([x for x, _ in supports], [y for _, y in supports])
         return [make().fit(x, y) for x, y in supports]
 
-    def _cell(self, unit: Unit, episode: Episode, adapter: Adapter) -> dict[str, Any]:
-        features, rated = self._pick(episode.user, episode.query)
+    def _cell(self, unit: Unit, episode: Episode, prediction: Prediction) -> dict[str, Any]:
+        rated = self._people[episode.user][1][episode.query]
         return {
             **self._names,
             "adapter": unit.adapter,
@@ -127,7 +138,7 @@ class Evaluation:
             "repeat": unit.repeat,
             "user": episode.user,
             "n_query": len(episode.query),
-            **measure(adapter.predict(features), rated, width=self._width),
+            **measure(prediction, rated, width=self._width),
         }
 
     def run(
