@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from oasis import LISTS
-from oasis_sides import SIDE, WITHOUT, Lists, load_lists
+from oasis_sides import NAME, SIDE, WITHOUT, Lists, load_lists
 from record import tell, write_result
 
 from cli import adapters_of
@@ -32,6 +32,7 @@ from piaa.ratings import Ratings
 from protocols.crowd import CROWD
 from protocols.dataset import Dataset
 from protocols.episodes import episodes
+from protocols.evaluate import MakeAdapter
 from protocols.plot_style import save_plot
 from protocols.plots import matrix_figure, shots_figure
 from protocols.report import collect
@@ -39,7 +40,7 @@ from protocols.report_files import write_report
 from protocols.report_table import Cell, Report
 from protocols.results import Results
 from protocols.split import Split
-from protocols.study import Prepared, Settings, describe_run, prepare, run
+from protocols.study import Prepared, Settings, prepare, run
 from protocols.summary import compare
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -132,7 +133,7 @@ def _supports(
 ) -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
     """The first repeat's supports of some people, for each k: rows of ``names``, and unit scores."""
     users = sorted(set(ratings.users))[:TIMED_USERS]
-    plan = episodes(ratings, users=users, shots=settings.shots, repeats=1, seed=settings.seed, dataset="oasis")
+    plan = episodes(ratings, users=users, shots=settings.shots, repeats=1, seed=settings.seed, dataset=NAME)
     rows_of = {user: np.flatnonzero(np.array(ratings.users) == user) for user in users}
     place, unit = {name: row for row, name in enumerate(names)}, ratings.unit_scores
     found: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {k: [] for k in settings.shots}
@@ -142,7 +143,9 @@ def _supports(
     return found
 
 
-def _cost(make: Any, matrix: np.ndarray, supports: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+def _cost(
+    make: MakeAdapter, matrix: np.ndarray, supports: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> dict[str, Any]:
     seconds, stored = [], []
     for rows, scores in supports:
         adapter = make()
@@ -171,7 +174,7 @@ def cell_figures(cell: Cell) -> dict[str, Any]:
 
 
 def table_figures(report: Report) -> dict[str, Any]:
-    """test -> adapter -> k -> figures; with one training set for each test."""
+    """Test -> adapter -> k -> figures; with one training set for each test."""
     return {
         table.test: {
             row.name: {str(k): cell_figures(cell) for k, cell in row.cells.items()} for row in table.rows
