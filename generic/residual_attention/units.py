@@ -119,8 +119,8 @@ class AttentionModule(nn.Module):
         super().__init__()
         if min(poolings, trunk, between) < 1 or pre < 0:
             raise ShapeError(
-                f"an attention module with {poolings} poolings, p = {pre}, t = {trunk}, r = {between}; expected "
-                "1 or more of each, p may be 0"
+                f"an attention module with {poolings} poolings, p = {pre}, t = {trunk}, r = {between}; "
+                "expected 1 or more of each, p may be 0"
             )
         self.before = _units(dim, pre)
         self.trunk = _units(dim, trunk)
