@@ -26,7 +26,7 @@ OASIS = {
     "costs": oasis_tables.costs_table,
 }
 """Sections made of results/oasis_protocol.json."""
-DOCUMENTS = ("README.md", "docs/piaa-lite.md", "docs/eat.md")
+DOCUMENTS = ("README.md", "docs/piaa-lite.md", "docs/eat.md", "docs/second-paper.md")
 
 
 def load(name: str) -> dict[str, Any]:
