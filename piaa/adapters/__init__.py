@@ -7,6 +7,7 @@ from collections.abc import Callable
 from generic.errors import PiaaError
 from piaa.adapters.base import Adapter as Adapter
 from piaa.adapters.base import Prediction as Prediction
+from piaa.adapters.auto import AutoAdapter
 from piaa.adapters.bayes import BayesAdapter
 from piaa.adapters.bias import BiasAdapter
 from piaa.adapters.generic import GenericAdapter
@@ -22,6 +23,7 @@ ADAPTERS: dict[str, Callable[[Prior | None], Adapter]] = {
     "pam": PamAdapter,
     "neighbours": NeighboursAdapter,
     "bayes": BayesAdapter,
+    "auto": AutoAdapter,
 }
 DEFAULT = "bayes"
 

@@ -35,5 +35,5 @@ def mixture_of(prior: Prior) -> Mixture:
         mean=prior.mean,
         covariances=prior.covariances(),
         noise=prior.noise,
-        log_weights=prior.log_weights,
+        log_weights=prior.log_weights[:, None],
     )

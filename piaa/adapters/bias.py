@@ -39,5 +39,5 @@ def level_mixture(prior: Prior) -> Mixture:
         mean=prior.mean[:2],
         covariances=prior.covariance[None, :2, :2],
         noise=prior.noise + taste,
-        log_weights=np.log(weights.sum(axis=0))[None],
+        log_weights=np.log(weights.sum(axis=0))[None, None],
     )

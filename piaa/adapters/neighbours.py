@@ -15,6 +15,7 @@ import numpy as np
 
 from piaa.adapters.base import Array, State
 from piaa.adapters.interval import own_spread
+from piaa.adapters.kernel import places, squared_distances
 from piaa.adapters.vectors import VectorAdapter
 
 WIDTHS = (0.5, 1.0, 2.0)
@@ -40,8 +41,8 @@ class NeighboursAdapter(VectorAdapter):
     name: ClassVar[str] = "neighbours"
 
     def _learn(self, x: Array, y: Array) -> State:
-        z, unit = self._places(x), own_spread(self._prior) ** 2
-        squares = _squares(z, z)
+        z, unit = places(x, self._prior), own_spread(self._prior) ** 2
+        squares = squared_distances(z, z)
         line = _line(x, x)
         best: tuple[float, Array, Array, float, float, float] | None = None
         for width in WIDTHS:
@@ -68,30 +69,14 @@ class NeighboursAdapter(VectorAdapter):
 
     def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
         width, size, noise = learned["kernel"]
-        z, rated = self._places(x), learned["rated"]
-        cross = size * np.exp(-_squares(z, rated[:, 1:]) / (2 * width**2)) + _line(x, rated)
+        z, rated = places(x, self._prior), learned["rated"]
+        cross = size * np.exp(-squared_distances(z, rated[:, 1:]) / (2 * width**2)) + _line(x, rated)
         mean = x[:, 0] + np.einsum("nk,k->n", cross, learned["weights"])
         known = np.einsum("nk,nk->n", np.einsum("nk,kj->nj", cross, learned["inverse"]), cross)
         before = size + LEVEL**2 + SLOPE**2 * (x[:, 0] - 0.5) ** 2
         return mean, np.sqrt(np.maximum(before - known, 0.0) + noise)
 
-    def _places(self, x: Array) -> Array:
-        """Where photos lie, shape (n, m), at a root mean squared distance of 1 from one another."""
-        if self._prior is None:
-            return np.asarray(x[:, 1:] / np.sqrt(2 * max(x.shape[1] - 1, 1)))
-        n = self._prior.n_directions
-        variances, directions = np.linalg.eigh(self._prior.covariance[2:, 2:])
-        root = directions * np.sqrt(np.maximum(variances, 0.0))
-        length = max(float(np.sqrt(2 * np.maximum(variances, 0.0).sum())), 1e-12)
-        return np.asarray(np.einsum("nd,dm->nm", x[:, 1 : 1 + n], root / length))
-
 
 def _line(a: Array, b: Array) -> Array:
     """Covariance of a level and a slope on the generic score, shape (n, m)."""
     return np.asarray(LEVEL**2 + SLOPE**2 * (a[:, :1] - 0.5) * (b[:, 0] - 0.5))
-
-
-def _squares(a: Array, b: Array) -> Array:
-    """Squared distances, shape (n, m): row by row, so that none depends on the others."""
-    lengths = np.einsum("nd,nd->n", a, a)[:, None] + np.einsum("md,md->m", b, b)
-    return np.maximum(lengths - 2 * np.einsum("nd,md->nm", a, b), 0.0)

@@ -14,8 +14,8 @@ import numpy as np
 
 from piaa.adapters.base import Array, State
 from piaa.adapters.interval import level_alone, ratings_alone
+from piaa.adapters.kernel import squared_distances
 from piaa.adapters.vectors import VectorAdapter
-from piaa.prior import Prior
 
 PENALTIES = (0.01, 0.1, 1.0)
 WIDTHS = (0.1, 0.5)
@@ -34,9 +34,6 @@ class PamAdapter(VectorAdapter):
 
     name: ClassVar[str] = "pam"
 
-    def __init__(self, prior: Prior | None = None) -> None:
-        super().__init__(prior)
-
     def _learn(self, x: Array, y: Array) -> State:
         residual = y - x[:, 0]
         level = residual.mean()
@@ -44,7 +41,7 @@ class PamAdapter(VectorAdapter):
         if len(y) < 3:
             deviation = level_alone(rest[None], self._prior)[0]
             return _state(np.zeros((0, z.shape[1])), np.zeros(0), 0.0, level, deviation)
-        squares = _squares(z, z)
+        squares = squared_distances(z, z)
         scale = max(float(squares.mean()) / 2, 1e-12)
         kernels = {width: np.exp(-squares * (width / scale)) for width in WIDTHS}
         errors = {
@@ -60,26 +57,25 @@ class PamAdapter(VectorAdapter):
         return _state(z[held], weights, width / scale, level + offset, deviation)
 
     def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
-        kernel = np.exp(-_squares(x[:, 1:], learned["vectors"]) * learned["gamma"])
+        kernel = np.exp(-squared_distances(x[:, 1:], learned["vectors"]) * learned["gamma"])
         mean = x[:, 0] + np.einsum("ns,s->n", kernel, learned["weights"]) + learned["level"]
         return mean, np.full(len(x), learned["deviation"])
 
 
 def _state(vectors: Array, weights: Array, gamma: float, level: float, deviation: float) -> State:
     numbers = {"gamma": gamma, "level": level, "deviation": deviation}
-    return {"vectors": vectors, "weights": weights, **{key: np.array(value) for key, value in numbers.items()}}
-
-
-def _squares(a: Array, b: Array) -> Array:
-    """Squared distances, shape (n, m): row by row, so that none depends on the others."""
-    lengths = np.einsum("nd,nd->n", a, a)[:, None] + np.einsum("md,md->m", b, b)
-    return np.maximum(lengths - 2 * np.einsum("nd,md->nm", a, b), 0.0)
+    return {
+        "vectors": vectors,
+        "weights": weights,
+        **{key: np.array(value) for key, value in numbers.items()},
+    }
 
 
 def _left_out(kernel: Array, y: Array, penalty: float) -> Array:
     """Errors (k,) on ratings left out, a fold at a time; each rating alone while there are few."""
     k, errors = len(y), np.empty(len(y))
-    for held in np.array_split(np.arange(k)[np.argsort(np.arange(k) % min(FOLDS, k), kind="stable")], min(FOLDS, k)):
+    for fold in range(min(FOLDS, k)):
+        held = np.arange(fold, k, FOLDS)
         rest = np.setdiff1d(np.arange(k), held)
         machine = _machine(penalty).fit(kernel[np.ix_(rest, rest)], y[rest])
         errors[held] = y[held] - machine.predict(kernel[np.ix_(held, rest)])

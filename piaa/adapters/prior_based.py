@@ -26,7 +26,7 @@ class PriorAdapter(VectorAdapter):
             raise CheckpointError(
                 f"adapter {self.name!r} needs a prior, but the model file has none; use --adapter ridge"
             )
-        check_memory(len(prior.mean), copies=2 * len(TASTES) + 2)
+        check_prior_memory(prior)
         super().__init__(prior)
 
     @property
@@ -36,18 +36,32 @@ class PriorAdapter(VectorAdapter):
         return self._prior
 
     def basis(self, x: Array) -> Array:
-        """The prior's phi of checked features (u, k, 1 + d), shape (u, k, p).
+        """The prior's phi of features (u, k, 1 + d), shape (u, k, p).
 
         Raises:
             ShapeError: the features are narrower than the prior.
         """
         u, k, width = x.shape
-        if width < 1 + self.prior.n_directions:
-            raise ShapeError(
-                f"features have {width} numbers a photo, but the prior of the model needs "
-                f"{1 + self.prior.n_directions}; give vectors of the model that the prior came with"
-            )
+        check_narrow(width, self.prior)
         return self.prior.basis(x.reshape(u * k, width)).reshape(u, k, -1)
+
+
+def check_narrow(width: int, prior: Prior) -> None:
+    """Nothing, if vectors of this width have all the directions that the prior knows.
+
+    Raises:
+        ShapeError: they are narrower.
+    """
+    if width < 1 + prior.n_directions:
+        raise ShapeError(
+            f"features have {width} numbers a photo, but the prior of the model needs at least "
+            f"{1 + prior.n_directions}; give vectors of the model that the prior came with"
+        )
+
+
+def check_prior_memory(prior: Prior) -> None:
+    """Nothing, if a posterior over the prior's weights fits into memory; TooLarge if not."""
+    check_memory(len(prior.mean), copies=2 * len(TASTES) + 2)
 
 
 def check_memory(p: int, copies: int) -> None:

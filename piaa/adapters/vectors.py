@@ -146,9 +146,7 @@ class BatchAdapter(VectorAdapter):
     def _learn(self, x: Array, y: Array) -> State:
         return self._learn_many(x[None], y[None])[0]
 
-    def fit_many(
-        self, features: Sequence[NDArray[Any]], unit_scores: Sequence[NDArray[Any]]
-    ) -> list[Self]:
+    def fit_many(self, features: Sequence[NDArray[Any]], unit_scores: Sequence[NDArray[Any]]) -> list[Self]:
         """Fit one adapter for each of several people at once; each equals its own :meth:`fit`.
 
         Args:
