@@ -53,10 +53,11 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
             problems.append(f"line {rows.line_num}, photo {better!r} is compared with itself")
         found.append((better, worse))
     if problems:
-        verb = "row is" if len(found) == 1 or len(problems) == 1 else "rows are"
+        counted = f"{len(problems)} of {len(found)} row{'s' * (len(found) != 1)}"
+        verb = "is" if len(problems) == 1 else "are"
         more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise RatingsError(
-            f"{path}: {len(problems)} of {len(found)} {verb} bad: {'; '.join(problems[:_SHOWN])}{more}. "
+            f"{path}: {counted} {verb} bad: {'; '.join(problems[:_SHOWN])}{more}. "
             "To do: name two different photos in every row"
         )
     if not found:
