@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from piaa.commands import explain, photos
+from piaa.commands import explain, photos, suggest
 from piaa.commands.cache import cache_app
 from piaa.commands.models import models_app
 from piaa.commands.users import users_app
@@ -40,6 +40,7 @@ def adapters_of(model: GenericModel, names: Sequence[str]) -> dict[str, Callable
 HELP = "Learn one person's taste in photographs from 10 to 100 ratings; rank any photos for that person."
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 photos.add_to(app)
+suggest.add_to(app)
 explain.add_to(app)
 evaluate.add_to(app, adapters_of)
 app.add_typer(users_app, name="users")
