@@ -23,7 +23,7 @@ def scenario(what: str):
 
 
 def study(place, *more: str, header: str = "user,image,score", delimiter: str = ",") -> None:
-    """``mine/ratings.csv``: two people rated the photos that lie in no folder of their own, and what else is given."""
+    """``mine/ratings.csv``: two people rated the photos at the top of ``photos``, and what else is given."""
     names = sorted(path.name for path in (place.folder / "photos").glob("*.jpg"))
     rows = [f"{user},{name},{1 + n % 5}" for user in USERS for n, name in enumerate(names)]
     (place.folder / "mine").mkdir()
@@ -210,12 +210,13 @@ def _(place):
 # ---- the run folder ----
 
 
-def into(place, *args, change: Callable = lambda folder: None):
+def into(place, *args, change: Callable | None = None):
     """A finished run in ``study``, then another one into it, which must not touch its results."""
     study(place)
     assert evaluate(place, "--out", "study").exit_code == 0
     before = (place.folder / "study" / "results.json").read_bytes()
-    change(place.folder / "study")
+    if change:
+        change(place.folder / "study")
     result = evaluate(place, "--out", "study", *args)
     assert (place.folder / "study" / "results.json").read_bytes() == before
     return result
