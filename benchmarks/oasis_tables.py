@@ -76,7 +76,7 @@ def comparisons_table(results: dict[str, Any]) -> str:
 
 
 def coverage_table(results: dict[str, Any]) -> str:
-    """Model card: share of ratings to predict that lie in the 80 % interval, for every adapter that gives one."""
+    """Model card: share of ratings to predict that lie in the 80 % interval, of adapters that give one."""
     lines, shots = [], list(results["left_out"]["list 3"]["generic"])
     for test, rows in results["left_out"].items():
         for name, cells in rows.items():
