@@ -75,6 +75,17 @@ def comparisons_table(results: dict[str, Any]) -> str:
     return table(["test", "pair", "mean difference in SRCC", "users", "p"], lines)
 
 
+def coverage_table(results: dict[str, Any]) -> str:
+    """Model card: share of ratings to predict that lie in the 80 % interval, of adapters that give one."""
+    lines, shots = [], list(results["left_out"]["list 3"]["generic"])
+    for test, rows in results["left_out"].items():
+        for name, cells in rows.items():
+            shares = [cells[k]["coverage"] for k in shots]
+            if None not in shares:
+                lines.append([test, _label(name), *(f"{100 * share:.1f} %" for share in shares)])
+    return table(["list left out", "adapter", *(f"k = {k}" for k in shots)], lines)
+
+
 def costs_table(results: dict[str, Any]) -> str:
     """Model card: what one person costs."""
     lines = [

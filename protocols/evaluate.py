@@ -28,8 +28,9 @@ MakeAdapter = Callable[[], Adapter]
 Cells = list[dict[str, Any]]
 """Rows with the columns of :data:`protocols.results.COLUMNS`."""
 
-_AT_ONCE = 4
-"""People fitted together: enough to share the cost of a call, few enough for the processor's caches."""
+_AT_ONCE = 2**19
+"""Numbers in the supports of people fitted together: they share the cost of a call, and a processor's caches
+hold them (4 MiB)."""
 
 
 class FitsMany(Protocol):
@@ -107,8 +108,9 @@ class Evaluation:
                 for episode in episodes
             ]
         cells: Cells = []
-        for start in range(0, len(episodes), _AT_ONCE):
-            some = episodes[start : start + _AT_ONCE]
+        size = max(1, _AT_ONCE // (unit.k * self._matrix.shape[1]))
+        for start in range(0, len(episodes), size):
+            some = episodes[start : start + size]
             fits = self._fit(unit.adapter, some)
             for episode, adapter in zip(some, fits, strict=True):
                 features, _ = self._pick(episode.user, episode.query)
