@@ -7,15 +7,23 @@ from collections.abc import Callable
 from generic.errors import PiaaError
 from piaa.adapters.base import Adapter as Adapter
 from piaa.adapters.base import Prediction as Prediction
+from piaa.adapters.auto import AutoAdapter
 from piaa.adapters.bayes import BayesAdapter
+from piaa.adapters.bias import BiasAdapter
 from piaa.adapters.generic import GenericAdapter
+from piaa.adapters.neighbours import NeighboursAdapter
+from piaa.adapters.pam import PamAdapter
 from piaa.adapters.ridge import RidgeAdapter
 from piaa.prior import Prior
 
 ADAPTERS: dict[str, Callable[[Prior | None], Adapter]] = {
     "generic": GenericAdapter,
+    "bias": BiasAdapter,
     "ridge": RidgeAdapter,
+    "pam": PamAdapter,
+    "neighbours": NeighboursAdapter,
     "bayes": BayesAdapter,
+    "auto": AutoAdapter,
 }
 DEFAULT = "bayes"
 

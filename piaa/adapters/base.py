@@ -160,7 +160,7 @@ def check_support(features: NDArray[Any], unit_scores: NDArray[Any]) -> tuple[Ar
 
     Raises:
         TooFewRatings: there is no rating at all.
-        ShapeError: the shapes are not (k, 1 + d) and (k,).
+        ShapeError: the shapes are not (k, 1 + d) and (k,), or a number is not finite.
     """
     x, y = np.asarray(features, dtype=np.float64), np.asarray(unit_scores, dtype=np.float64)
     if x.ndim != 2 or y.shape != x.shape[:1]:
@@ -169,7 +169,23 @@ def check_support(features: NDArray[Any], unit_scores: NDArray[Any]) -> tuple[Ar
         )
     if not len(y):
         raise TooFewRatings("an adapter was given 0 ratings, but it needs at least 1; rate some photos first")
+    check_finite(x, "features")
+    check_finite(y[:, None], "scores")
     return x, y
+
+
+def check_finite(rows: Array, what: str) -> None:
+    """Nothing, if every number of every row is finite.
+
+    Raises:
+        ShapeError: some are not; the message names the first row.
+    """
+    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if len(bad):
+        raise ShapeError(
+            f"{what} of {len(bad)} of {len(rows)} photos are not finite numbers, the first in row {bad[0]}; "
+            "leave these photos out, or compute them again"
+        )
 
 
 def fitted(state: State | None, name: str) -> State:

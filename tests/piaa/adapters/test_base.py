@@ -119,4 +119,4 @@ def test_adapters_are_made_by_name():
     assert all(ADAPTERS[name].name == name for name in ADAPTERS)
     with pytest.raises(PiaaError) as caught:
         make_adapter("magic", None)
-    assert str(caught.value) == "there is no adapter 'magic'; choose one of generic, ridge, bayes"
+    assert str(caught.value) == f"there is no adapter 'magic'; choose one of {', '.join(ADAPTERS)}"
