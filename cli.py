@@ -16,24 +16,28 @@ from protocols.commands.data import data_app
 
 if TYPE_CHECKING:
     from generic.model import GenericModel
-    from piaa.adapters import Adapter
+    from piaa.adapters import AnyAdapter
 
 
-def adapters_of(model: GenericModel, names: Sequence[str]) -> dict[str, Callable[[], Adapter]]:
+def adapters_of(model: GenericModel, names: Sequence[str]) -> dict[str, Callable[[], AnyAdapter]]:
     """How to make each adapter on a model, with the prior of its file: an evaluation knows none itself.
+
+    A name may be followed by a meta-learned start, as in ``anil=FILE``.
 
     Raises:
         PiaaError: there is no adapter of a name, or the model has not what it needs.
     """
-    from functools import partial
-
-    from piaa.adapters import make_adapter
+    from generic.errors import PiaaError
     from piaa.person import Model
+    from protocols.results import ORACLE
 
-    prior = Model(model).prior
-    makers: dict[str, Callable[[], Adapter]] = {name: partial(make_adapter, name, prior) for name in names}
-    for make in makers.values():
-        make()  # what cannot be made shows before any photo is read
+    opened, makers = Model(model), dict[str, "Callable[[], AnyAdapter]"]()
+    for text in names:
+        name, _, meta = text.partition("=")
+        if name in makers:
+            raise PiaaError(f"--adapter has {name!r} twice; give each name once")
+        plain = name.removesuffix(ORACLE)
+        makers[name] = opened.maker(plain, meta or None, keep_epochs=plain != name)
     return makers
 
 

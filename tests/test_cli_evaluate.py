@@ -341,7 +341,8 @@ def test_a_model_that_saw_the_photos_is_refused(evaluate, no_plots, tiny_model, 
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("--adapter", "generic,best"), "there is no adapter 'best'; choose one of generic, ridge, bayes"),
+        (("--adapter", "generic,best"), "there is no adapter 'best'; choose one of generic, "
+         "bias, ridge, pam, neighbours, bayes, auto, anil, maml, meta-sgd, lora, finetune"),
         (("--split", "none.json"), "cannot use the split 'none.json': it cannot be read: No such file or "
          "directory; name a file that piaa data split wrote"),
         (("--shots", "40"), "user 'ana' has 12 ratings, but k=40 support + 2 query need 42 (so have 5 more "

@@ -12,33 +12,31 @@ small network over the ratings, in numpy: about a millisecond.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from generic.errors import CheckpointError
-from piaa.adapters.base import Prediction, State, check_support, fitted
+from piaa.adapters.base import Array, State
+from piaa.adapters.interval import IMAGINARY
+from piaa.adapters.vectors import VectorAdapter, check_width
 from piaa.meta.head import BODY, LAST, Standard, descend, residuals
 from piaa.meta.start import Start
 
-_OWN = 10.0
-"""Ratings that the population's error counts as much as."""
 
-
-class MetaAdapter:
+class MetaAdapter(VectorAdapter):
     """A head that was adapted to a person; its subclasses differ in where they begin and what moves.
+
+    What is learned holds the whole head, so that scoring needs no start.
 
     Args:
         start: of ``piaa meta-train``, made for the generic model at hand. Without it a stored person can
             be restored, and nobody fitted.
     """
 
-    name: ClassVar[str] = ""
-
     def __init__(self, start: Start | None = None) -> None:
+        super().__init__()
         self._start = start
-        self._state: State | None = None
 
     @property
     def identity(self) -> str:
@@ -50,59 +48,43 @@ class MetaAdapter:
         """Dataset, users and photos behind the start, so that leaks can be found."""
         return {} if self._start is None else self._start.training
 
-    def fit(self, features: NDArray[Any], unit_scores: NDArray[Any]) -> Self:
-        """See :class:`piaa.adapters.base.Adapter`.
-
-        Raises:
-            CheckpointError: there is no start.
-        """
-        x, y = check_support(features, unit_scores)
+    def _learn(self, x: Array, y: Array) -> State:
         start = self._start
         if start is None:
             raise CheckpointError(no_start(self.name))
-        order = np.lexsort((*x.T[::-1], y))  # sums in one order, whatever the order of the ratings
-        x, y = x[order], y[order]
+        check_width(x, len(start.standard.mean), self.name)
         choices, row = start.choices, start.choices.nearest(len(y))
         z, targets = start.standard(x), y - x[:, 0]
-        weights = descend(
-            start.weights,
-            z,
-            targets,
-            rates=start.rates,
-            steps=int(choices.steps[row]),
-            caution=float(choices.caution[row]),
-        )
+        before = np.mean((residuals(start.weights, z) - targets) ** 2)
+        with np.errstate(over="ignore", invalid="ignore"):
+            weights = descend(
+                start.weights,
+                z,
+                targets,
+                rates=start.rates,
+                steps=int(choices.steps[row]),
+                caution=float(choices.caution[row]),
+            )
+            after = np.mean((residuals(weights, z) - targets) ** 2)
+        if not after <= before:  # photos unlike any training photo: steps too long teach nothing
+            weights, after = start.weights, before
         # How much more or less than others this person differs from her own fit.
-        error = np.mean((residuals(weights, z) - targets) ** 2) / max(choices.support[row], 1e-6)
-        share = (_OWN + len(y) * error) / (_OWN + len(y))
-        state = {key: weights[key] for key in (*BODY, *LAST)}
-        state |= {"mean": start.standard.mean, "standard_deviation": start.standard.deviation}
-        self._state = {
-            **{key: np.asarray(value, np.float32) for key, value in state.items()},
+        error = after / max(choices.support[row], 1e-6)
+        share = (IMAGINARY + len(y) * error) / (IMAGINARY + len(y))
+        learned = {key: weights[key] for key in (*BODY, *LAST)}
+        learned |= {"mean": start.standard.mean, "standard_deviation": start.standard.deviation}
+        return {
+            **{key: np.asarray(value, np.float32) for key, value in learned.items()},
             "deviation": np.array(np.sqrt(choices.query[row] * share)),
         }
-        return self
 
-    def predict(self, features: NDArray[Any]) -> Prediction:
-        """See :class:`piaa.adapters.base.Adapter`."""
-        state = fitted(self._state, self.name)
-        x = np.asarray(features, dtype=np.float64, order="C")
-        weights = {key: np.asarray(state[key], np.float64) for key in (*BODY, *LAST)}
+    def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
+        weights = {key: np.asarray(learned[key], np.float64) for key in (*BODY, *LAST)}
         standard = Standard(
-            mean=np.asarray(state["mean"], np.float64),
-            deviation=np.asarray(state["standard_deviation"], np.float64),
+            mean=np.asarray(learned["mean"], np.float64),
+            deviation=np.asarray(learned["standard_deviation"], np.float64),
         )
-        mean = x[:, 0] + residuals(weights, standard(x))
-        return Prediction.from_normal(mean, np.full_like(mean, state["deviation"]))
-
-    def state(self) -> State:
-        """See :class:`piaa.adapters.base.Adapter`; holds the whole head, so that scoring needs no start."""
-        return dict(fitted(self._state, self.name))
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> Self:
-        """See :class:`piaa.adapters.base.Adapter`."""
-        self._state = dict(state)
-        return self
+        return x[:, 0] + residuals(weights, standard(x)), np.full(len(x), learned["deviation"])
 
 
 class AnilAdapter(MetaAdapter):

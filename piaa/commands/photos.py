@@ -48,7 +48,12 @@ def fit_user(
     duplicates: Annotated[
         str, typer.Option(help="A photo rated twice: 'error', or keep the 'last', or the 'mean'.")
     ] = "error",
-    adapter: Annotated[str, typer.Option(help="How to learn: bayes, ridge or generic.")] = "bayes",
+    adapter: Annotated[
+        str, typer.Option(help="How to learn: bayes, ridge, generic, anil, maml, meta-sgd, lora or finetune.")
+    ] = "bayes",
+    meta: Annotated[
+        Path | None, typer.Option(help="anil, maml, meta-sgd: the file that `piaa meta-train` wrote.")
+    ] = None,
     model: ModelOption = "piaa-lite",
     store: StoreOption = None,
     cache: CacheOption = None,
@@ -67,7 +72,13 @@ def fit_user(
     chosen = open_model(model, cache, no_cache, max_pixels)
     with progress_bar("reading photos", len(table)) as advance:
         person = chosen.fit_user(
-            table, images=images, scale=table.scale, user=user, adapter=adapter, progress=advance
+            table,
+            images=images,
+            scale=table.scale,
+            user=user,
+            adapter=adapter,
+            meta=meta,
+            progress=advance,
         )
     version = person.save(store)
     report_fit(person, version, store, as_json=as_json)
@@ -115,6 +126,8 @@ def describe_estimate(person: Person) -> str:
         )
     if len({rating.score for rating in person.ratings}) == 1 and k > 1:
         return f"all {k} ratings are equal and say nothing of what you prefer; rate some higher or lower"
+    if k >= ENOUGH:
+        return f"not estimated, as {person.adapter.name} would be fitted 20 more times; piaa evaluate tells"
     return f"too early to tell from {k} rating{'s' * (k != 1)}; from {ENOUGH} on an estimate is printed"
 
 

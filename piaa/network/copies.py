@@ -101,7 +101,7 @@ def reader(network: nn.Module, original: nn.Module, photos: Photos, *, frozen: b
 
 
 def remembered(network: nn.Module, photos: Photos) -> list[tuple[Tensor, ...]]:
-    """What the network's stem says of each photo; at most ``MEMORY`` bytes are remembered for the next person.
+    """What the network's stem says of each photo; remembered up to ``MEMORY`` bytes.
 
     Photos are known by their pixels: people of a study rate the same ones.
     """
