@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -11,12 +12,13 @@ from piaa.commands import explain, photos
 from piaa.commands.cache import cache_app
 from piaa.commands.models import models_app
 from piaa.commands.users import users_app
-from protocols.commands import evaluate
+from protocols.commands import evaluate, meta_train
 from protocols.commands.data import data_app
 
 if TYPE_CHECKING:
     from generic.model import GenericModel
     from piaa.adapters import AnyAdapter
+    from piaa.meta.run import MetaRun
 
 
 def adapters_of(model: GenericModel, names: Sequence[str]) -> dict[str, Callable[[], AnyAdapter]]:
@@ -41,11 +43,20 @@ def adapters_of(model: GenericModel, names: Sequence[str]) -> dict[str, Callable
     return makers
 
 
+def plan_meta_training(out: Path, *, overwrite: bool, **settings: Any) -> MetaRun:
+    """A meta-training, checked before any photo is read; settings are those of a ``MetaConfig``."""
+    from piaa.meta.config import MetaConfig
+    from piaa.meta.run import MetaRun
+
+    return MetaRun(config=MetaConfig(**settings), out=out, overwrite=overwrite)
+
+
 HELP = "Learn one person's taste in photographs from 10 to 100 ratings; rank any photos for that person."
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 photos.add_to(app)
 explain.add_to(app)
 evaluate.add_to(app, adapters_of)
+meta_train.add_to(app, plan_meta_training)
 app.add_typer(users_app, name="users")
 app.add_typer(models_app, name="models")
 app.add_typer(cache_app, name="cache")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,24 +51,28 @@ class Held:
     """Ratings of held-out photos."""
 
 
-def check_shots(raters: Sequence[Rater], shots: tuple[int, int]) -> None:
+def check_shots(n_ratings: Mapping[str, int], shots: tuple[int, int]) -> None:
     """Everybody has enough ratings for the smallest support.
+
+    Args:
+        n_ratings: of each user.
+        shots: fewest and most ratings of a support.
 
     Raises:
         TooFewRatings: somebody has not, or there are too few users.
     """
     needed = 2 * N_HELD
-    if len(raters) < needed:
+    if len(n_ratings) < needed:
         raise TooFewRatings(
-            f"meta-training has {len(raters)} training user{'s' * (len(raters) != 1)}, but needs at least "
-            f"{needed}: {N_HELD} to learn from, {N_HELD} to stop by; give more people's ratings"
+            f"meta-training has {len(n_ratings)} training user{'s' * (len(n_ratings) != 1)}, but needs at "
+            f"least {needed}: {N_HELD} to learn from, {N_HELD} to stop by; give more people's ratings"
         )
-    few = [rater for rater in raters if len(rater.rows) < shots[0] + MIN_QUERY]
+    needed = shots[0] + MIN_QUERY
+    few = sorted(user for user, n in n_ratings.items() if n < needed)
     if few:
-        first, others, needed = few[0], len(few) - 1, shots[0] + MIN_QUERY
-        more = f" (so have {others} more)" if others else ""
+        more = f" (so have {len(few) - 1} more)" if few[1:] else ""
         raise TooFewRatings(
-            f"training user {first.name!r} has {len(first.rows)} ratings, but k={shots[0]} support + "
+            f"training user {few[0]!r} has {n_ratings[few[0]]} ratings, but k={shots[0]} support + "
             f"{MIN_QUERY} query need {needed}{more}; lower --shots or leave such users out with "
             f"--min-ratings {needed}"
         )

@@ -67,7 +67,7 @@ class Learner(nn.Module):
         self, algorithm: Algorithm, head: Head, *, rate: float, first_order: bool, caution: float
     ) -> None:
         super().__init__()
-        algorithms = _learn2learn().algorithms
+        algorithms = load_learn2learn().algorithms
         if algorithm == "meta-sgd":
             self.meta = algorithms.MetaSGD(head, lr=rate, first_order=first_order)
         else:
@@ -120,7 +120,7 @@ class Learner(nn.Module):
         return {name: torch.tensor(self.rate, dtype=torch.float64).numpy() for name in moving}
 
 
-def _learn2learn() -> ModuleType:
+def load_learn2learn() -> ModuleType:
     """The package, without gym's notice that it is no longer kept up.
 
     Raises:

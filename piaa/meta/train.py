@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from generic.checkpoint import Header, load_checkpoint, save_checkpoint
-from generic.errors import CheckpointError
+from generic.errors import CheckpointError, TooFewRatings
 from generic.progress import Progress, no_progress
 from generic.seeds import stream
 from piaa.meta.choose import attempt, choose, possible
 from piaa.meta.config import MetaConfig
-from piaa.meta.episodes import Rater, check_shots, draw, hold_out
+from piaa.meta.episodes import N_HELD, Rater, check_shots, draw, hold_out
 from piaa.meta.head import Array, Standard
 from piaa.meta.learner import Head, Learner
 from piaa.meta.start import Start
@@ -76,7 +76,7 @@ class MetaTraining:
         raters = [
             Rater(name=name, rows=rows, targets=scores - generic[rows]) for name, rows, scores in people
         ]
-        check_shots(raters, config.shots)
+        check_shots({rater.name: len(rater.rows) for rater in raters}, config.shots)
         training, self._held = hold_out(
             raters,
             len(self._vectors),
@@ -85,7 +85,12 @@ class MetaTraining:
             shots=config.shots[0],
             seed=config.seed,
         )
-        check_shots([*training, *(held.rater for held in self._held)], config.shots)
+        if len(training) < N_HELD or len(self._held) < N_HELD:
+            raise TooFewRatings(
+                f"meta-training holds {config.held_photos:.0%} of the photos out, which leaves "
+                f"{len(training)} users to learn from and {len(self._held)} to stop by, but needs {N_HELD} "
+                f"and {N_HELD}; give more ratings, or lower --shots"
+            )
         self._crowd = _crowd(generic, training)
         self._training = [_from(self._crowd - generic, rater) for rater in training]
         seen = self._vectors.copy()
