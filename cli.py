@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from piaa.commands import explain, photos
+from piaa.commands import explain, photos, suggest
 from piaa.commands.cache import cache_app
 from piaa.commands.models import models_app
 from piaa.commands.users import users_app
@@ -54,6 +54,7 @@ def plan_meta_training(out: Path, *, overwrite: bool, **settings: Any) -> MetaRu
 HELP = "Learn one person's taste in photographs from 10 to 100 ratings; rank any photos for that person."
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 photos.add_to(app)
+suggest.add_to(app)
 explain.add_to(app)
 evaluate.add_to(app, adapters_of)
 meta_train.add_to(app, plan_meta_training)

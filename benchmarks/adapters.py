@@ -2,10 +2,10 @@
 
     uv run python benchmarks/adapters.py ROOT --models runs/lite --out runs/adapters
 
-ROOT holds the data; ``runs/lite`` the models of ``train_piaa_lite.py``, each trained without one list. Supports are
-nested and named by (user, repeat) as there; the query is all that the user rated beyond the support. Finished
-(list, adapter) pairs are kept in ``--out``. ``oracle`` is no adapter: the mean of all other raters of the same
-photos, which no model of new photos has.
+ROOT holds the data; ``runs/lite`` the models of ``train_piaa_lite.py``, each trained without one list.
+Supports are nested and named by (user, repeat) as there; the query is all that the user rated beyond the
+support. Finished (list, adapter) pairs are kept in ``--out``. ``oracle`` is no adapter: the mean of all other
+raters of the same photos, which no model of new photos has.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from piaa.adapters import ADAPTERS, make_adapter
 from piaa.prior import PREFIX, Prior
 
 SHOTS = (1, 3, 10, 30, 100)
-REPEATS = 10
 DRAWS = 2_000
 
 
@@ -43,13 +42,15 @@ def vectors(model: GenericModel, data: Oasis, cache: Path) -> NDArray[np.float32
     return np.stack([item.vector for item in results if item.vector is not None])
 
 
-def measure(data: Oasis, matrix: NDArray[Any], prior: Prior | None, number: int, name: str) -> dict[str, Any]:
+def measure(
+    data: Oasis, matrix: NDArray[Any], prior: Prior | None, number: int, name: str, repeats: int
+) -> dict[str, Any]:
     """SRCC and coverage of one adapter for each k, repeat and user, and what a fit costs."""
     users, found = data.users_of(number), {}
     for k in SHOTS:
-        srcc, held = np.full((2, REPEATS, len(users)), np.nan)
+        srcc, held = np.full((2, repeats, len(users)), np.nan)
         seconds, size = [], 0
-        for repeat in range(REPEATS):
+        for repeat in range(repeats):
             for j, user in enumerate(users):
                 rows, scores = data.users[user]
                 order = stream(0, "kshot", "oasis", user, repeat).permutation(len(rows))
@@ -164,6 +165,7 @@ def main() -> None:
     parser.add_argument("root", type=Path)
     parser.add_argument("--models", type=Path, default=Path("runs/lite"))
     parser.add_argument("--out", type=Path, default=Path("runs/adapters"))
+    parser.add_argument("--repeats", type=int, default=10, help="supports drawn for each user, 2 or more")
     parser.add_argument("--adapters", nargs="*", default=["oracle", *ADAPTERS])
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -174,19 +176,20 @@ def main() -> None:
         matrix = vectors(model, data, arguments.out)
         prior = Prior.from_tensors(model.tensors(PREFIX))
         for name in arguments.adapters:
-            file = arguments.out / f"{number}-{name}-{model.hash[:8]}.json"
+            file = arguments.out / f"{number}-{name}-{arguments.repeats}-{model.hash[:8]}.json"
             if not file.exists():
                 with threadpool_limits(limits=1):
-                    found = measure(data, matrix, prior, number, name)
+                    found = measure(data, matrix, prior, number, name, arguments.repeats)
                 write_bytes(file, json.dumps(found).encode())
             cells.setdefault(number, {})[name] = json.loads(file.read_text())
     figures = summarise(cells)
     texts = markdown(figures)
     command = "python benchmarks/adapters.py ROOT --models runs/lite"
+    command += f" --repeats {arguments.repeats}"
     for name, text in texts.items():
         write_result(f"adapters_{name}", command, {"markdown": text})
         print(text)
-    write_result("adapters", command, {"lists": figures})
+    write_result("adapters", command, {"repeats": arguments.repeats, "lists": figures})
 
 
 if __name__ == "__main__":

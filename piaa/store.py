@@ -51,21 +51,44 @@ class AdapterStore:
         self.path = default_store_path() if path is None else Path(path)
         self._file = StoreFile(self.path, timeout_s)
 
-    def save(self, user: str, record: AdapterRecord) -> int:
+    def save(
+        self,
+        user: str,
+        record: AdapterRecord,
+        *,
+        after: int | None = None,
+        withdrawn: Sequence[StoredRating] = (),
+    ) -> int:
         """Store an adapter as the user's newest version; the user is created if new.
 
         Args:
             user: whose taste it is.
             record: the fitted adapter. A StoredAdapter will do; its user, version and date are ignored.
+            after: the version that it was made from, which must still be the newest; None does not ask.
+            withdrawn: ratings that the user takes back: earlier versions fitted on one of these photos are
+                deleted in the same transaction, and overwritten in the file.
 
         Returns:
             the new version, 1 for a new user.
+
+        Raises:
+            StoreError: there is a newer version than ``after``.
         """
         check_user(user)
         with self._file.writing() as connection:
             user_id = _user_id(connection, user, create=True)
             newest = connection.execute("SELECT max(version) FROM adapters WHERE user_id = ?", (user_id,))
             version = int(newest.fetchone()[0] or 0) + 1
+            if after is not None and version != after + 1:
+                raise StoreError(
+                    f"user {user!r} in store {str(self.path)!r} has version {version - 1} by now, and "
+                    f"this change was made from version {after}; run the command again"
+                )
+            connection.executemany(
+                "DELETE FROM adapters WHERE user_id = ? AND id IN"
+                " (SELECT adapter_id FROM ratings WHERE image = ? OR sha256 = ?)",
+                [(user_id, rating.image, rating.sha256) for rating in withdrawn],
+            )
             _insert(connection, user_id, version, _now(), record)
         return version
 

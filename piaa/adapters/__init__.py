@@ -18,6 +18,7 @@ from piaa.adapters.lora import LoraAdapter
 from piaa.adapters.meta import AnilAdapter, MamlAdapter, MetaAdapter, MetaSGDAdapter
 from piaa.adapters.neighbours import NeighboursAdapter
 from piaa.adapters.network import TunedNetwork
+from piaa.adapters.pairs import PairsAdapter
 from piaa.adapters.pam import PamAdapter
 from piaa.adapters.ridge import RidgeAdapter
 from piaa.meta.start import Start
@@ -29,6 +30,7 @@ ADAPTERS: dict[str, Callable[[Prior | None], Adapter]] = {
     "ridge": RidgeAdapter,
     "pam": PamAdapter,
     "neighbours": NeighboursAdapter,
+    "pairs": PairsAdapter,
     "bayes": BayesAdapter,
     "auto": AutoAdapter,
 }
@@ -44,7 +46,7 @@ NETWORK: dict[str, type[TunedNetwork]] = {
     "finetune": FinetuneAdapter,
 }
 """Those that change the generic model's network."""
-DEFAULT = "bayes"
+DEFAULT = "auto"
 
 
 def make_adapter(

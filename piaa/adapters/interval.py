@@ -1,8 +1,8 @@
 """How wide an interval must be where a method has no posterior: from errors on ratings left out.
 
-A few errors say little of a person's noise, and nothing at all if there is one rating. Training users count as
-ten more (a scaled inverse chi-square prior; Gelman et al., Bayesian Data Analysis, 2013, section 2.6), and the
-Student quantile of what is known replaces the normal one.
+A few errors say little of a person's noise, and nothing at all if there is one rating. Training users count
+as ten more (a scaled inverse chi-square prior; Gelman et al., Bayesian Data Analysis, 2013, section 2.6), and
+the Student quantile of what is known replaces the normal one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TYPICAL = 0.2
 def level_alone(residual: Array, prior: Prior | None) -> Array:
     """Deviation of a new rating around a mean of k, shape (u,), of residuals to that mean, (u, k)."""
     k = residual.shape[1]
-    return _deviation((residual**2).sum(1), k - 1, prior) * np.sqrt(1 + 1 / k)
+    return np.asarray(_deviation((residual**2).sum(1), k - 1, prior) * np.sqrt(1 + 1 / k))
 
 
 def ratings_alone(errors: Array, prior: Prior | None) -> Array:

@@ -29,4 +29,4 @@ def places(x: Array, prior: Prior | None) -> Array:
 def squared_distances(a: Array, b: Array) -> Array:
     """Shape (n, m), of places (n, d) and (m, d): row by row, so that none depends on the others."""
     lengths = np.einsum("nd,nd->n", a, a)[:, None] + np.einsum("md,md->m", b, b)
-    return np.maximum(lengths - 2 * np.einsum("nd,md->nm", a, b), 0.0)
+    return np.asarray(np.maximum(lengths - 2 * np.einsum("nd,md->nm", a, b), 0.0))

@@ -1,10 +1,10 @@
 """``neighbours``: a Gaussian process on the embedding; a photo is liked as the rated ones like it are.
 
-Rasmussen & Williams, Gaussian Processes for Machine Learning, 2006, chapters 2 and 5: the residual to the generic
-score is a level, a slope and a smooth function of the embedding. Its size, its width and the noise are those of
-the highest marginal likelihood on the support, among a grid whose weights favour small sizes: no taste before
-there is evidence for one. Distances are in the directions in which people differ, if the model has a prior.
-Costs one eigendecomposition of k x k for each width and size; its state keeps k x k numbers.
+Rasmussen & Williams, Gaussian Processes for Machine Learning, 2006, chapters 2 and 5: the residual to the
+generic score is a level, a slope and a smooth function of the embedding. Its size, its width and the noise
+are those of the highest marginal likelihood on the support, among a grid whose weights favour small sizes: no
+taste before there is evidence for one. Distances are in the directions in which people differ, if the model
+has a prior. Costs one eigendecomposition of k x k for each width and size; its state keeps k x k numbers.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class NeighboursAdapter(VectorAdapter):
         z, unit = places(x, self._prior), own_spread(self._prior) ** 2
         squares = squared_distances(z, z)
         line = _line(x, x)
-        best: tuple[float, Array, Array, float, float, float] | None = None
+        grid: list[tuple[float, Array, Array, float, float, float]] = []
         for width in WIDTHS:
             kernel = np.exp(-squares / (2 * width**2))
             for size in SIZES:
@@ -55,9 +55,10 @@ class NeighboursAdapter(VectorAdapter):
                     evidence = -0.5 * float((np.log(total) + along**2 / total).sum())
                     evidence -= _CONFIDENCE / 2 * (np.log(noise) + 1 / noise)  # inverse chi-square
                     evidence -= 2 * size
-                    if best is None or evidence > best[0] + 1e-9:
-                        best = (evidence, vectors, total, width, size * unit, noise * unit)
-        assert best is not None
+                    grid.append((evidence, vectors, total, width, size * unit, noise * unit))
+        best = grid[0]
+        for one in grid[1:]:
+            best = one if one[0] > best[0] + 1e-9 else best  # of equals the simpler, which comes first
         _, vectors, total, width, size, noise = best
         inverse = (vectors / total) @ vectors.T
         return {

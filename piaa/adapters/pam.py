@@ -1,8 +1,8 @@
 """``pam``: support vector regression on the residual to the generic score.
 
-Ren, Shen, Lin, Mech & Foran, "Personalized Image Aesthetics", ICCV 2017 (PAM): a radial-basis SVR predicts what a
-person's rating adds to the generic score. Penalty, width and tolerance are chosen by cross-validation on the
-support. Costs some dozens of small SVR fits; its state keeps the support vectors' weights.
+Ren, Shen, Lin, Mech & Foran, "Personalized Image Aesthetics", ICCV 2017 (PAM): a radial-basis SVR predicts
+what a person's rating adds to the generic score. Penalty, width and tolerance are chosen by cross-validation
+on the support. Costs some dozens of small SVR fits; its state keeps the support vectors' weights.
 """
 
 from __future__ import annotations

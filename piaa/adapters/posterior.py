@@ -1,10 +1,10 @@
 """The exact posterior of Gaussian models, averaged by their evidence; many people at once.
 
-A person's ratings are y = basis w + f + noise with w ~ N(mean, C) and f a smooth function of the photo, a Gaussian
-process of variance s. Each cell of a grid of covariances C, sizes s and noise variances has a Gaussian posterior
-and an evidence in closed form (Rasmussen & Williams, Gaussian Processes for Machine Learning, 2006, section 2.7
-and chapter 5); the cells are averaged by it (Hoeting et al., "Bayesian model averaging", Statistical Science
-1999). One eigendecomposition serves every noise variance.
+A person's ratings are y = basis w + f + noise with w ~ N(mean, C) and f a smooth function of the photo, a
+Gaussian process of variance s. Each cell of a grid of covariances C, sizes s and noise variances has a
+Gaussian posterior and an evidence in closed form (Rasmussen & Williams, Gaussian Processes for Machine
+Learning, 2006, section 2.7 and chapter 5); the cells are averaged by it (Hoeting et al., "Bayesian model
+averaging", Statistical Science 1999). One eigendecomposition serves every noise variance.
 
 Notation: u people, k ratings each, p weights; c covariances, s sizes, v noise variances.
 """
@@ -93,8 +93,10 @@ class Mixture:
 
 @dataclass(frozen=True, kw_only=True)
 class _Cell:
-    """One covariance and one size, with every noise n. With V diag(s) V^T the covariance of the ratings before
-    noise and B their covariance with the weights, times V, the posterior is
+    """One covariance and one size, with every noise n.
+
+    With V diag(s) V^T the covariance of the ratings before noise and B their covariance with the weights,
+    times V, the posterior is
 
         mean + B (1 / (s + n)) V^T residual,   prior covariance - B diag(1 / (s + n)) B^T.
     """

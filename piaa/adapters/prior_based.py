@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import cast
 
 from generic.errors import CheckpointError, ShapeError, TooLarge
 from piaa.adapters.base import Array
@@ -32,8 +33,7 @@ class PriorAdapter(VectorAdapter):
     @property
     def prior(self) -> Prior:
         """The prior, of which there is one."""
-        assert self._prior is not None
-        return self._prior
+        return cast("Prior", self._prior)
 
     def basis(self, x: Array) -> Array:
         """The prior's phi of features (u, k, 1 + d), shape (u, k, p).
@@ -74,7 +74,8 @@ def check_memory(p: int, copies: int) -> None:
     if needed > there:
         raise TooLarge(
             f"{copies} covariances of {p} x {p} numbers need {needed / 2**30:.1f} GiB, but this machine has "
-            f"{there / 2**30:.1f} GiB of memory; use --adapter ridge, whose memory grows with the ratings only"
+            f"{there / 2**30:.1f} GiB of memory; use --adapter ridge, whose memory grows with the ratings "
+            "only"
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,8 +53,7 @@ class VectorAdapter(ABC):
     def support(self) -> tuple[NDArray[Any], Array]:
         """Features (k, 1 + d) and unit scores (k,) that it was fitted on, in the order given."""
         fitted(self._learned, self.name)
-        assert self._support is not None
-        return self._support
+        return cast("tuple[NDArray[Any], Array]", self._support)
 
     def fit(self, features: NDArray[Any], unit_scores: NDArray[Any]) -> Self:
         """See :class:`piaa.adapters.base.Adapter`. The order of the ratings makes no difference."""
@@ -99,7 +98,8 @@ class VectorAdapter(ABC):
         wrong = [row for row in rows if not 0 <= row < len(scores)]
         if wrong:
             raise ShapeError(
-                f"there is no rating in row {wrong[0]} of {len(scores)}; give rows from 0 to {len(scores) - 1}"
+                f"there is no rating in row {wrong[0]} of {len(scores)}; give rows from 0 to "
+                f"{len(scores) - 1}"
             )
         kept = np.setdiff1d(np.arange(len(scores)), np.asarray(rows, dtype=np.intp))
         if not len(kept):

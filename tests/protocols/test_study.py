@@ -398,7 +398,7 @@ def test_several_tests_keep_their_units_apart(ready, make_dataset, rows, tmp_pat
 
 def test_adapters_that_make_no_sense_are_not_hidden(ready):
     class Broken(GenericAdapter):
-        def predict(self, features):
+        def predict(self, features):  # noqa: ARG002
             raise PiaaError("this adapter needs a licence; buy one")
 
     def missing() -> GenericAdapter:

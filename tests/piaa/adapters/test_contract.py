@@ -233,7 +233,10 @@ def test_numbers_that_are_none(make, value):
     broken, wrong = x.copy(), y.copy()
     broken[[1, 4], 2] = value
     wrong[3] = value
-    message = "{} of {} of 5 photos are not finite numbers, the first in row {}; leave these photos out, or compute them again"
+    message = (
+        "{} of {} of 5 photos are not finite numbers, the first in row {}; "
+        "leave these photos out, or compute them again"
+    )
     adapter = make().fit(x, y)
     for call, expected in (
         (lambda: make().fit(broken, y), message.format("features", 2, 1)),
@@ -354,7 +357,9 @@ def test_many_ratings_teach_more_than_the_crowd_knows(make, name):
         assert learned > crowd + 0.05
 
 
-def test_more_agreement_makes_narrower_intervals(make):
+def test_more_agreement_makes_narrower_intervals(make, name):
+    if name == "pairs":
+        pytest.skip("comparisons do not say how far apart two photos are")
     x = photos(60)
     noise = np.random.default_rng(1000).standard_normal(60)
     widths = []
