@@ -87,7 +87,14 @@ class Start:
         Raises:
             CheckpointError: the file is missing, damaged or something else.
         """
-        header, tensors = load_checkpoint(path)
+        if not path.is_file():
+            raise CheckpointError(f"there is no meta-learned start {path}; make it with `piaa meta-train`")
+        try:
+            header, tensors = load_checkpoint(path)
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"meta-learned start {path} is damaged or something else; run `piaa meta-train` again"
+            ) from error
         kind = header.architecture.get("kind")
         if kind != KIND:
             raise CheckpointError(
