@@ -22,12 +22,9 @@ from protocols.report_table import (
     ReportTable,
     Row,
 )
-from protocols.results import Results
+from protocols.results import ORACLE, Results
 from protocols.summary import Key, NanPolicy, Summary, compare, summarise, user_means
 
-ORACLE = "+oracle_epoch"
-"""Ending of an adapter's name whose epoch was chosen on the query; ``finetune+oracle_epoch`` goes beside
-``finetune`` as a column of its own and is never a row."""
 OTHERS = ("plcc", "pairwise", "mae", "coverage")
 
 

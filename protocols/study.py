@@ -149,6 +149,7 @@ def prepare(
     plan_test(rated, split, settings, dataset.name)  # what cannot run is refused before hours of reading
     embedded = embed(model, images, dataset.images, cache=cache, max_pixels=max_pixels, progress=progress)
     can_see_leaks = check_model(model, embedded.digests)
+    check_starts(adapters, split, embedded.digests)
     ratings = readable(rated, embedded.vectors)
     plan = plan_test(ratings, split, settings, dataset.name)
     others = dataset.ratings if crowd else None
@@ -252,6 +253,32 @@ def check_model(model: GenericModel, digests: Mapping[str, str]) -> bool:
     return True
 
 
+def check_starts(adapters: Mapping[str, MakeAdapter], split: Split, digests: Mapping[str, str]) -> None:
+    """Make sure that what adapters begin with was not learned from test users or test images.
+
+    Args:
+        adapters: an adapter may say ``trained_on``: ``dataset`` and ``users``, ``images_sha256``.
+        split: of the test.
+        digests: test image -> SHA-256 of its file.
+
+    Raises:
+        SplitLeak: test users or test images were learned from.
+    """
+    for name, make in adapters.items():
+        trained: Mapping[str, Any] = getattr(make(), "trained_on", {})
+        users = trained.get("users", ()) if trained.get("dataset") == split.dataset else ()
+        known = set(trained.get("images_sha256", ()))
+        for kind, leaked, n_test in (
+            ("users", sorted(set(users) & set(split.test_users)), len(split.test_users)),
+            ("images", sorted(image for image, digest in digests.items() if digest in known), len(digests)),
+        ):
+            if leaked:
+                raise SplitLeak(
+                    f"the start of adapter {name!r} was learned from {len(leaked)} of {n_test} test {kind}, "
+                    f"such as {', '.join(map(repr, leaked[:3]))}; meta-train without them"
+                )
+
+
 def _data_hash(tables: Sequence[Ratings], digests: Mapping[str, str]) -> str:
     content: list[Any] = []
     for ratings in tables:
@@ -268,9 +295,11 @@ def describe_run(tests: Sequence[Prepared]) -> dict[str, Any]:
         tests: at least one, all with the same settings and adapters.
     """
     settings = asdict(tests[0].settings)
+    hashes = tests[0].evaluation.identities()
     return {
         "models": {test.train: {"name": test.model.name, "hash": test.model.hash} for test in tests},
         "adapters": list(dict.fromkeys(unit.adapter for unit in tests[0].evaluation.units())),
+        **({"adapter_hashes": hashes} if hashes else {}),
         **settings,
         "splits": {
             test.name: {"dataset": test.split.dataset, "hash": test.split.hash, "rule": test.split.rule}

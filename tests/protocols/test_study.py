@@ -397,12 +397,18 @@ def test_several_tests_keep_their_units_apart(ready, make_dataset, rows, tmp_pat
 
 
 def test_adapters_that_make_no_sense_are_not_hidden(ready):
-    def broken() -> GenericAdapter:
-        raise PiaaError("this adapter needs a licence; buy one")
+    class Broken(GenericAdapter):
+        def predict(self, features):  # noqa: ARG002
+            raise PiaaError("this adapter needs a licence; buy one")
 
-    prepared = ready(adapters={"generic": GenericAdapter, "broken": broken})
+    def missing() -> GenericAdapter:
+        raise PiaaError("this adapter is not here; fetch it")
+
+    prepared = ready(adapters={"generic": GenericAdapter, "broken": Broken})
     with pytest.raises(PiaaError, match=r"^this adapter needs a licence; buy one$"):
         run([prepared], jobs=2)
+    with pytest.raises(PiaaError, match=r"^this adapter is not here; fetch it$"):
+        ready(adapters={"generic": GenericAdapter, "missing": missing})
     assert len(run([ready(adapters={"late": partial(GenericAdapter, None)})])) == 12
 
 
