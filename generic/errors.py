@@ -13,6 +13,7 @@
     │   └── ModelMismatch   an adapter was fitted on another generic model
     ├── DatasetError        a dataset's files are missing or not what they should be
     ├── SplitLeak           an image or a user is on both sides of a split
+    ├── TooLarge            a result would not fit into the machine's memory
     ├── NotFitted           something was asked of an adapter before it was fitted
     └── OutputError         a result could not be written
 
@@ -77,9 +78,17 @@ class SplitLeak(PiaaError):
     """An image or a user is on both sides of a split."""
 
 
+class TooLarge(PiaaError):
+    """A result would not fit into the machine's memory; nothing was allocated."""
+
+
 class NotFitted(PiaaError):
     """Something was asked of an adapter before it was fitted."""
 
 
 class OutputError(PiaaError):
     """A result could not be written."""
+
+
+class MissingPackage(PiaaError):
+    """An optional package is needed and not installed."""

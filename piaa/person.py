@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 from safetensors.numpy import load as unpack
 from safetensors.numpy import save as pack
 
 from generic.cache import FeatureCache, Features, default_cache_folder
-from generic.errors import ImageError, RatingsError, TooFewRatings
+from generic.errors import CheckpointError, ImageError, RatingsError, TooFewRatings
 from generic.folder import find_images
 from generic.model import GenericModel
+from generic.pixels import LazyPixels
 from generic.progress import Progress, no_progress
-from piaa.adapters import DEFAULT, Adapter, make_adapter
-from piaa.adapters.base import Array, bend
+from piaa.adapters import DEFAULT, META, AnyAdapter, make_adapter
+from piaa.adapters.base import Array, Photos, bend, needs_pixels
+from piaa.adapters.meta import no_start
+from piaa.adapters.pairs import PairsAdapter
 from piaa.estimate import RankEstimate, estimate_ranking
-from piaa.locate import locate_images
+from piaa.meta.start import Start
 from piaa.prior import PREFIX, Prior
-from piaa.ratings import Ratings, read_ratings
+from piaa.rated import RatedPhotos, read_rated
+from piaa.ratings import Duplicates, Ratings, read_ratings
 from piaa.scale import Scale
 from piaa.store import AdapterStore, check_model
 from piaa.stored import AdapterRecord, StoredRating
@@ -31,6 +35,8 @@ from piaa.tables import ScoreTable
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from piaa.adapters import Adapter
 
 RatingsLike: TypeAlias = (
     "Ratings | str | Path | Mapping[str, float] | Iterable[tuple[str, float]] | pd.DataFrame"
@@ -66,6 +72,38 @@ class Model:
         """What the model file knows of how people differ, if it does."""
         return Prior.from_tensors(self.generic.tensors(PREFIX))
 
+    def maker(
+        self, adapter: str, meta: str | Path | None = None, *, keep_epochs: bool = False
+    ) -> Callable[[], AnyAdapter]:
+        """How to make an adapter that a person will be fitted with.
+
+        Args:
+            adapter: one of :mod:`piaa.adapters`.
+            meta: for ``anil``, ``maml`` and ``meta-sgd``: the file of ``piaa meta-train``.
+            keep_epochs: see :func:`piaa.adapters.make_adapter`.
+
+        Raises:
+            PiaaError: there is no adapter of this name.
+            CheckpointError: it needs what the model has not, or a meta-learned start; or gets one in vain.
+            ModelMismatch: the start was learned on another model.
+        """
+        start: Start | None = None
+        if adapter in META:
+            if meta is None:
+                raise CheckpointError(no_start(adapter))
+            start = Start.load(Path(meta))
+            start.check(adapter, self.generic.name, self.generic.hash, Path(meta))
+        elif meta is not None:
+            raise CheckpointError(
+                f"adapter {adapter!r} takes no meta-learned start, but {meta} was given; "
+                f"leave it out, or choose one of {', '.join(META)}"
+            )
+        make = partial(
+            make_adapter, adapter, self.prior, start=start, generic=self.generic, keep_epochs=keep_epochs
+        )
+        make()  # what cannot be made shows before any photo is read
+        return make
+
     def fit_user(
         self,
         ratings: RatingsLike,
@@ -74,6 +112,7 @@ class Model:
         scale: Scale | tuple[float, float] = (1, 5),
         user: str = "me",
         adapter: str = DEFAULT,
+        meta: str | Path | None = None,
         progress: Progress = no_progress,
     ) -> Person:
         """Learn one person from rated photos.
@@ -84,49 +123,84 @@ class Model:
             images: the folder that the image names are relative to.
             scale: lowest and highest score that can be given.
             user: the person's name; picks her rows if there are several users.
-            adapter: one of :data:`piaa.adapters.ADAPTERS`.
+            adapter: one of :mod:`piaa.adapters`.
+            meta: for ``anil``, ``maml`` and ``meta-sgd``: the file of ``piaa meta-train``.
             progress: called with the number of photos newly done.
 
         Raises:
             RatingsError: a row is bad, or the table has no such user.
             ImageError: not one rated photo can be read.
         """
-
-        def make() -> Adapter:
-            return make_adapter(adapter, self.prior)
-
-        fresh = make()  # before the photos are read: a wrong name or model shows at once
+        make = self.maker(adapter, meta)  # before the photos are read: a wrong name or model shows at once
+        fresh = make()
         table = as_ratings(ratings, scale, user)
-        root = Path(images)
-        found, missing = locate_images(table.images, root)
-        skipped = {item.name: item.reason for item in missing}
-        names = [name for name in dict.fromkeys(table.images) if name in found]
-        with FeatureCache.open(self.settings.cache) as cache:
-            results = self.generic.embed(
-                [found[name] for name in names],
-                cache=cache,
-                max_pixels=self.settings.max_pixels,
-                progress=progress,
-            )
-            embedded = dict(zip(names, results, strict=True))
-        skipped |= {name: str(item.error) for name, item in embedded.items() if item.error}
-        used = [row for row, name in enumerate(table.images) if name not in skipped]
-        if not used:
-            raise ImageError(_nothing_readable(user, root, skipped))
-        kept = table.take(used)
-        features = np.stack([cast("Features", embedded[name].vector) for name in kept.images])
+        read = read_rated(
+            self.generic, self.settings, table.images, Path(images), user=user, progress=progress
+        )
+        kept = table.take([row for row, name in enumerate(table.images) if name in read.vectors])
+        features = read.features(kept.images)
+        given: Any = features
+        if needs_pixels(fresh):
+            given = self.photos(features, [read.paths[name] for name in kept.images])
         return Person(
             model=self,
             user=user,
             scale=kept.scale,
-            adapter=fresh.fit(features, kept.unit_scores),
-            ratings=tuple(
-                StoredRating(image=name, sha256=embedded[name].digest, score=float(score))
-                for name, score in zip(kept.images, kept.scores, strict=True)
-            ),
-            estimate=estimate_ranking(make, features, kept.unit_scores),
-            skipped=skipped,
+            adapter=fresh.fit(given, kept.unit_scores),
+            ratings=stored_ratings(kept, read),
+            # Tuning a network once takes long enough; an estimate would take 20 more.
+            estimate=None
+            if needs_pixels(fresh)
+            else estimate_ranking(cast("Callable[[], Adapter]", make), features, kept.unit_scores),
+            skipped=read.skipped,
         )
+
+    def fit_pairs(
+        self,
+        pairs: Sequence[tuple[str, str]],
+        *,
+        images: str | Path,
+        scale: Scale | tuple[float, float] = (1, 5),
+        user: str = "me",
+        progress: Progress = no_progress,
+    ) -> Person:
+        """Learn one person from comparisons, with the adapter ``pairs``.
+
+        Args:
+            pairs: names of the preferred photo and of the other; one or more.
+            images: the folder that the names are relative to.
+            scale: what predictions are given in; comparisons say nothing of it.
+            user: the person's name.
+            progress: called with the number of photos newly done.
+
+        Raises:
+            ImageError: there is no comparison of two readable photos.
+        """
+        fresh = PairsAdapter(self.prior)
+        span = scale if isinstance(scale, Scale) else Scale(*scale)
+        names = [name for pair in pairs for name in pair]
+        read = read_rated(self.generic, self.settings, names, Path(images), user=user, progress=progress)
+        kept = [pair for pair in pairs if all(name in read.vectors for name in pair)]
+        if not kept:
+            raise ImageError(
+                f"in none of the {len(pairs)} comparisons of user {user!r} can both photos be used; "
+                f"repair the photos, or pass the folder that holds them instead of {images}"
+            )
+        better, worse = zip(*kept, strict=True)
+        return Person(
+            model=self,
+            user=user,
+            scale=span,
+            adapter=fresh.fit_pairs(read.features(better), read.features(worse)),
+            ratings=(),
+            pairs=tuple(kept),
+            skipped=read.skipped,
+        )
+
+    def photos(self, vectors: Features, paths: Sequence[Path]) -> Photos:
+        """Photos for an adapter that changes the network: their files are decoded when it asks for them."""
+        pixels = LazyPixels(paths, self.generic.size, max_pixels=self.settings.max_pixels)
+        return Photos(vectors=vectors, pixels=pixels)
 
     def load(self, user: str, *, store: str | Path | None = None, version: int | None = None) -> Person:
         """A person that was saved.
@@ -146,8 +220,12 @@ class Model:
             model=self,
             user=user,
             scale=Scale(stored.scale_low, stored.scale_high),
-            adapter=make_adapter(stored.adapter, self.prior).restore(unpack(stored.state)),
+            adapter=make_adapter(stored.adapter, self.prior, generic=self.generic).restore(
+                unpack(stored.state)
+            ),
             ratings=stored.ratings,
+            pairs=tuple((better, worse) for better, worse in stored.extra.get("pairs", ())),
+            version=stored.version,
         )
 
 
@@ -158,9 +236,15 @@ class Person:
     model: Model
     user: str
     scale: Scale
-    adapter: Adapter
+    adapter: AnyAdapter
     ratings: tuple[StoredRating, ...]
-    """The ratings that she was fitted on."""
+    """The ratings that she was fitted on, in the order of the adapter's support."""
+    pairs: tuple[tuple[str, str], ...] = ()
+    """The comparisons that she was fitted on instead: names of the preferred photo and of the other."""
+    version: int | None = None
+    """Her version in the store that she was loaded from."""
+    changed_from: int | None = None
+    """The stored version that ratings were added to or taken from; :meth:`save` wants it to be the newest."""
     estimate: RankEstimate | None = None
     """How well she will be ranked, if she was fitted just now and gave enough ratings to tell."""
     skipped: Mapping[str, str] = field(default_factory=dict)
@@ -203,17 +287,19 @@ class Person:
                 paths, cache=cache, max_pixels=self.model.settings.max_pixels, progress=progress
             )
             vectors: list[Features] = []
+            files: list[Path] = []
             for name, item in zip(map(_text, names), results, strict=True):
                 if item.vector is None:
                     skipped[name] = str(item.error)
                     continue
                 images.append(name)
                 vectors.append(item.vector)
+                files.append(item.path)
                 if len(vectors) == _CHUNK:
-                    columns.append(self._predict(np.stack(vectors)))
-                    vectors.clear()
+                    columns.append(self._predict(np.stack(vectors), files))
+                    vectors, files = [], []
             if vectors:
-                columns.append(self._predict(np.stack(vectors)))
+                columns.append(self._predict(np.stack(vectors), files))
         if not images:
             raise ImageError(_nothing_scored(skipped))
         scores, low, high, generic = np.concatenate(columns, axis=1)
@@ -228,23 +314,76 @@ class Person:
             skipped=skipped,
         )
 
-    def _predict(self, features: Features) -> Array:
+    def _predict(self, features: Features, files: Sequence[Path]) -> Array:
         """Score, low, high, generic in the person's units, shape (4, n)."""
-        predicted = self.adapter.predict(features)
+        given: Any = self.model.photos(features, files) if needs_pixels(self.adapter) else features
+        predicted = self.adapter.predict(given)
         unit = (predicted.score, predicted.low, predicted.high, bend(features[:, 0]))
         return np.stack([self.scale.from_unit(column) for column in unit])
 
-    def save(self, store: str | Path | None = None) -> int:
+    def add(
+        self,
+        ratings: RatingsLike,
+        *,
+        images: str | Path,
+        duplicates: Duplicates = "error",
+        progress: Progress = no_progress,
+    ) -> Person:
+        """The person with further ratings: the same as one fitted on all of them at once.
+
+        Args:
+            ratings: as for :meth:`Model.fit_user`, on the person's scale.
+            images: the folder that the image names are relative to.
+            duplicates: what to do with a photo that she rated before: refuse, keep the ``last`` score, or
+                take the ``mean`` of both.
+            progress: called with the number of photos newly done.
+
+        Raises:
+            RatingsError: a row is bad, or a photo was rated before and ``duplicates`` is ``error``.
+            ImageError: not one rated photo can be read.
+            PiaaError: her adapter cannot learn on.
+        """
+        from piaa.learning import add_ratings
+
+        table = as_ratings(ratings, self.scale, self.user)
+        read = read_rated(
+            self.model.generic,
+            self.model.settings,
+            table.images,
+            Path(images),
+            user=self.user,
+            progress=progress,
+        )
+        return add_ratings(self, table, read, duplicates)
+
+    def forget(self, images: Sequence[str]) -> Person:
+        """The person without some ratings: the same as one who never gave them.
+
+        Args:
+            images: names of photos as she rated them.
+
+        Raises:
+            RatingsError: she rated no such photo, or no rating would be left.
+            PiaaError: her adapter cannot learn on.
+        """
+        from piaa.learning import forget_ratings
+
+        return forget_ratings(self, images)
+
+    def save(self, store: str | Path | None = None, *, withdrawn: Sequence[StoredRating] = ()) -> int:
         """Keep the person in a store; earlier versions stay.
 
         Args:
             store: the store file, created if needed; None is the default one.
+            withdrawn: ratings that must not be kept anywhere: earlier versions fitted on one of these photos
+                are deleted with it, in one transaction.
 
         Returns:
             the version number under this name, from 1.
 
         Raises:
-            StoreError: the store cannot be written; it is as it was.
+            StoreError: the store cannot be written, or somebody saved a newer version since this person was
+                loaded and changed; it is as it was.
         """
         record = AdapterRecord(
             adapter=self.adapter.name,
@@ -254,8 +393,18 @@ class Person:
             scale_high=self.scale.high,
             state=pack({key: np.ascontiguousarray(value) for key, value in self.adapter.state().items()}),
             ratings=self.ratings,
+            extra={"pairs": [list(pair) for pair in self.pairs]} if self.pairs else {},
         )
-        return AdapterStore(None if store is None else Path(store)).save(self.user, record)
+        keeper = AdapterStore(None if store is None else Path(store))
+        return keeper.save(self.user, record, after=self.changed_from, withdrawn=withdrawn)
+
+
+def stored_ratings(table: Ratings, read: RatedPhotos) -> tuple[StoredRating, ...]:
+    """One person's ratings of readable photos as the store keeps them."""
+    return tuple(
+        StoredRating(image=name, sha256=read.digests[name], score=float(score))
+        for name, score in zip(table.images, table.scores, strict=True)
+    )
 
 
 def as_ratings(ratings: RatingsLike, scale: Scale | tuple[float, float], user: str) -> Ratings:
@@ -301,14 +450,6 @@ def _name(path: Path, root: Path | None) -> str:
 def _text(name: str) -> str:
     r"""A name that every format can hold: bytes of a file name that are not UTF-8 become ``\udc..``."""
     return name.encode(errors="backslashreplace").decode()
-
-
-def _nothing_readable(user: str, root: Path, skipped: Mapping[str, str]) -> str:
-    name, reason = next(iter(skipped.items()))
-    return (
-        f"none of the {len(skipped)} photos that user {user!r} rated can be used; "
-        f"pass the folder that holds them instead of {root}, or repair them. The first is {name!r}: {reason}"
-    )
 
 
 def _nothing_scored(skipped: Mapping[str, str]) -> str:

@@ -57,19 +57,38 @@ class AdapterStore:
         self._database = database or StoreFile(self.path, timeout_s)
         self.name = self._database.name
 
-    def save(self, user: str, record: AdapterRecord) -> int:
+    def save(
+        self,
+        user: str,
+        record: AdapterRecord,
+        *,
+        after: int | None = None,
+        withdrawn: Sequence[StoredRating] = (),
+    ) -> int:
         """Store an adapter as the user's newest version; the user is created if new.
 
         Args:
             user: whose taste it is.
             record: the fitted adapter. A StoredAdapter will do; its user, version and date are ignored.
+            after: the version that it was made from, which must still be the active one; None does not ask.
+            withdrawn: ratings that the user takes back: earlier versions fitted on one of these photos are
+                deleted in the same transaction, and overwritten in the file.
 
         Returns:
             the new version, 1 for a new user.
+
+        Raises:
+            StoreError: another version than ``after`` is active.
         """
         check_user(user)
         with self._database.writing() as sql:
-            return add_version(sql, user_id(sql, user), record)
+            number = user_id(sql, user)
+            if after is not None:
+                self._check_unchanged(sql, user, after)
+            version = add_version(sql, number, record)
+            for rating in withdrawn:
+                _withdraw(sql, number, rating, version)
+            return version
 
     def load(self, user: str, version: int | None = None) -> StoredAdapter:
         """A user's adapter with its state and ratings.
@@ -194,6 +213,15 @@ class AdapterStore:
             found = self._versions(sql, name)
         return UserSummary(user=name, n_versions=len(found), latest=found[-1])
 
+    def _check_unchanged(self, sql: Sql, user: str, after: int) -> None:
+        """Nothing, if this version is the active one."""
+        active = _active(sql, user)
+        if active != after:
+            raise StoreError(
+                f"user {user!r} in store {self.name!r} has version {active} by now, and "
+                f"this change was made from version {after}; run the command again"
+            )
+
     def _known(self, found: Sequence[VersionSummary], user: str, version: int) -> None:
         """Nothing, if the version is among those found."""
         if version not in [summary.version for summary in found]:
@@ -301,12 +329,24 @@ def add_version(sql: Sql, user: int, record: AdapterRecord, head: bytes | None =
     return version
 
 
+def _withdraw(sql: Sql, user: int, rating: StoredRating, kept: int) -> None:
+    """Delete a rating given, and what was fitted on it, but for version ``kept``."""
+    photo = {"user": user, "image": rating.image, "sha256": rating.sha256}
+    sql.run("DELETE FROM given WHERE user_id = :user AND (image = :image OR sha256 = :sha256)", **photo)
+    sql.run(
+        "DELETE FROM adapters WHERE user_id = :user AND version <> :kept AND id IN"
+        " (SELECT adapter_id FROM ratings WHERE image = :image OR sha256 = :sha256)",
+        kept=kept,
+        **photo,
+    )
+
+
 def _activate(sql: Sql, user: int, version: int) -> None:
     sql.run("UPDATE users SET active = :version WHERE id = :user", version=version, user=user)
 
 
 def _active(sql: Sql, user: str) -> int:
-    return int(sql.run("SELECT active FROM users WHERE name = :user", user=user)[0][0])
+    return int(sql.run("SELECT active FROM users WHERE name = :user", user=user)[0][0] or 0)
 
 
 def _exists(sql: Sql, user: str) -> bool:

@@ -56,7 +56,7 @@ def test_fit_user_says_what_was_learned_and_where_it_lies(fit, tiny_model, tmp_p
     result = fit()
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == (
-        f"ana: learned from 10 ratings (bayes on piaa-tiny {short_hash(tiny_model)})\n"
+        f"ana: learned from 10 ratings (auto on piaa-tiny {short_hash(tiny_model)})\n"
         "expected ranking: too early to tell from 10 ratings; from 20 on an estimate is printed\n"
         f"stored: {tmp_path / 'piaa.db'}, version 1\n"
     )
@@ -346,7 +346,7 @@ def test_users_list_and_show(piaa, fit, tiny_model, names):
     ]
     lines = piaa("users", "list").stdout.splitlines()
     assert lines == [
-        f"{row['user']}: 10 ratings, bayes on piaa-tiny {short_hash(tiny_model)}, "
+        f"{row['user']}: 10 ratings, auto on piaa-tiny {short_hash(tiny_model)}, "
         f"version {row['version']} of {row['created']}"
         for row in listed
     ]
@@ -477,7 +477,7 @@ def test_store_is_one_plain_database(fit, tmp_path):
 def test_shipped_model_fits_and_scores_in_two_commands(piaa, ratings, album, tmp_path):
     fitted = piaa("fit-user", "--user", "ana", "--ratings", ratings, "--images", album)
     assert (fitted.exit_code, fitted.stderr) == (0, "")
-    assert fitted.stdout.startswith("ana: learned from 10 ratings (bayes on piaa-lite ")
+    assert fitted.stdout.startswith("ana: learned from 10 ratings (auto on piaa-lite ")
     result = piaa("score", album, "--user", "ana", "--json")
     assert (result.exit_code, result.stderr) == (0, "")
     content = json.loads(result.stdout)

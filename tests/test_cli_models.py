@@ -187,7 +187,7 @@ def test_a_person_is_learned_on_the_released_network_and_two_photos_scored(
 
 
 def test_an_adapter_that_needs_more_than_a_network_is_refused(fitted):
-    result = fitted()
+    result = fitted("--adapter", "bayes")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
         "piaa: adapter 'bayes' needs a prior, but the model file has none; use --adapter ridge\n"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from piaa.adapters.base import Prediction, State, check_support, fitted
-from piaa.prior import Prior
+from piaa.adapters.base import Array, State
+from piaa.adapters.vectors import BatchAdapter
 
 
-class GenericAdapter:
+class GenericAdapter(BatchAdapter):
     """Predicts what people on average think; ratings only say how wide the interval must be.
 
     Args:
@@ -22,30 +20,12 @@ class GenericAdapter:
 
     name: ClassVar[str] = "generic"
 
-    def __init__(self, prior: Prior | None = None) -> None:
-        self._prior = prior
-        self._state: State | None = None
-
-    def fit(self, features: NDArray[Any], unit_scores: NDArray[Any]) -> Self:
-        """See :class:`piaa.adapters.base.Adapter`."""
-        x, y = check_support(features, unit_scores)
+    def _learn_many(self, x: Array, y: Array) -> list[State]:
         # The population's spread counts as much as ten ratings of this person's own.
         prior = self._prior.residual if self._prior else 0.25
-        spread = np.sqrt((10 * prior**2 + np.sum((y - x[:, 0]) ** 2)) / (10 + len(y)))
-        self._state = {"deviation": np.array(spread)}
-        return self
+        squares = np.sum((y - x[:, :, 0]) ** 2, axis=1)
+        spread = np.sqrt((10 * prior**2 + squares) / (10 + y.shape[1]))
+        return [{"deviation": np.array(one)} for one in spread]
 
-    def predict(self, features: NDArray[Any]) -> Prediction:
-        """See :class:`piaa.adapters.base.Adapter`."""
-        state = fitted(self._state, self.name)
-        mean = np.asarray(features, dtype=np.float64)[:, 0]
-        return Prediction.from_normal(mean, np.full_like(mean, state["deviation"]))
-
-    def state(self) -> State:
-        """See :class:`piaa.adapters.base.Adapter`."""
-        return dict(fitted(self._state, self.name))
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> Self:
-        """See :class:`piaa.adapters.base.Adapter`."""
-        self._state = dict(state)
-        return self
+    def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
+        return x[:, 0], np.full(len(x), learned["deviation"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -40,15 +40,35 @@ def open_model(model: str, cache: Path | None, no_cache: bool, max_pixels: int |
 @reporting
 def fit_user(
     user: User,
-    ratings: Annotated[
-        Path, typer.Option(help="Table image,score (user,image,score): CSV, TSV, JSONL, Parquet.")
-    ],
     images: Annotated[Path, typer.Option(help="Folder that the image names are relative to.")],
-    scale: Annotated[tuple[float, float], typer.Option(help="Lowest and highest score.")] = (1, 5),
+    ratings: Annotated[
+        Path | None, typer.Option(help="Table image,score (user,image,score): CSV, TSV, JSONL, Parquet.")
+    ] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(help="Instead of ratings: a CSV table better,worse of photos compared.")
+    ] = None,
+    add: Annotated[
+        bool, typer.Option("--add", help="Add the ratings to those that the person has given before.")
+    ] = False,
+    scale: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            help="Lowest and highest score; default 1 5, with --add the person's.", show_default=False
+        ),
+    ] = None,
     duplicates: Annotated[
         str, typer.Option(help="A photo rated twice: 'error', or keep the 'last', or the 'mean'.")
     ] = "error",
-    adapter: Annotated[str, typer.Option(help="How to learn: bayes, ridge or generic.")] = "bayes",
+    adapter: Annotated[
+        str | None,
+        typer.Option(
+            help="How to learn, see docs/adapters.md; default auto, with --add the person's.",
+            show_default=False,
+        ),
+    ] = None,
+    meta: Annotated[
+        Path | None, typer.Option(help="anil, maml, meta-sgd: the file that `piaa meta-train` wrote.")
+    ] = None,
     model: ModelOption = "piaa-lite",
     store: StoreOption = None,
     cache: CacheOption = None,
@@ -56,21 +76,58 @@ def fit_user(
     max_pixels: MaxPixels = None,
     as_json: AsJson = False,
 ) -> None:
-    """Learn a person from rated photos and keep her in the store."""
+    """Learn a person from rated photos, or from photos compared, and keep her in the store."""
+    _check_ways(ratings, pairs, add=add, scale=scale, adapter=adapter, meta=meta)
+    if duplicates not in ("error", "last", "mean"):
+        raise typer.BadParameter(f"--duplicates takes 'error', 'last' or 'mean', not {duplicates!r}")
+    from piaa.pairs_table import read_pairs
     from piaa.ratings import read_ratings
     from piaa.scale import Scale
 
-    if duplicates not in ("error", "last", "mean"):
-        raise typer.BadParameter(f"--duplicates takes 'error', 'last' or 'mean', not {duplicates!r}")
-    table = read_ratings(ratings, scale=Scale(*scale), user=user, duplicates=duplicates)  # type: ignore[arg-type]
-    table = table.for_user(user)
-    chosen = open_model(model, cache, no_cache, max_pixels)
+    before = open_model(model, cache, no_cache, max_pixels).load(user, store=store) if add else None
+    span = before.scale if before else Scale(*(scale or (1, 5)))
+    if pairs is not None:
+        compared = read_pairs(pairs)
+        chosen = open_model(model, cache, no_cache, max_pixels)
+        with progress_bar("reading photos", len({name for pair in compared for name in pair})) as advance:
+            person = chosen.fit_pairs(compared, images=images, scale=span, user=user, progress=advance)
+        report_fit(person, person.save(store), store, as_json=as_json)
+        return
+    table = read_ratings(cast("Path", ratings), scale=span, user=user, duplicates=duplicates).for_user(user)  # type: ignore[arg-type]
     with progress_bar("reading photos", len(table)) as advance:
-        person = chosen.fit_user(
-            table, images=images, scale=table.scale, user=user, adapter=adapter, progress=advance
-        )
-    version = person.save(store)
-    report_fit(person, version, store, as_json=as_json)
+        if before is not None:
+            person = before.add(table, images=images, duplicates=duplicates, progress=advance)  # type: ignore[arg-type]
+        else:
+            person = open_model(model, cache, no_cache, max_pixels).fit_user(
+                table,
+                images=images,
+                scale=span,
+                user=user,
+                adapter=adapter or "auto",
+                meta=meta,
+                progress=advance,
+            )
+    report_fit(person, person.save(store), store, as_json=as_json)
+
+
+def _check_ways(
+    ratings: Path | None,
+    pairs: Path | None,
+    *,
+    add: bool,
+    scale: object,
+    adapter: str | None,
+    meta: Path | None,
+) -> None:
+    """Refuse options that contradict one another, as a usage error."""
+    if (ratings is None) == (pairs is None):
+        raise typer.BadParameter("give either --ratings FILE or --pairs FILE")
+    if pairs is not None and (add or adapter not in (None, "pairs")):
+        raise typer.BadParameter("--pairs is learned by the adapter pairs, from the whole table at once")
+    if add and (scale is not None or adapter is not None):
+        raise typer.BadParameter("with --add, scale and adapter are the person's; leave them out")
+    if meta is not None and (add or pairs is not None):
+        raise typer.BadParameter("--meta is for a fit with --ratings and --adapter anil, maml or meta-sgd")
 
 
 def report_fit(person: Person, version: int, store: Path | None, *, as_json: bool) -> None:
@@ -88,16 +145,22 @@ def report_fit(person: Person, version: int, store: Path | None, *, as_json: boo
                 "model_hash": generic.hash,
                 "scale": person.scale.to_json(),
                 "n_ratings": len(person.ratings),
+                **({"n_pairs": len(person.pairs)} if person.pairs else {}),
                 "estimate": estimate.__dict__ if estimate else None,
                 "store": str(path),
                 "skipped": dict(person.skipped),
             }
         )
         return
-    report_skipped(person.skipped, len(person.ratings) + len(person.skipped), "rated photos")
+    if person.pairs:
+        n_photos = len({name for pair in person.pairs for name in pair}) + len(person.skipped)
+        report_skipped(person.skipped, n_photos, "compared photos")
+        given = f"{len(person.pairs)} comparison{'s' * (len(person.pairs) != 1)}"
+    else:
+        report_skipped(person.skipped, len(person.ratings) + len(person.skipped), "rated photos")
+        given = f"{len(person.ratings)} ratings"
     typer.echo(
-        f"{person.user}: learned from {len(person.ratings)} ratings "
-        f"({person.adapter.name} on {generic.name} {generic.hash[:8]})"
+        f"{person.user}: learned from {given} ({person.adapter.name} on {generic.name} {generic.hash[:8]})"
     )
     typer.echo(f"expected ranking: {describe_estimate(person)}")
     typer.echo(f"stored: {path}, version {version}")
@@ -108,6 +171,8 @@ def describe_estimate(person: Person) -> str:
     from piaa.estimate import ENOUGH
 
     k, estimate = len(person.ratings), person.estimate
+    if person.pairs:
+        return "comparisons give no scores to check it with; rate some photos to get an estimate"
     if estimate:
         return (
             f"SRCC {estimate.srcc:.2f} ± {estimate.error:.2f} with your own ratings "
@@ -115,6 +180,8 @@ def describe_estimate(person: Person) -> str:
         )
     if len({rating.score for rating in person.ratings}) == 1 and k > 1:
         return f"all {k} ratings are equal and say nothing of what you prefer; rate some higher or lower"
+    if k >= ENOUGH:
+        return f"not estimated, as {person.adapter.name} would be fitted 20 more times; piaa evaluate tells"
     return f"too early to tell from {k} rating{'s' * (k != 1)}; from {ENOUGH} on an estimate is printed"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from piaa.terminal import AsJson, StoreOption, print_json, reporting
+from piaa.terminal import AsJson, ModelOption, StoreOption, print_json, reporting
 
 if TYPE_CHECKING:
     from piaa.stored import VersionSummary
@@ -91,6 +91,25 @@ def users_delete(
         )
     n_versions = keeper.delete(user)
     typer.echo(f"deleted {user}: {n_versions} version{'s' * (n_versions != 1)}")
+
+
+@users_app.command("forget-rating", epilog="Example: piaa users forget-rating ana photos/beach.jpg")
+@reporting
+def users_forget_rating(
+    user: Annotated[str, typer.Argument()],
+    images: Annotated[list[str], typer.Argument(help="Photos by the names under which they were rated.")],
+    model: ModelOption = "piaa-lite",
+    store: StoreOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Withdraw ratings: learn again without them, and delete every version that was learned with them."""
+    import piaa
+    from piaa.commands.photos import report_fit
+
+    person = piaa.load_model(model).load(user, store=store)
+    gone = [rating for rating in person.ratings if rating.image in images]
+    fewer = person.forget(images)
+    report_fit(fewer, fewer.save(store, withdrawn=gone), store, as_json=as_json)
 
 
 @users_app.command("export")

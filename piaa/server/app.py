@@ -114,7 +114,7 @@ def _services(
         model=model,
         store=store,
         embedder=Embedder(model, cache, settings),
-        heads=Heads(store, prior),
+        heads=Heads(store, model, prior),
         fitter=Fitter(store, model, prior),
     )
 

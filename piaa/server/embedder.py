@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ takes a third of the time. Libraries choose their arithmetic by the size, so eac
 server starts, it gives the same vectors to the bit: a score must equal that of ``piaa score``."""
 _REMEMBERED = 2**27
 
+T = TypeVar("T")
 Outcome = Features | ImageError
 
 
@@ -111,14 +113,27 @@ class Embedder:
             outcomes[digest] = await asyncio.shield(future)
         return [(digest, outcomes[digest]) for digest in digests]
 
-    async def _decode(self, digest: str, name: str, content: bytes) -> None:
+    async def pixels(self, name: str, content: bytes) -> NDArray[np.uint8]:
+        """An image as the network takes it.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+
         def load() -> NDArray[np.uint8]:
             return load_pixels(
                 io.BytesIO(content), self._model.size, max_pixels=self._settings.max_pixels, name=name
             )
 
+        return await asyncio.get_running_loop().run_in_executor(self._decoders, load)
+
+    async def on_network(self, call: Callable[[], T]) -> T:
+        """Make a call in the one thread that uses the network."""
+        return await asyncio.get_running_loop().run_in_executor(self._network, call)
+
+    async def _decode(self, digest: str, name: str, content: bytes) -> None:
         try:
-            pixels = await asyncio.get_running_loop().run_in_executor(self._decoders, load)
+            pixels = await self.pixels(name, content)
         except ImageError as error:
             metrics.IMAGES.labels("refused").inc()
             self._settle(digest, error)

@@ -10,11 +10,12 @@ from safetensors.numpy import save as pack
 
 from generic.errors import ModelMismatch, PiaaError
 from generic.model import GenericModel
-from piaa.adapters import make_adapter
+from piaa.adapters import ADAPTERS, NETWORK, make_adapter
 from piaa.prior import Prior
 from piaa.scale import Scale
 from piaa.server import metrics
-from piaa.server.heads import head_of
+from piaa.server.problems import Problem
+from piaa.server.rows import row_of
 from piaa.store_service import Given, Job, ServiceStore
 from piaa.stored import AdapterRecord, StoredRating
 
@@ -79,13 +80,13 @@ class Fitter:
     def fit(self, job: Job) -> tuple[AdapterRecord, bytes | None]:
         """The adapter from all ratings that the user gave, and its head."""
         given, ends = self._store.given(job.user)
-        self._check(job.user, given)
+        self.check_given(job.user, given)
         scale = Scale(*ends)
         features = np.stack([np.frombuffer(one.vector, "<f4") for one in given])
-        adapter = make_adapter(job.adapter, self.prior)
+        adapter = ADAPTERS[job.adapter](self.prior)
         adapter.fit(features, scale.to_unit([one.score for one in given]))
         state = {key: np.ascontiguousarray(value) for key, value in adapter.state().items()}
-        head = head_of(job.adapter, state, self.prior, features.shape[1] - 1)
+        row = row_of(job.adapter, state, self.prior, features.shape[1] - 1)
         record = AdapterRecord(
             adapter=job.adapter,
             model_name=self._model.name,
@@ -95,9 +96,32 @@ class Fitter:
             state=pack(state),
             ratings=tuple(StoredRating(image=one.image, sha256=one.sha256, score=one.score) for one in given),
         )
-        return record, None if head is None else head.astype("<f8").tobytes()
+        return record, None if row is None else row.pack()
 
-    def _check(self, user: str, given: list[Given]) -> None:
+    def check_adapter(self, name: str) -> None:
+        """Nothing, if this server can fit an adapter of this name.
+
+        Raises:
+            PiaaError: there is none of this name, or the model has not what it needs.
+            Problem: 501, it learns from more than the vectors that a server keeps.
+        """
+        if name in ADAPTERS:
+            make_adapter(name, self.prior)
+            return
+        make_adapter(name, self.prior, generic=self._model)
+        what = "the photos themselves" if name in NETWORK else "a start of piaa meta-train"
+        raise Problem(
+            501,
+            f"adapter {name!r} is fitted from {what}, which this server does not keep; choose one of "
+            f"{', '.join(ADAPTERS)}, or fit the user with: piaa fit-user --adapter {name}",
+        )
+
+    def check_given(self, user: str, given: list[Given]) -> None:
+        """Nothing, if these ratings belong to the model.
+
+        Raises:
+            ModelMismatch: some were given under another one.
+        """
         old = sum(one.model_hash != self._model.hash for one in given)
         if old:
             raise ModelMismatch(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
 import numpy as np
 from fastapi import APIRouter, Body, File, Form, Path, Query, Request, UploadFile
 from pydantic import TypeAdapter, ValidationError
 
 from generic.errors import ImageError, UnknownUser
-from piaa.adapters import DEFAULT, make_adapter
+from piaa.adapters import DEFAULT
 from piaa.scale import Scale
 from piaa.server.problems import Problem
 from piaa.server.schemas import (
@@ -31,6 +31,12 @@ from piaa.server.services import Services
 from piaa.store import AdapterStore
 from piaa.store_service import Given
 from piaa.stored import VersionSummary, check_user
+from piaa.suggest import knowledge
+from piaa.suggest import suggest as pick
+
+if TYPE_CHECKING:
+    from generic.cache import Features
+    from piaa.prior import Prior
 
 T = TypeVar("T")
 router = APIRouter(prefix="/v1", tags=["users"], responses=ERRORS)
@@ -129,7 +135,7 @@ async def fit(
     services, caller = of(request)
     check_user(user)
     caller.check_user(user)
-    make_adapter(adapter, services.fitter.prior)
+    services.fitter.check_adapter(adapter)
     if await asyncio.to_thread(services.store.n_waiting) >= services.settings.max_fits:
         raise Problem(
             503, f"{services.settings.max_fits} fits wait already; try again later", retry_after_s=5
@@ -238,20 +244,31 @@ async def suggest(
     sha256: Annotated[list[str], Query(description="Hashes of images seen before.", max_length=500)],
     n: Annotated[int, Query(ge=1, le=100)] = 10,
 ) -> list[Suggestion]:
-    """Which of these photos to rate next: those that the adapter is least sure of."""
+    """Which of these photos to rate next: those whose ratings teach most about their ranking."""
     services, caller = of(request)
     check_user(user)
     caller.check_user(user)
-    active = (await asyncio.to_thread(services.store.active, [user])).get(user)
-    if active is None or active.model_hash != services.model.hash:
-        raise UnknownUser(f"user {user!r} is not fitted on this model; rate photos and fit the user first")
     known = await services.embedder.known(list(dict.fromkeys(sha256)))
     if not known:
         raise Problem(404, "none of these images was seen before; score or rate them first")
-    digests = sorted(known)
-    predicted = await asyncio.to_thread(
-        services.heads.predict, active, np.stack([known[digest] for digest in digests])
+    return await asyncio.to_thread(_suggest, services, user, known, n)
+
+
+def _suggest(services: Services, user: str, album: dict[str, Features], n: int) -> list[Suggestion]:
+    given, ends = services.store.given(user)
+    services.fitter.check_given(user, given)
+    scale, prior = Scale(*ends), services.fitter.prior
+    features = np.stack([np.frombuffer(one.vector, "<f4") for one in given])
+    state = knowledge(prior, (features, np.asarray(scale.to_unit([one.score for one in given]))))
+    digests, rated = sorted(album), {one.sha256 for one in given}
+    candidates = [row for row, digest in enumerate(digests) if digest not in rated]
+    if not candidates:
+        raise Problem(422, f"all {len(digests)} images are rated already; ask about others")
+    picks = pick(
+        cast("Prior", prior), state, np.stack([album[one] for one in digests]), n, candidates=candidates
     )
-    widths = (predicted.high - predicted.low) * (active.scale[1] - active.scale[0])
-    order = np.argsort(-widths, kind="stable")[:n]
-    return [Suggestion(sha256=digests[i], uncertainty=float(widths[i])) for i in order]
+    width = scale.high - scale.low
+    return [
+        Suggestion(sha256=digests[one.row], before=width * one.before, after=width * one.after)
+        for one in picks
+    ]

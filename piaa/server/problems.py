@@ -23,6 +23,7 @@ _TITLES = {
     413: "The request is too large",
     422: "The request is not in order",
     429: "Too many requests",
+    501: "This server does not do that",
     503: "The server cannot do this now",
 }
 

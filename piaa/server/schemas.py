@@ -30,7 +30,7 @@ Problems: dict[str, Any] = {
     },
 }
 ERRORS: dict[int | str, dict[str, Any]] = dict.fromkeys(
-    (400, 401, 403, 404, 408, 409, 413, 422, 429, 503), Problems
+    (400, 401, 403, 404, 408, 409, 413, 422, 429, 501, 503), Problems
 )
 
 
@@ -145,7 +145,11 @@ class UserPage(_Json):
 
 
 class Suggestion(_Json):
-    """A photo whose rating would teach most."""
+    """A photo whose rating would teach most about the ranking of the photos asked about."""
 
     sha256: str
-    uncertainty: float = Field(description="Width of the 80 % interval, in the user's scale.")
+    before: float = Field(
+        description="Standard deviation of what the user would give these photos, level aside, before this "
+        "rating and after those above; in the user's scale."
+    )
+    after: float = Field(description="The same once it is rated.")

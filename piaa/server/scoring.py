@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, cast
 
 import numpy as np
@@ -13,10 +14,11 @@ from numpy.typing import NDArray
 
 from generic.cache import Features
 from generic.errors import ImageError, ModelMismatch, UnknownUser
-from piaa.adapters.base import Array, bend
+from piaa.adapters.base import Array, Prediction, bend
 from piaa.scale import Scale
 from piaa.server.embedder import Outcome
 from piaa.server.gate import Caller
+from piaa.server.heads import needs_files
 from piaa.server.problems import Problem
 from piaa.server.schemas import ERRORS, ImageResult, Scores, UserScores
 from piaa.server.services import Services
@@ -25,6 +27,7 @@ from piaa.stored import check_user
 
 router = APIRouter(prefix="/v1", tags=["scores"], responses=ERRORS)
 _MOST_INTERVALS = 100
+_MOST_NETWORKS = 8
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 Uploads = Annotated[list[UploadFile], File(description="Image files.")]
@@ -58,8 +61,42 @@ async def score(
             422, f"none of the {len(images)} images can be scored: {images[0].problem}", images=problems
         )
     readable = np.array([not isinstance(item, ImageError) for item in outcomes])
-    lines = await asyncio.to_thread(_score, services, users, actives, np.stack(good), readable, intervals)
+    features = np.stack(good)
+    tuned = await _tuned(services, list(actives.values()), image, sha256, readable, features)
+    lines = await asyncio.to_thread(_score, services, users, actives, features, readable, intervals, tuned)
     return Scores(model=services.model.name, model_hash=services.model.hash, images=images, users=lines)
+
+
+async def _tuned(
+    services: Services,
+    actives: Sequence[Active],
+    uploads: Sequence[UploadFile],
+    digests: Sequence[str],
+    readable: NDArray[np.bool_],
+    features: Features,
+) -> dict[str, Prediction]:
+    """Predictions for the users whose adapter is a network of their own, which sees the photos."""
+    own = [active for active in actives if needs_files(active)]
+    if not own:
+        return {}
+    check_count(len(own), _MOST_NETWORKS, "users with a network of their own")
+    if digests:
+        raise Problem(
+            422,
+            f"adapter {own[0].adapter!r} of user {own[0].user!r} sees the photos themselves; "
+            "send files as 'image' instead of 'sha256'",
+        )
+    files = [upload for upload, good in zip(uploads, readable, strict=True) if good]
+    for upload in files:
+        await upload.seek(0)
+    decoded = [services.embedder.pixels(_name(upload, 0), await upload.read()) for upload in files]
+    pixels = np.stack(await asyncio.gather(*decoded))
+    return {
+        active.user: await services.embedder.on_network(
+            partial(services.heads.predict, active, features, pixels)
+        )
+        for active in own
+    }
 
 
 def of(request: Request) -> tuple[Services, Caller]:
@@ -141,8 +178,9 @@ def _score(
     features: Features,
     readable: NDArray[np.bool_],
     intervals: bool,
+    tuned: Mapping[str, Prediction],
 ) -> list[UserScores]:
-    fitted = [actives[user] for user in users if user in actives]
+    fitted = [actives[user] for user in users if user in actives and user not in tuned]
     rows = services.heads.unit_scores(fitted, features) if not intervals and fitted else None
     places = {active.user: place for place, active in enumerate(fitted)}
     lines = []
@@ -150,11 +188,13 @@ def _score(
         active, low, high = actives.get(user), None, None
         if active is None:
             unit: Array = bend(features[:, 0])
-        elif rows is not None:
+        elif rows is not None and user in places:
             unit = rows[places[user]]
         else:
-            prediction = services.heads.predict(active, features)
-            unit, low, high = prediction.score, prediction.low, prediction.high
+            prediction = tuned.get(user) or services.heads.predict(active, features)
+            unit = prediction.score
+            if intervals:
+                low, high = prediction.low, prediction.high
         ends = active.scale if active else services.model.header.scale
         scale = Scale(float(ends[0]), float(ends[1]))
         lines.append(

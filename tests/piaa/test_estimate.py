@@ -28,11 +28,11 @@ class Recorder(GenericAdapter):
         self.log = log
 
     def fit(self, features, unit_scores):
-        self.support = features[:, 1].astype(int).tolist(), unit_scores.tolist()
+        self.seen = features[:, 1].astype(int).tolist(), unit_scores.tolist()
         return super().fit(features, unit_scores)
 
     def predict(self, features):
-        self.log.append((*self.support, features[:, 1].astype(int).tolist()))
+        self.log.append((*self.seen, features[:, 1].astype(int).tolist()))
         return super().predict(features)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import t
 from sklearn.linear_model import Ridge, RidgeCV
 
 from piaa.adapters.ridge import ALPHAS, RidgeAdapter
@@ -38,10 +38,10 @@ def test_the_interval_comes_from_errors_on_ratings_left_out():
             errors[i, out] = residual[out] - model.predict(x[out : out + 1, 1:])[0]
     best = (errors**2).mean(1).argmin()
     assert 0 < best < len(ALPHAS) - 1  # a real choice
-    deviation = np.sqrt((np.sum(errors[best] ** 2) + 2 * 0.25**2) / 14)
+    deviation = np.sqrt((np.sum(errors[best] ** 2) + 10 * 0.2**2) / 22)
     new = person(5, seed=1)[0]
     got = RidgeAdapter().fit(x, y).predict(new)
-    low, high = norm.interval(0.8, got.score, deviation)
+    low, high = t.interval(0.8, 22, got.score, deviation)
     np.testing.assert_allclose(got.low, low, rtol=0, atol=1e-9)
     np.testing.assert_allclose(got.high, high, rtol=0, atol=1e-9)
 
@@ -53,8 +53,9 @@ def test_fewer_than_three_ratings_teach_the_level_alone(k):
     level = np.mean(y - x[:, 0])
     got = RidgeAdapter().fit(x, y).predict(new)
     np.testing.assert_allclose(got.score, new[:, 0] + level, rtol=0, atol=1e-12)
-    deviation = np.sqrt((np.sum((y - x[:, 0] - level) ** 2) + 2 * 0.25**2) / (k + 2))
-    np.testing.assert_allclose(got.low, norm.ppf(0.1, got.score, deviation), rtol=0, atol=1e-12)
+    spread = np.sqrt((np.sum((y - x[:, 0] - level) ** 2) + 10 * 0.2**2) / (k - 1 + 10))
+    low = t.ppf(0.1, k - 1 + 10, got.score, spread * np.sqrt(1 + 1 / k))
+    np.testing.assert_allclose(got.low, np.maximum(low, 0), rtol=0, atol=1e-12)
 
 
 def test_a_clear_taste_is_learned_and_noise_is_not():
@@ -67,7 +68,8 @@ def test_a_clear_taste_is_learned_and_noise_is_not():
     assert np.std(learned - new[:, 0]) < 0.02
 
 
-def test_the_prior_is_not_used(prior):
+def test_the_prior_says_how_far_ratings_lie_from_the_level_and_nothing_else(prior):
     x, y = person(20)
-    one, other = (RidgeAdapter(p).fit(x, y).predict(x).score for p in (prior, None))
-    assert one.tobytes() == other.tobytes()
+    one, other = (RidgeAdapter(p).fit(x, y).predict(x) for p in (prior, None))
+    assert one.score.tobytes() == other.score.tobytes()
+    assert (one.high - one.low < other.high - other.low).all()  # 0.15 with its level, against 0.2 without

@@ -59,7 +59,7 @@ class Server:
         data = {"ratings": json.dumps(ratings)}
         return self.http.post(f"/v1/users/{user}/ratings", data=data, files=files, **options)
 
-    def fit(self, user: str, adapter: str = "bayes") -> dict:
+    def fit(self, user: str, adapter: str = "auto") -> dict:
         """The job of a fit, when it has ended."""
         answer = self.http.post(f"/v1/users/{user}/fit", params={"adapter": adapter})
         assert answer.status_code == 202, answer.text

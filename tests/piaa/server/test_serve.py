@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from piaa import load_model
+from piaa.adapters import ADAPTERS
+from piaa.suggested import suggest_photos
 
 SCORES = (5, 1, 4, 2, 3, 5, 2, 1, 4, 3)
 
@@ -127,13 +129,16 @@ def test_ratings_are_stored_as_a_whole_or_not_at_all(server, album, names):
         assert server.http.get("/v1/users/kim").status_code == 404
 
 
-def test_suggest_orders_by_uncertainty(server, ana, album, names):
+def test_suggestions_are_those_of_the_toolkit(server, ana, album, names, tiny_model):
     digests = [hashlib.sha256((album / name).read_bytes()).hexdigest() for name in names]
     server.score([ana], [(name, (album / name).read_bytes()) for name in names])
-    got = server.http.get("/v1/users/ana/suggest", params={"sha256": digests, "n": 3}).json()
-    assert len(got) == 3
-    widths = [one["uncertainty"] for one in got]
-    assert widths == sorted(widths, reverse=True)
+    got = server.http.get("/v1/users/ana/suggest", params={"sha256": digests, "n": 2}).json()
+    model = load_model(tiny_model)
+    person = model.fit_user(dict(zip(names, SCORES, strict=False)), images=album)
+    picks = suggest_photos(model, [album / name for name in names], names, 2, person=person).picks
+    assert [digests.index(one["sha256"]) for one in got] == [names.index(one.image) for one in picks]
+    for one, pick in zip(got, picks, strict=True):
+        np.testing.assert_allclose((one["before"], one["after"]), (pick.before, pick.after), atol=1e-6)
 
 
 def test_operation(server):
@@ -145,3 +150,43 @@ def test_operation(server):
     assert "piaa_batch_images_bucket" in text
     assert "ana" not in text
     assert '"ana"' not in server.log.read_text()
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_every_adapter_scores_as_in_the_toolkit(server, ana, album, names, tiny_model, adapter):
+    rated = dict(zip(names, SCORES, strict=False))
+    assert server.rate("zed", album, rated).status_code == 200
+    assert server.fit("zed", adapter)["state"] == "done"
+    frame = load_model(tiny_model).fit_user(rated, images=album, adapter=adapter).score(album)
+    expected = dict(zip(frame["image"], frame["score"], strict=True))
+    files = [(name, (album / name).read_bytes()) for name in names]
+    got = {one["user"]: one["scores"] for one in server.score([ana, "zed"], files).json()["users"]}
+    np.testing.assert_allclose(got["zed"], [expected[name] for name in names], atol=1e-6, rtol=0)
+
+
+def test_a_network_of_ones_own_sees_the_photos_sent(server, ana, album, names, tiny_model):
+    person = load_model(tiny_model).fit_user(
+        dict(zip(names, SCORES, strict=False)), images=album, adapter="lora", user="lea"
+    )
+    person.save(server.store)
+    table = person.score_table(album)
+    expected = dict(zip(table.images, zip(table.scores, table.low, table.high, strict=True), strict=True))
+    files = [("bad.jpg", b"no image"), *((name, (album / name).read_bytes()) for name in names[:3])]
+    answer = server.score([ana, "lea"], files, params={"intervals": "true"}).json()
+    lea = answer["users"][1]
+    got = list(zip(lea["scores"], lea["low"], lea["high"], strict=True))
+    assert got[0] == (None, None, None)
+    np.testing.assert_allclose(got[1:], [expected[name] for name in names[:3]], atol=1e-6, rtol=0)
+    assert server.score([ana, "lea"], files).json()["users"][1]["scores"] == lea["scores"]
+    digest = answer["images"][1]["sha256"]
+    known = server.http.post("/v1/score", data={"user": ["lea"], "sha256": digest})
+    assert (known.status_code, known.json()["detail"]) == (
+        422,
+        "adapter 'lora' of user 'lea' sees the photos themselves; send files as 'image' instead of 'sha256'",
+    )
+    fit = server.http.post(f"/v1/users/{ana}/fit", params={"adapter": "lora"})
+    assert fit.status_code == 501
+    assert fit.json()["detail"] == (
+        "adapter 'lora' is fitted from the photos themselves, which this server does not keep; choose one of "
+        f"{', '.join(ADAPTERS)}, or fit the user with: piaa fit-user --adapter lora"
+    )

@@ -1,0 +1,112 @@
+"""``auto``, the default: what a person's ratings give evidence for, averaged.
+
+A grid of models from "rates as the crowd does, on a level of her own" over the tastes that training users
+differ in (``bayes``) to a smooth function of the embedding on top (``neighbours``), each with its closed-form
+evidence on the support; Bayesian model averaging (:mod:`piaa.adapters.posterior`) weighs them. While there is
+no evidence for a taste the prediction is the crowd's ranking, so few ratings do no harm. Weights before the
+ratings come from training users, or where there is no prior from the constants below; nothing is chosen on
+ratings to be predicted. Costs one eigendecomposition of k x k for each covariance and size, 21 in all.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from piaa.adapters.base import Array, State
+from piaa.adapters.interval import own_spread
+from piaa.adapters.kernel import places, squared_distances
+from piaa.adapters.neighbours import LEVEL, NOISES, SLOPE
+from piaa.adapters.posterior import Mixture, normal_of
+from piaa.adapters.prior_based import check_narrow, check_prior_memory
+from piaa.adapters.vectors import BatchAdapter
+from piaa.prior import STRANGERS, Prior
+
+SIZES = (0.0, 0.1, 0.3)
+"""Variances of the smooth function, in those of a person's ratings around the generic score."""
+SIZE_WEIGHTS = (0.5, 0.25, 0.25)
+"""Before the ratings: as likely as not there is none."""
+
+
+class AutoAdapter(BatchAdapter):
+    """Level, tastes and a smooth function of the embedding, averaged by evidence.
+
+    Args:
+        prior: the model's; without one there are no tastes that people share, only level and smooth function.
+
+    Raises:
+        TooLarge: covariances of the prior's size would not fit into memory.
+    """
+
+    name: ClassVar[str] = "auto"
+
+    def __init__(self, prior: Prior | None = None) -> None:
+        if prior is not None:
+            check_prior_memory(prior)
+        super().__init__(prior)
+
+    def _learn_many(self, x: Array, y: Array) -> list[State]:
+        u, k, width = x.shape
+        if self._prior is not None:
+            check_narrow(width, self._prior)
+        flat = x.reshape(u * k, width)
+        z = places(flat, self._prior).reshape(u, k, -1)
+        kernels = np.stack([_correlation(one, one) for one in z])
+        states = mixture_of(self._prior).posterior(self._basis(flat).reshape(u, k, -1), y, kernels)
+        return [{**_packed(state), "rated": one} for state, one in zip(states, z, strict=True)]
+
+    def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
+        cross = _correlation(places(x, self._prior), learned["rated"])
+        return normal_of(_unpacked(learned), np.concatenate([self._basis(x), cross], axis=1))
+
+    def _basis(self, x: Array) -> Array:
+        return line_basis(x) if self._prior is None else self._prior.basis(x)
+
+
+def mixture_of(prior: Prior | None) -> Mixture:
+    """The grid of (taste or none, size, noise) before any rating."""
+    unit = own_spread(prior) ** 2
+    sizes = np.log(SIZE_WEIGHTS)[:, None]
+    if prior is None:
+        return Mixture(
+            mean=np.array([0.5, 1.0]),
+            covariances=np.diag([LEVEL**2, SLOPE**2])[None],
+            noise=unit * np.array(NOISES),
+            log_weights=(sizes - np.log(len(NOISES)))[None] + np.zeros((1, 1, len(NOISES))),
+            sizes=unit * np.array(SIZES),
+        )
+    crowd = np.zeros_like(prior.covariance)
+    crowd[:2, :2] = prior.covariance[:2, :2]
+    noise = np.logaddexp.reduce(prior.log_weights, axis=0)
+    grid = np.concatenate([np.log(STRANGERS) + noise[None], np.log(1 - STRANGERS) + prior.log_weights])
+    return Mixture(
+        mean=prior.mean,
+        covariances=np.concatenate([crowd[None], prior.covariances()]),
+        noise=prior.noise,
+        log_weights=grid[:, None] + sizes,
+        sizes=unit * np.array(SIZES),
+    )
+
+
+def line_basis(x: Array) -> Array:
+    """A level and a slope on the generic score, shape (n, 2)."""
+    return np.column_stack((np.ones(len(x)), x[:, 0] - 0.5))
+
+
+def _correlation(a: Array, b: Array) -> Array:
+    """Of the smooth function between places (n, m) and (k, m): 1 at distance 0, 0.61 at the mean distance."""
+    return np.asarray(np.exp(-squared_distances(a, b) / 2))
+
+
+def _packed(state: State) -> State:
+    """The state with half of its symmetric covariance, in single precision: a quarter of the bytes."""
+    covariance = state["covariance"]
+    return {**state, "covariance": covariance[np.tril_indices(len(covariance))].astype(np.float32)}
+
+
+def _unpacked(state: State) -> State:
+    lower: NDArray[np.float64] = np.zeros((len(state["mean"]),) * 2)
+    lower[np.tril_indices(len(lower))] = state["covariance"]
+    return {**state, "covariance": lower + np.tril(lower, -1).T}

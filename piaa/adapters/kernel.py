@@ -1,0 +1,32 @@
+"""How near photos lie to one another in the embedding, for adapters with a kernel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from piaa.adapters.base import Array
+from piaa.prior import Prior
+
+
+def places(x: Array, prior: Prior | None) -> Array:
+    """Where photos lie, shape (n, m), at a root mean squared distance of 1 from one another.
+
+    With a prior, in the directions in which training users differ, each as long as they do; without one, in
+    all directions of the embedding alike.
+
+    Args:
+        x: features, shape (n, 1 + d).
+        prior: the model's.
+    """
+    if prior is None:
+        return np.asarray(x[:, 1:] / np.sqrt(2 * max(x.shape[1] - 1, 1)))
+    variances, directions = np.linalg.eigh(prior.covariance[2:, 2:])
+    root = directions * np.sqrt(np.maximum(variances, 0.0))
+    length = max(float(np.sqrt(2 * np.maximum(variances, 0.0).sum())), 1e-12)
+    return np.asarray(np.einsum("nd,dm->nm", x[:, 1 : 1 + prior.n_directions], root / length))
+
+
+def squared_distances(a: Array, b: Array) -> Array:
+    """Shape (n, m), of places (n, d) and (m, d): row by row, so that none depends on the others."""
+    lengths = np.einsum("nd,nd->n", a, a)[:, None] + np.einsum("md,md->m", b, b)
+    return np.asarray(np.maximum(lengths - 2 * np.einsum("nd,md->nm", a, b), 0.0))

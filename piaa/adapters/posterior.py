@@ -1,0 +1,142 @@
+"""The exact posterior of Gaussian models, averaged by their evidence; many people at once.
+
+A person's ratings are y = basis w + f + noise with w ~ N(mean, C) and f a smooth function of the photo, a
+Gaussian process of variance s. Each cell of a grid of covariances C, sizes s and noise variances has a
+Gaussian posterior and an evidence in closed form (Rasmussen & Williams, Gaussian Processes for Machine
+Learning, 2006, section 2.7 and chapter 5); the cells are averaged by it (Hoeting et al., "Bayesian model
+averaging", Statistical Science 1999). One eigendecomposition serves every noise variance.
+
+Notation: u people, k ratings each, p weights; c covariances, s sizes, v noise variances.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+
+from piaa.adapters.base import Array, State
+
+_NOTHING = 1e-12
+"""Weight below which a cell takes nothing from a variance."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """A grid of Gaussian models, before any rating."""
+
+    mean: Array
+    """Of the weights, shape (p,)."""
+    covariances: Array
+    """Shape (c, p, p)."""
+    noise: Array
+    """Variances, shape (v,)."""
+    log_weights: Array
+    """Log of each cell's weight before the ratings, shape (c, s, v)."""
+    sizes: Array = field(default_factory=lambda: np.zeros(1))
+    """Variances of the smooth function, shape (s,)."""
+
+    def posterior(self, basis: Array, y: Array, kernel: Array | None = None) -> list[State]:
+        """What the ratings of u people leave of it.
+
+        Args:
+            basis: shape (u, k, p).
+            y: shape (u, k).
+            kernel: correlations of the smooth function between the rated photos, shape (u, k, k); None is for
+                a grid without one.
+
+        Returns:
+            for each person the average over the cells. ``mean`` (q,) and ``covariance`` (q, q), which holds
+            what differs between the cells, are of the weights of (basis, correlations with the rated photos),
+            q = p + k; without a kernel q = p. ``noise`` () and ``size`` () are variances.
+        """
+        residual = y - basis @ self.mean
+        cells = [
+            _Cell.of(basis, residual, covariance, size, self.noise, kernel)
+            for covariance, size in product(self.covariances, self.sizes)
+        ]
+        evidence = np.stack([cell.evidence for cell in cells], axis=1)
+        weights = _normalised(evidence + self.log_weights.reshape(len(cells), -1))  # (u, c * s, v)
+
+        p, q = len(self.mean), cells[0].reach.shape[1]
+        grid = weights.reshape(len(y), len(self.covariances), len(self.sizes), -1)
+        spread = np.zeros((len(y), q, q))
+        spread[:, :p, :p] = np.einsum("uc,cpq->upq", grid.sum(axis=(2, 3)), self.covariances)
+        for cell, row in zip(cells, weights.transpose(1, 0, 2), strict=True):
+            if row.sum(axis=1).max() < _NOTHING:
+                continue
+            shrink = np.einsum("ukv,uv->uk", 1.0 / cell.total, row)
+            spread -= (cell.reach * shrink[:, None, :]) @ cell.reach.transpose(0, 2, 1)
+        flat = weights.reshape(len(y), -1)
+        every = np.concatenate([cell.reach @ (cell.along / cell.total) for cell in cells], axis=2)
+        shift = np.einsum("uqc,uc->uq", every, flat)
+        apart = every - shift[:, :, None]
+        spread += (apart * flat[:, None, :]) @ apart.transpose(0, 2, 1)
+        shift[:, :p] += self.mean
+        noise, size = grid.sum(axis=(1, 2)) @ self.noise, grid.sum(axis=(1, 3)) @ self.sizes
+        return [
+            {"mean": m, "covariance": c, "noise": np.array(n), "size": np.array(s)}
+            for m, c, n, s in zip(shift, spread, noise, size, strict=True)
+        ]
+
+    def before(self) -> State:
+        """The average over the cells before any rating, as :meth:`posterior` gives it after some."""
+        weights = np.exp(self.log_weights - np.logaddexp.reduce(self.log_weights, axis=None))
+        return {
+            "mean": self.mean,
+            "covariance": np.einsum("c,cpq->pq", weights.sum(axis=(1, 2)), self.covariances),
+            "noise": np.array(weights.sum(axis=(0, 1)) @ self.noise),
+            "size": np.array(weights.sum(axis=(0, 2)) @ self.sizes),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cell:
+    """One covariance and one size, with every noise n.
+
+    With V diag(s) V^T the covariance of the ratings before noise and B their covariance with the weights,
+    times V, the posterior is
+
+        mean + B (1 / (s + n)) V^T residual,   prior covariance - B diag(1 / (s + n)) B^T.
+    """
+
+    reach: Array
+    """B, shape (u, q, k)."""
+    total: Array
+    """s + n, shape (u, k, v)."""
+    along: Array
+    """V^T residual, shape (u, k, 1)."""
+    evidence: Array
+    """Log density of the ratings, shape (u, v)."""
+
+    @classmethod
+    def of(
+        cls, basis: Array, residual: Array, covariance: Array, size: float, noise: Array, kernel: Array | None
+    ) -> _Cell:
+        reach = covariance @ basis.transpose(0, 2, 1)
+        gram = basis @ reach
+        values, vectors = np.linalg.eigh(gram if kernel is None else gram + size * kernel)
+        total = np.maximum(values, 0.0)[:, :, None] + noise
+        along = np.einsum("uki,uk->ui", vectors, residual)[:, :, None]
+        reach = reach @ vectors
+        return cls(
+            reach=reach if kernel is None else np.concatenate([reach, size * vectors], axis=1),
+            total=total,
+            along=along,
+            evidence=-0.5 * (np.log(2 * np.pi * total) + along**2 / total).sum(axis=1),
+        )
+
+
+def normal_of(state: State, basis: Array) -> tuple[Array, Array]:
+    """Mean and standard deviation of ratings of photos with ``basis`` (n, q), row by row."""
+    mean = np.einsum("nq,q->n", basis, state["mean"])
+    spread = np.einsum("nq,qr->nr", basis, state["covariance"])
+    variance = np.einsum("nr,nr->n", spread, basis) + state["size"]
+    return mean, np.sqrt(np.maximum(variance, 0.0) + state["noise"])
+
+
+def _normalised(logs: Array) -> Array:
+    """Weights that sum to 1 for each person, from their logarithms, both of shape (u, ..., ...)."""
+    weights = np.exp(logs - logs.max(axis=(1, 2), keepdims=True))
+    return np.asarray(weights / weights.sum(axis=(1, 2), keepdims=True))

@@ -1,0 +1,78 @@
+"""``piaa suggest``: which photos to rate next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from generic.folder import printable
+from piaa.commands.photos import open_model
+from piaa.terminal import (
+    AsJson,
+    CacheOption,
+    MaxPixels,
+    ModelOption,
+    NoCache,
+    StoreOption,
+    note,
+    print_json,
+    progress_bar,
+    report_skipped,
+    reporting,
+)
+
+
+@reporting
+def suggest(
+    photos: Annotated[Path, typer.Argument(help="The album: a folder, searched with its subfolders.")],
+    user: Annotated[
+        str | None, typer.Option("--user", "-u", help="Who will rate; without it, somebody new.")
+    ] = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many photos.")] = 10,
+    out: Annotated[Path | None, typer.Option(help="Write the list here: .csv or .json.")] = None,
+    model: ModelOption = "piaa-lite",
+    store: StoreOption = None,
+    cache: CacheOption = None,
+    no_cache: NoCache = False,
+    max_pixels: MaxPixels = None,
+    as_json: AsJson = False,
+) -> None:
+    """Name the photos whose ratings would teach most about a person's ranking of the album."""
+    from generic.errors import UnknownUser
+    from generic.folder import find_images
+    from piaa.suggested import check_suffix, suggest_photos
+
+    if out is not None:
+        check_suffix(out)
+    paths = find_images(photos)
+    root = photos if photos.is_dir() else photos.parent
+    chosen, person = open_model(model, cache, no_cache, max_pixels), None
+    if user is not None:
+        try:
+            person = chosen.load(user, store=store)
+        except UnknownUser:
+            note(f"{user} is not in the store yet: suggestions are for somebody new")
+    with progress_bar("reading photos", len(paths)) as advance:
+        names = [path.relative_to(root).as_posix() for path in paths]
+        found = suggest_photos(chosen, paths, names, n, person=person, progress=advance)
+    facts = {"user": user, "model": chosen.generic.name, "model_hash": chosen.generic.hash}
+    if out is not None:
+        found.write(out, **facts)
+    if as_json:
+        print_json({**facts, **found.facts()})
+        return
+    report_skipped(found.skipped, len(paths), "photos")
+    if out is not None:
+        typer.echo(f"{len(found.picks)} of {found.n_album} photos to rate next: {out}")
+        return
+    width = max(len("image"), *(len(printable(one.image)) for one in found.picks))
+    typer.echo(f"{'':>4}  {'image':<{width}}  uncertainty of the album's scores")
+    for number, one in enumerate(found.picks, 1):
+        typer.echo(f"{number:>4}  {printable(one.image):<{width}}  {one.before:.3f} -> {one.after:.3f}")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command(epilog="Example: piaa suggest photos/ --user ana -n 10 --out rate-next.csv")(suggest)

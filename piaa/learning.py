@@ -1,0 +1,111 @@
+"""Learning on: ratings added to a fitted person, or withdrawn; always equal to a fit of what remains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from generic.errors import PiaaError, RatingsError
+from piaa.adapters import Adapter, make_adapter
+from piaa.adapters.meta import MetaAdapter
+from piaa.adapters.vectors import VectorAdapter
+from piaa.estimate import estimate_ranking
+from piaa.rated import RatedPhotos
+from piaa.ratings import Duplicates, Ratings
+from piaa.stored import StoredRating
+
+if TYPE_CHECKING:
+    from piaa.person import Person
+
+
+def add_ratings(person: Person, table: Ratings, read: RatedPhotos, duplicates: Duplicates) -> Person:
+    """The person with the ratings of a table; see :meth:`piaa.person.Person.add`."""
+    from piaa.person import stored_ratings
+
+    adapter = _copy(person)
+    kept = table.take([row for row, name in enumerate(table.images) if name in read.vectors])
+    fresh = stored_ratings(kept, read)
+    known = {_key(rating): row for row, rating in enumerate(person.ratings)}
+    again = [row for row, rating in enumerate(fresh) if _key(rating) in known]
+    if again and duplicates == "error":
+        first = person.ratings[known[_key(fresh[again[0]])]]
+        raise RatingsError(
+            f"user {person.user!r} has rated {len(again)} of these {len(fresh)} photos before, the first "
+            f"{first.image!r} as {first.score:g}; leave them out, or pass --duplicates last or "
+            "--duplicates mean"
+        )
+    if duplicates == "mean":
+        fresh = tuple(
+            _mean(rating, person.ratings[known[_key(rating)]]) if row in again else rating
+            for row, rating in enumerate(fresh)
+        )
+    replaced = {known[_key(fresh[row])] for row in again}
+    old = [row for row in range(len(person.ratings)) if row not in replaced]
+    features, scores = adapter.support
+    unit = person.scale.to_unit(np.array([rating.score for rating in fresh]))
+    adapter.fit(
+        np.concatenate([features[old], read.features(kept.images)]), np.concatenate([scores[old], unit])
+    )
+    ratings = (*(person.ratings[row] for row in old), *fresh)
+    return _with(person, adapter, ratings, skipped=read.skipped)
+
+
+def forget_ratings(person: Person, images: Sequence[str]) -> Person:
+    """The person without the ratings of some photos; see :meth:`piaa.person.Person.forget`."""
+    adapter = _copy(person)
+    places = {rating.image: row for row, rating in enumerate(person.ratings)}
+    for name in images:
+        if name not in places:
+            close = get_close_matches(name, list(places), n=3)
+            cure = f"did you mean {' or '.join(map(repr, close))}?" if close else "see: piaa users show NAME"
+            raise RatingsError(f"user {person.user!r} has no rating of {name!r} among {len(places)}; {cure}")
+    rows = {places[name] for name in images}
+    adapter.forget(sorted(rows))
+    kept = tuple(rating for row, rating in enumerate(person.ratings) if row not in rows)
+    return _with(person, adapter, kept, skipped={})
+
+
+def _copy(person: Person) -> VectorAdapter:
+    """The person's adapter once more, so that the person herself stays as she is."""
+    # A stored person has no meta-learned start, only what was learned from it.
+    if (
+        not isinstance(person.adapter, VectorAdapter)
+        or isinstance(person.adapter, MetaAdapter)
+        or person.pairs
+    ):
+        what = "comparisons" if person.pairs else f"adapter {person.adapter.name!r}"
+        raise PiaaError(
+            f"user {person.user!r} was learned by {what}, to which no rating can be added and of which "
+            "none can be taken; fit again with the whole table: piaa fit-user"
+        )
+    adapter = cast("VectorAdapter", make_adapter(person.adapter.name, person.model.prior))
+    return adapter.restore(person.adapter.state())
+
+
+def _with(
+    person: Person, adapter: VectorAdapter, ratings: tuple[StoredRating, ...], *, skipped: Mapping[str, str]
+) -> Person:
+    def make() -> Adapter:
+        return cast("Adapter", make_adapter(adapter.name, person.model.prior))
+
+    return replace(
+        person,
+        adapter=adapter,
+        ratings=ratings,
+        estimate=estimate_ranking(make, *adapter.support),
+        skipped=skipped,
+        changed_from=person.version if person.changed_from is None else person.changed_from,
+    )
+
+
+def _key(rating: StoredRating) -> str:
+    """What makes two ratings those of one photo: its content, or its name where that is unknown."""
+    return rating.sha256 or rating.image
+
+
+def _mean(one: StoredRating, other: StoredRating) -> StoredRating:
+    return replace(one, score=(one.score + other.score) / 2)

@@ -1,0 +1,51 @@
+"""Rows of many people give the scores that each adapter gives by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from generic.errors import StoreError
+from generic.seeds import stream
+from piaa.adapters import make_adapter
+from piaa.person import Model
+from piaa.server import rows
+from piaa.server.rows import AS_ROWS, row_of, unit_scores, unpack_row
+
+
+@pytest.fixture(scope="module")
+def prior(tiny_model):
+    from generic.model import GenericModel
+
+    return Model(GenericModel(tiny_model)).prior
+
+
+@pytest.mark.parametrize("with_prior", [True, False])
+def test_scores_equal_those_of_the_adapters(prior, with_prior, monkeypatch):
+    # Few kernel values at once, so that people are scored in several parts.
+    monkeypatch.setattr(rows, "_AT_ONCE", 40)
+    draw = stream(0, "test", "rows")
+    d = prior.n_directions + 3
+    used = prior if with_prior else None
+    chosen = AS_ROWS if with_prior else ("generic", "ridge", "auto")
+    photos = draw.normal(size=(7, 1 + d))
+    expected, found = [], []
+    for adapter in chosen:
+        for k in (1, 2, 9):
+            fitted = make_adapter(adapter, used).fit(draw.normal(size=(k, 1 + d)), draw.uniform(size=k))
+            row = row_of(adapter, fitted.state(), used, d)
+            found.append(unpack_row(row.pack(), used, d))
+            expected.append(fitted.predict(photos).score)
+    np.testing.assert_allclose(unit_scores(found, photos, used), expected, atol=1e-9, rtol=0)
+
+
+def test_what_has_no_row(prior):
+    d = prior.n_directions
+    assert row_of("pam", {}, prior, d) is None
+    assert unpack_row(np.zeros(d + 1).tobytes(), prior, d) is None
+    assert unpack_row(np.zeros(d + 3).tobytes(), prior, d) is None
+
+
+def test_a_state_of_an_older_piaa_is_refused(prior):
+    with pytest.raises(StoreError, match="was saved by an older piaa"):
+        row_of("ridge", {"weights": np.zeros(3)}, prior, 3)
