@@ -32,6 +32,9 @@ def serve(
     cache: CacheOption = None,
     no_cache: NoCache = False,
     max_body: Annotated[int, typer.Option(help="Largest request, in bytes.", min=1000)] = 64 * 2**20,
+    max_pixels: Annotated[
+        int, typer.Option("--max-pixels", help="Photos with more pixels are refused.", min=1)
+    ] = 50_000_000,
     rate: Annotated[float, typer.Option(help="Requests a second and key.", min=0.1)] = 100.0,
     wait_ms: Annotated[float, typer.Option(help="How long a batch waits for more images.", min=0)] = 5.0,
 ) -> None:
@@ -54,6 +57,7 @@ def serve(
         cache=None if folder is None else str(folder),
         keys=not no_keys,
         max_body=max_body,
+        max_pixels=max_pixels,
         rate=rate,
         wait_ms=wait_ms,
     )

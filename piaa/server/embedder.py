@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -27,6 +28,7 @@ SMALLER = (4, 8)
 takes a third of the time. Libraries choose their arithmetic by the size, so each is used only if, when the
 server starts, it gives the same vectors to the bit: a score must equal that of ``piaa score``."""
 _REMEMBERED = 2**27
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 T = TypeVar("T")
 Outcome = Features | ImageError
@@ -75,8 +77,8 @@ class Embedder:
         self._sizes = (*same, BATCH)
 
     async def known(self, digests: Sequence[str]) -> dict[str, Features]:
-        """The remembered vectors among these content hashes."""
-        found = {digest: self._recent.get(digest) for digest in digests}
+        """The remembered vectors among these content hashes; what is no hash is not known."""
+        found = {digest: self._recent.get(digest) for digest in digests if _SHA256.fullmatch(digest)}
         missing = [digest for digest, vector in found.items() if vector is None]
         if missing:
             loop = asyncio.get_running_loop()

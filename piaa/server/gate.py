@@ -17,6 +17,7 @@ from piaa.server.settings import ServeSettings
 from piaa.store_keys import KeyStore
 
 _OPEN = {"/health", "/ready", "/docs", "/openapi.json"}
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _LOG = logging.getLogger("piaa.server.access")
 _BURST_S = 10
 
@@ -149,6 +150,7 @@ class Gate:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         # The route's pattern and not the path: names of people belong in neither log nor metrics.
         route = getattr(scope.get("route"), "path", "none")
-        metrics.REQUESTS.labels(scope["method"], route, str(status)).observe(seconds)
-        facts = {"method": scope["method"], "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        metrics.REQUESTS.labels(method, route, str(status)).observe(seconds)
+        facts = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
         _LOG.info(json.dumps(facts))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, cast
@@ -28,7 +27,6 @@ from piaa.stored import check_user
 router = APIRouter(prefix="/v1", tags=["scores"], responses=ERRORS)
 _MOST_INTERVALS = 100
 _MOST_NETWORKS = 8
-_SHA256 = re.compile("[0-9a-f]{64}")
 
 Uploads = Annotated[list[UploadFile], File(description="Image files.")]
 Digests = Annotated[list[str], Form(description="Content hashes of images seen before.")]
@@ -130,7 +128,7 @@ async def embed(
     found = await services.embedder.embed(contents)
     images = [_result(name, *pair) for (name, _), pair in zip(contents, found, strict=True)]
     outcomes = [outcome for _, outcome in found]
-    known = await services.embedder.known([digest for digest in digests if _SHA256.fullmatch(digest)])
+    known = await services.embedder.known(digests)
     for digest in digests:
         outcome: Outcome = known.get(digest, _unseen(digest))
         images.append(_result(digest[:64], digest[:64], outcome))

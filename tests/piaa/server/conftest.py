@@ -12,6 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from piaa.store_database import StoreDatabase
+from piaa.store_keys import KeyStore
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -96,5 +99,15 @@ def serve(tiny_model, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def server(serve, tmp_path_factory):
-    """One server without keys for tests that use users of their own."""
-    return serve(tmp_path_factory.mktemp("store") / "piaa.db", "--no-keys", "--rate", "100000")
+    """One server that asks for keys, asked as an admin, for tests that use users of their own."""
+    place = tmp_path_factory.mktemp("store") / "piaa.db"
+    database = StoreDatabase(place)
+    keys = KeyStore(database)
+    secrets = {"admin": keys.create_key("admin")[1], "ana": keys.create_key("user", "ana")[1]}
+    gone, secrets["revoked"] = keys.create_key("admin")
+    keys.revoke(gone.id)
+    database.close()
+    one = serve(place, "--rate", "100000", "--max-body", "2000000")
+    one.keys = secrets
+    one.http.headers["Authorization"] = f"Bearer {secrets['admin']}"
+    return one

@@ -56,34 +56,23 @@ def expected(who: str, what: str) -> set[int]:
 
 
 @pytest.fixture(scope="module")
-def guarded(serve, tmp_path_factory, album, names):
-    """A server that asks for keys, with ana and bob fitted; ``keys`` by name."""
-    from piaa.store_database import StoreDatabase
-    from piaa.store_keys import KeyStore
-
-    place = tmp_path_factory.mktemp("guarded") / "piaa.db"
-    server = serve(place, "--rate", "100000", "--max-body", "2000000")
-    database = StoreDatabase(place)
-    keys = KeyStore(database)
-    secrets = {"admin": keys.create_key("admin")[1], "ana": keys.create_key("user", "ana")[1]}
-    gone, secrets["revoked"] = keys.create_key("admin")
-    keys.revoke(gone.id)
-    database.close()
-    secrets["wrong"] = "piaa_wrong"
-    server.keys = secrets
-    server.http.headers["Authorization"] = f"Bearer {secrets['admin']}"
+def guarded(server, album, names):
+    """The server with ana and bob fitted; their jobs by name."""
     server.jobs = {}
     for user in ("ana", "bob"):
         assert server.rate(user, album, {names[0]: 4, names[1]: 2}).status_code == 200
         server.jobs[user] = server.fit(user)["id"]
-    return server
+    yield server
+    for user in ("ana", "bob"):
+        server.http.delete(f"/v1/users/{user}")
 
 
 @pytest.mark.parametrize("who", ["admin", "ana", "revoked", "wrong", "nobody"])
 @pytest.mark.parametrize("what", ROUTES)
 def test_table(guarded, album, names, who, what):
     method, path, options = ROUTES[what]
-    headers = {"Authorization": f"Bearer {guarded.keys[who]}"} if who != "nobody" else {}
+    secret = guarded.keys.get(who, "piaa_wrong")
+    headers = {"Authorization": f"Bearer {secret}"} if who != "nobody" else {}
     if what.startswith("score"):
         options = {**options, "files": [("image", (names[0], (album / names[0]).read_bytes()))]}
     if what.startswith("rate"):

@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "serve.md"
 
 @pytest.fixture(scope="module")
 def client(server):
-    with Client(server.url) as one:
+    with Client(server.url, key=server.keys["admin"]) as one:
         yield one
 
 
@@ -99,7 +99,7 @@ def test_the_tour_of_the_page(server, album, names, tmp_path):
         # A user of this test's own, for the server is shared.
         command = line.replace("HASH", digest).replace("ana", "tia")
         command = command.replace("curl ", "curl -sS --fail-with-body ", 1)
-        shell = f'AUTH="Authorization: Bearer x" AT={server.url}; {command}'
+        shell = f'AUTH="Authorization: Bearer {server.keys["admin"]}" AT={server.url}; {command}'
         done = subprocess.run(
             ["bash", "-c", shell], cwd=tmp_path, capture_output=True, text=True, check=False
         )

@@ -9,9 +9,11 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -283,3 +285,32 @@ def restart(command: str) -> None:
     """PostgreSQL's own way, which ends open connections; as its user, for it refuses root."""
     words = shlex.split(command)
     subprocess.run(["runuser", "-u", "postgres", "--", *words] if os.getuid() == 0 else words, check=True)
+
+
+@pytest.mark.parametrize("digest", ["", "..", "a/b", "\0", "A" * 64, "0" * 63, "x" * 5000])
+def test_what_is_no_hash_is_an_image_never_seen(server, album, names, digest):
+    server.rate("una", album, {names[0]: 3})
+    suggested = server.http.get("/v1/users/una/suggest", params={"sha256": digest})
+    assert (suggested.status_code, suggested.json()["detail"]) == (
+        404,
+        "none of these images was seen before; score or rate them first",
+    )
+    form = {"user": "una", "sha256": digest}
+    scored = server.http.post("/v1/score", data=form, params={"fallback": "generic"})
+    assert scored.status_code == 422
+    assert "seen before" in scored.json()["detail"] or digest == ""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_description_holds_for_generated_requests(server, tmp_path):
+    checks = "not_a_server_error,content_type_conformance,response_schema_conformance,status_code_conformance"
+    command = [Path(sys.executable).parent / "schemathesis", "run", f"{server.url}/openapi.json"]
+    command += ["--checks", checks, "--phases", "examples,coverage,fuzzing", "--max-examples", "40"]
+    command += ["--header", f"Authorization: Bearer {server.keys['admin']}"]
+    command += ["--seed", "1", "--no-color", "--generation-database", "none"]
+    done = subprocess.run(
+        list(map(str, command)), cwd=tmp_path, capture_output=True, text=True, timeout=380, check=False
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert server.http.get("/ready").status_code == 200

@@ -1,0 +1,76 @@
+"""Every bad photo of docs/bad-input.md over HTTP: said for the image, and the others are scored."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zlib
+
+import pytest
+from PIL import Image
+
+INTACT = "replace it by an intact copy or leave it out"
+
+
+def png(width: int, height: int) -> bytes:
+    """A PNG that promises many pixels in a few bytes."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in chunks)
+
+
+def photo(kind: str = "JPEG", size: tuple[int, int] = (60, 40)) -> bytes:
+    out = io.BytesIO()
+    Image.linear_gradient("L").resize(size).convert("RGB").save(out, kind)
+    return out.getvalue()
+
+
+FORMATS = "expected AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF or WebP"
+BAD = {
+    "empty": (b"", f"x.jpg is empty (0 bytes); {INTACT}"),
+    "text": (b"not a photo", f"x.jpg is not an image: it begins with b'not a photo', {FORMATS}"),
+    "html": (
+        b"<html><body>404</body></html>",
+        f"x.jpg is not an image: it begins with b'<html><body>', {FORMATS}",
+    ),
+    "truncated JPEG": (photo()[:300], "x.jpg is damaged or incomplete ("),
+    "truncated PNG": (photo("PNG")[:80], "x.jpg is damaged or incomplete ("),
+    "JPEG of two bytes": (b"\xff\xd8", "x.jpg is"),
+    "decompression bomb": (
+        png(50_000, 50_000),
+        "x.jpg has 50000 x 50000 = 2500000000 pixels, the limit is 50000000; "
+        "allow it with --max-pixels 2500000000 or make it smaller",
+    ),
+    "no pixels": (png(0, 10), "x.jpg is"),
+    "damaged PNG": (photo("PNG").replace(b"IDAT", b"IDAX"), "x.jpg is damaged"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_image_is_reported_and_the_others_are_scored(server, what):
+    content, message = BAD[what]
+    good = photo(size=(50 + len(what), 40))
+    options = {"data": {"user": "nobody"}, "params": {"fallback": "generic"}}
+    files = [("image", ("x.jpg", content)), ("image", ("good.jpg", good))]
+    answer = server.http.post("/v1/score", files=files, **options)
+    assert answer.status_code == 200
+    problem, none = (image["problem"] for image in answer.json()["images"])
+    assert problem.startswith(message)
+    assert "\n" not in problem
+    assert none is None
+    first, second = answer.json()["users"][0]["scores"]
+    assert first is None
+    assert 1 <= second <= 7
+    alone = server.http.post("/v1/score", files=files[:1], **options)
+    assert (alone.status_code, alone.headers["content-type"]) == (422, "application/problem+json")
+    assert alone.json()["detail"] == f"none of the 1 images can be scored: {problem}"
+    ratings = json.dumps([{"image": "x.jpg", "score": 3}, {"image": "good.jpg", "score": 3}])
+    rated = server.http.post("/v1/users/nobody/ratings", data={"ratings": ratings}, files=files)
+    assert rated.status_code == 422
+    assert rated.json()["detail"] == f"1 of 2 images cannot be used, no rating was stored: {problem}"
+    assert server.http.get("/v1/users/nobody").status_code == 404
