@@ -16,6 +16,7 @@ from generic.errors import ImageError, ModelMismatch, UnknownUser
 from piaa.adapters.base import Array, Prediction, bend
 from piaa.scale import Scale
 from piaa.server.embedder import Outcome
+from piaa.server.forms import WideRoute
 from piaa.server.gate import Caller
 from piaa.server.heads import needs_files
 from piaa.server.problems import Problem
@@ -24,7 +25,7 @@ from piaa.server.services import Services
 from piaa.store_service import Active
 from piaa.stored import check_user
 
-router = APIRouter(prefix="/v1", tags=["scores"], responses=ERRORS)
+router = APIRouter(prefix="/v1", tags=["scores"], responses=ERRORS, route_class=WideRoute)
 _MOST_INTERVALS = 100
 _MOST_NETWORKS = 8
 

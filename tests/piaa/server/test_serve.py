@@ -93,6 +93,20 @@ def test_users_not_fitted(server, ana, album, names):
     ]
 
 
+def test_as_many_users_as_are_promised(server, album, names):
+    digest = server.score(["x"], [("a", (album / names[0]).read_bytes())], params={"fallback": "generic"})
+    form = {"user": [f"u{i}" for i in range(10_000)], "sha256": digest.json()["images"][0]["sha256"]}
+    answer = server.http.post("/v1/score", data=form, params={"fallback": "generic"})
+    assert answer.status_code == 200
+    assert [one["user"] for one in answer.json()["users"]] == form["user"]
+    form["user"].append("one too many")
+    refused = server.http.post("/v1/score", data=form, params={"fallback": "generic"})
+    assert refused.status_code == 413
+    assert refused.json()["detail"] == (
+        "the request has 10001 users, at most 10000 may be; send several requests"
+    )
+
+
 def test_versions_rollback_and_erasure(server, album, names):
     first = dict(zip(names[:5], SCORES, strict=False))
     assert server.rate("bea", album, first).status_code == 200
