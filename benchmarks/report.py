@@ -18,7 +18,7 @@ import numpy as np
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 SHOTS = (1, 3, 10, 30, 100)
-DOCUMENTS = ("README.md", "docs/piaa-lite.md", "docs/eat.md", "docs/meta-learning.md")
+DOCUMENTS = ("README.md", "docs/adapters.md", "docs/meta-learning.md", "docs/piaa-lite.md", "docs/eat.md")
 
 
 def load(name: str) -> dict[str, Any]:

@@ -1,0 +1,103 @@
+"""The average over models against dense formulas, and against people who are as the crowd or are not."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from generic.metrics import spearman
+from piaa.adapters.auto import SIZE_WEIGHTS, SIZES, AutoAdapter
+from piaa.adapters.interval import own_spread
+from piaa.prior import STRANGERS, TASTES
+
+
+def photos(n, seed=0):
+    rng = np.random.default_rng(seed)
+    return np.column_stack((rng.normal(0.5, 0.1, n), rng.standard_normal((n, 6))))
+
+
+def by_hand(prior, x, y, new):
+    """Mean and variance of new ratings: every cell a Gaussian process, conditioned and weighed densely."""
+    p, tastes = len(prior.mean), prior.covariance[2:, 2:]
+
+    def kernel(a, b):
+        gap = a[:, None, 1 : p - 1] - b[None, :, 1 : p - 1]
+        return np.exp(-np.einsum("nmd,de,nme->nm", gap, tastes, gap) / (2 * np.trace(tastes)) / 2)
+
+    crowd = np.zeros((p, p))
+    crowd[:2, :2] = prior.covariance[:2, :2]
+    weights = np.exp(prior.log_weights)
+    cells = [(crowd, STRANGERS * weights.sum(axis=0))]
+    for taste, row in zip(TASTES, weights, strict=True):
+        factor = np.sqrt(np.array([1, 1] + [taste] * (p - 2)))
+        cells.append((prior.covariance * np.outer(factor, factor), (1 - STRANGERS) * row))
+    a, b, found = prior.basis(x), prior.basis(new), []
+    for covariance, row in cells:
+        for size, share in zip(SIZES, SIZE_WEIGHTS, strict=True):
+            s = size * own_spread(prior) ** 2
+            for noise, weight in zip(prior.noise, row, strict=True):
+                k = a @ covariance @ a.T + s * kernel(x, x) + noise * np.eye(len(y))
+                cross = b @ covariance @ a.T + s * kernel(new, x)
+                gain = cross @ np.linalg.inv(k)
+                mean = b @ prior.mean + gain @ (y - a @ prior.mean)
+                variance = np.diag(b @ covariance @ b.T - gain @ cross.T) + s + noise
+                log = scipy.stats.multivariate_normal.logpdf(y, a @ prior.mean, k) + np.log(weight * share)
+                found.append((log, mean, variance))
+    logs, means, variances = map(np.array, zip(*found, strict=True))
+    w = np.exp(logs - logs.max())
+    w /= w.sum()
+    mean = w @ means
+    return mean, w @ (variances + (means - mean) ** 2)
+
+
+@pytest.mark.parametrize("k", [1, 4, 25])
+def test_it_is_the_average_over_gaussian_processes_by_their_evidence(prior, k):
+    x, new = photos(k), photos(60, 1)
+    y = np.clip(x[:, 0] + 0.05 * x[:, 1] + 0.03 * np.random.default_rng(2).standard_normal(k), 0, 1)
+    mean, variance = by_hand(prior, x, y, new)
+    inside = (mean > 0.1) & (mean < 0.9)  # where scores are not bent
+    assert inside.sum() > 30
+    got = AutoAdapter(prior).fit(x, y).predict(new)
+    low, high = scipy.stats.norm.interval(0.8, mean, np.sqrt(variance))
+    np.testing.assert_allclose(got.score[inside], mean[inside], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(got.low[inside], np.maximum(low, 0)[inside], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(got.high[inside], np.minimum(high, 1)[inside], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("k", [1, 3, 10])
+def test_few_ratings_do_no_harm(prior, k):
+    """On average over people as the prior describes them, against the crowd's ranking."""
+    cells, gains = np.exp(prior.log_weights).sum(axis=1), []
+    for person in range(60):
+        rng = np.random.default_rng(person)
+        w = rng.multivariate_normal(prior.mean, prior.covariances()[rng.choice(len(TASTES), p=cells)] / 10)
+        x, new = photos(k, 1000 + person), photos(200, 2000 + person)
+        y = np.clip(prior.basis(x) @ w + rng.normal(0, 0.06, k), 0, 1)
+        learned, truth = AutoAdapter(prior).fit(x, y).predict(new).score, prior.basis(new) @ w
+        gains.append(spearman(learned, truth) - spearman(new[:, 0], truth))
+    assert np.mean(gains) > 0
+
+
+def test_people_without_a_taste_are_ranked_almost_as_the_crowd_is(prior):
+    """Noise is taken for a taste now and then, and costs little."""
+    mean = np.concatenate((prior.mean[:2], np.zeros(4)))
+    small = dataclasses.replace(prior, mean=mean, covariance=prior.covariance / 10, noise=prior.noise / 2)
+    losses = []
+    for person in range(30):
+        rng = np.random.default_rng(100 + person)
+        x, new = photos(40, 200 + person), photos(200, 300 + person)
+        y = np.clip(x[:, 0] + rng.normal(0, 0.08) + 0.08 * rng.standard_normal(40), 0, 1)
+        learned = AutoAdapter(small).fit(x, y).predict(new).score
+        losses.append(1 - spearman(learned, new[:, 0]))
+    assert np.mean(losses) < 0.05
+
+
+def test_without_a_prior_it_learns_from_the_ratings_alone():
+    x, new = photos(80), photos(200, 1)
+    taste = new[:, 0] + 0.15 * np.abs(new[:, 1])  # no straight line in the embedding
+    y = np.clip(x[:, 0] + 0.15 * np.abs(x[:, 1]), 0, 1)
+    learned = AutoAdapter(None).fit(x, y).predict(new).score
+    assert spearman(learned, taste) > spearman(new[:, 0], taste) + 0.01
