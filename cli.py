@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -11,30 +12,43 @@ from piaa.commands import explain, photos, suggest
 from piaa.commands.cache import cache_app
 from piaa.commands.models import models_app
 from piaa.commands.users import users_app
-from protocols.commands import evaluate
+from protocols.commands import evaluate, meta_train
 from protocols.commands.data import data_app
 
 if TYPE_CHECKING:
     from generic.model import GenericModel
-    from piaa.adapters import Adapter
+    from piaa.adapters import AnyAdapter
+    from piaa.meta.run import MetaRun
 
 
-def adapters_of(model: GenericModel, names: Sequence[str]) -> dict[str, Callable[[], Adapter]]:
+def adapters_of(model: GenericModel, names: Sequence[str]) -> dict[str, Callable[[], AnyAdapter]]:
     """How to make each adapter on a model, with the prior of its file: an evaluation knows none itself.
+
+    A name may be followed by a meta-learned start, as in ``anil=FILE``.
 
     Raises:
         PiaaError: there is no adapter of a name, or the model has not what it needs.
     """
-    from functools import partial
-
-    from piaa.adapters import make_adapter
+    from generic.errors import PiaaError
     from piaa.person import Model
+    from protocols.results import ORACLE
 
-    prior = Model(model).prior
-    makers: dict[str, Callable[[], Adapter]] = {name: partial(make_adapter, name, prior) for name in names}
-    for make in makers.values():
-        make()  # what cannot be made shows before any photo is read
+    opened, makers = Model(model), dict[str, "Callable[[], AnyAdapter]"]()
+    for text in names:
+        name, _, meta = text.partition("=")
+        if name in makers:
+            raise PiaaError(f"--adapter has {name!r} twice; give each name once")
+        plain = name.removesuffix(ORACLE)
+        makers[name] = opened.maker(plain, meta or None, keep_epochs=plain != name)
     return makers
+
+
+def plan_meta_training(out: Path, *, overwrite: bool, **settings: Any) -> MetaRun:
+    """A meta-training, checked before any photo is read; settings are those of a ``MetaConfig``."""
+    from piaa.meta.config import MetaConfig
+    from piaa.meta.run import MetaRun
+
+    return MetaRun(config=MetaConfig(**settings), out=out, overwrite=overwrite)
 
 
 HELP = "Learn one person's taste in photographs from 10 to 100 ratings; rank any photos for that person."
@@ -43,6 +57,7 @@ photos.add_to(app)
 suggest.add_to(app)
 explain.add_to(app)
 evaluate.add_to(app, adapters_of)
+meta_train.add_to(app, plan_meta_training)
 app.add_typer(users_app, name="users")
 app.add_typer(models_app, name="models")
 app.add_typer(cache_app, name="cache")

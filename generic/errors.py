@@ -88,3 +88,7 @@ class NotFitted(PiaaError):
 
 class OutputError(PiaaError):
     """A result could not be written."""
+
+
+class MissingPackage(PiaaError):
+    """An optional package is needed and not installed."""

@@ -24,7 +24,7 @@ from generic.folder import printable
 from generic.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 NETWORK = "network."
 """Prefix of the network's tensors in a model file; other prefixes belong to higher layers."""
@@ -110,19 +110,7 @@ class GenericModel:
         Returns:
             float32, shape (n, 1 + d): generic unit score, embedding.
         """
-        import torch
-
-        full = pixels
-        if len(pixels) < BATCH:
-            full = np.zeros((BATCH, *pixels.shape[1:]), np.uint8)
-            full[: len(pixels)] = pixels
-        network = self.network  # built outside of inference mode, whose tensors know no gradient
-        with torch.inference_mode():
-            # NHWC memory is channels-last already: no copy but the one to float.
-            batch = torch.from_numpy(full).permute(0, 3, 1, 2)
-            score, embedding = network(batch.float().div_(127.5).sub_(1.0))
-            vectors = torch.cat([score[:, None], embedding], 1)[: len(pixels)]
-        return np.ascontiguousarray(vectors.float().numpy())
+        return forward(self.network, pixels)  # built outside of inference mode: its tensors know gradients
 
     def embed(
         self,
@@ -230,6 +218,28 @@ class GenericModel:
                 following = next(waiting, None)
                 if following is not None:
                     ahead.append((following[0], pool.submit(load, following[1])))
+
+
+def as_input(pixels: NDArray[np.uint8]) -> Tensor:
+    """What a network is given: shape (b, 3, size, size), RGB in [-1, 1], of pixels (b, size, size, 3)."""
+    import torch
+
+    # NHWC memory is channels-last already: no copy but the one to float.
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+
+
+def forward(network: nn.Module, pixels: NDArray[np.uint8]) -> Features:
+    """As :meth:`GenericModel.forward`, for any network of :mod:`generic.networks`."""
+    import torch
+
+    full = pixels
+    if len(pixels) < BATCH:
+        full = np.zeros((BATCH, *pixels.shape[1:]), np.uint8)
+        full[: len(pixels)] = pixels
+    with torch.inference_mode():
+        score, embedding = network(as_input(full))
+        vectors = torch.cat([score[:, None], embedding], 1)[: len(pixels)]
+    return np.ascontiguousarray(vectors.float().numpy())
 
 
 def _renamed(error: ImageError, path: Path) -> ImageError:

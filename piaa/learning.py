@@ -11,6 +11,7 @@ import numpy as np
 
 from generic.errors import PiaaError, RatingsError
 from piaa.adapters import Adapter, make_adapter
+from piaa.adapters.meta import MetaAdapter
 from piaa.adapters.vectors import VectorAdapter
 from piaa.estimate import estimate_ranking
 from piaa.rated import RatedPhotos
@@ -70,7 +71,12 @@ def forget_ratings(person: Person, images: Sequence[str]) -> Person:
 
 def _copy(person: Person) -> VectorAdapter:
     """The person's adapter once more, so that the person herself stays as she is."""
-    if not isinstance(person.adapter, VectorAdapter) or person.pairs:
+    # A stored person has no meta-learned start, only what was learned from it.
+    if (
+        not isinstance(person.adapter, VectorAdapter)
+        or isinstance(person.adapter, MetaAdapter)
+        or person.pairs
+    ):
         what = "comparisons" if person.pairs else f"adapter {person.adapter.name!r}"
         raise PiaaError(
             f"user {person.user!r} was learned by {what}, to which no rating can be added and of which "
@@ -84,7 +90,7 @@ def _with(
     person: Person, adapter: VectorAdapter, ratings: tuple[StoredRating, ...], *, skipped: Mapping[str, str]
 ) -> Person:
     def make() -> Adapter:
-        return make_adapter(adapter.name, person.model.prior)
+        return cast("Adapter", make_adapter(adapter.name, person.model.prior))
 
     return replace(
         person,

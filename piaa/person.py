@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 from safetensors.numpy import load as unpack
 from safetensors.numpy import save as pack
 
 from generic.cache import FeatureCache, Features, default_cache_folder
-from generic.errors import ImageError, RatingsError, TooFewRatings
+from generic.errors import CheckpointError, ImageError, RatingsError, TooFewRatings
 from generic.folder import find_images
 from generic.model import GenericModel
+from generic.pixels import LazyPixels
 from generic.progress import Progress, no_progress
-from piaa.adapters import DEFAULT, Adapter, make_adapter
-from piaa.adapters.base import Array, bend
+from piaa.adapters import DEFAULT, META, AnyAdapter, make_adapter
+from piaa.adapters.base import Array, Photos, bend, needs_pixels
+from piaa.adapters.meta import no_start
 from piaa.adapters.pairs import PairsAdapter
 from piaa.estimate import RankEstimate, estimate_ranking
+from piaa.meta.start import Start
 from piaa.prior import PREFIX, Prior
 from piaa.rated import RatedPhotos, read_rated
 from piaa.ratings import Duplicates, Ratings, read_ratings
@@ -32,6 +35,8 @@ from piaa.tables import ScoreTable
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from piaa.adapters import Adapter
 
 RatingsLike: TypeAlias = (
     "Ratings | str | Path | Mapping[str, float] | Iterable[tuple[str, float]] | pd.DataFrame"
@@ -67,6 +72,38 @@ class Model:
         """What the model file knows of how people differ, if it does."""
         return Prior.from_tensors(self.generic.tensors(PREFIX))
 
+    def maker(
+        self, adapter: str, meta: str | Path | None = None, *, keep_epochs: bool = False
+    ) -> Callable[[], AnyAdapter]:
+        """How to make an adapter that a person will be fitted with.
+
+        Args:
+            adapter: one of :mod:`piaa.adapters`.
+            meta: for ``anil``, ``maml`` and ``meta-sgd``: the file of ``piaa meta-train``.
+            keep_epochs: see :func:`piaa.adapters.make_adapter`.
+
+        Raises:
+            PiaaError: there is no adapter of this name.
+            CheckpointError: it needs what the model has not, or a meta-learned start; or gets one in vain.
+            ModelMismatch: the start was learned on another model.
+        """
+        start: Start | None = None
+        if adapter in META:
+            if meta is None:
+                raise CheckpointError(no_start(adapter))
+            start = Start.load(Path(meta))
+            start.check(adapter, self.generic.name, self.generic.hash, Path(meta))
+        elif meta is not None:
+            raise CheckpointError(
+                f"adapter {adapter!r} takes no meta-learned start, but {meta} was given; "
+                f"leave it out, or choose one of {', '.join(META)}"
+            )
+        make = partial(
+            make_adapter, adapter, self.prior, start=start, generic=self.generic, keep_epochs=keep_epochs
+        )
+        make()  # what cannot be made shows before any photo is read
+        return make
+
     def fit_user(
         self,
         ratings: RatingsLike,
@@ -75,6 +112,7 @@ class Model:
         scale: Scale | tuple[float, float] = (1, 5),
         user: str = "me",
         adapter: str = DEFAULT,
+        meta: str | Path | None = None,
         progress: Progress = no_progress,
     ) -> Person:
         """Learn one person from rated photos.
@@ -85,31 +123,35 @@ class Model:
             images: the folder that the image names are relative to.
             scale: lowest and highest score that can be given.
             user: the person's name; picks her rows if there are several users.
-            adapter: one of :data:`piaa.adapters.ADAPTERS`.
+            adapter: one of :mod:`piaa.adapters`.
+            meta: for ``anil``, ``maml`` and ``meta-sgd``: the file of ``piaa meta-train``.
             progress: called with the number of photos newly done.
 
         Raises:
             RatingsError: a row is bad, or the table has no such user.
             ImageError: not one rated photo can be read.
         """
-
-        def make() -> Adapter:
-            return make_adapter(adapter, self.prior)
-
-        fresh = make()  # before the photos are read: a wrong name or model shows at once
+        make = self.maker(adapter, meta)  # before the photos are read: a wrong name or model shows at once
+        fresh = make()
         table = as_ratings(ratings, scale, user)
         read = read_rated(
             self.generic, self.settings, table.images, Path(images), user=user, progress=progress
         )
         kept = table.take([row for row, name in enumerate(table.images) if name in read.vectors])
         features = read.features(kept.images)
+        given: Any = features
+        if needs_pixels(fresh):
+            given = self.photos(features, [read.paths[name] for name in kept.images])
         return Person(
             model=self,
             user=user,
             scale=kept.scale,
-            adapter=fresh.fit(features, kept.unit_scores),
+            adapter=fresh.fit(given, kept.unit_scores),
             ratings=stored_ratings(kept, read),
-            estimate=estimate_ranking(make, features, kept.unit_scores),
+            # Tuning a network once takes long enough; an estimate would take 20 more.
+            estimate=None
+            if needs_pixels(fresh)
+            else estimate_ranking(cast("Callable[[], Adapter]", make), features, kept.unit_scores),
             skipped=read.skipped,
         )
 
@@ -155,6 +197,11 @@ class Model:
             skipped=read.skipped,
         )
 
+    def photos(self, vectors: Features, paths: Sequence[Path]) -> Photos:
+        """Photos for an adapter that changes the network: their files are decoded when it asks for them."""
+        pixels = LazyPixels(paths, self.generic.size, max_pixels=self.settings.max_pixels)
+        return Photos(vectors=vectors, pixels=pixels)
+
     def load(self, user: str, *, store: str | Path | None = None, version: int | None = None) -> Person:
         """A person that was saved.
 
@@ -173,7 +220,9 @@ class Model:
             model=self,
             user=user,
             scale=Scale(stored.scale_low, stored.scale_high),
-            adapter=make_adapter(stored.adapter, self.prior).restore(unpack(stored.state)),
+            adapter=make_adapter(stored.adapter, self.prior, generic=self.generic).restore(
+                unpack(stored.state)
+            ),
             ratings=stored.ratings,
             pairs=tuple((better, worse) for better, worse in stored.extra.get("pairs", ())),
             version=stored.version,
@@ -187,7 +236,7 @@ class Person:
     model: Model
     user: str
     scale: Scale
-    adapter: Adapter
+    adapter: AnyAdapter
     ratings: tuple[StoredRating, ...]
     """The ratings that she was fitted on, in the order of the adapter's support."""
     pairs: tuple[tuple[str, str], ...] = ()
@@ -238,17 +287,19 @@ class Person:
                 paths, cache=cache, max_pixels=self.model.settings.max_pixels, progress=progress
             )
             vectors: list[Features] = []
+            files: list[Path] = []
             for name, item in zip(map(_text, names), results, strict=True):
                 if item.vector is None:
                     skipped[name] = str(item.error)
                     continue
                 images.append(name)
                 vectors.append(item.vector)
+                files.append(item.path)
                 if len(vectors) == _CHUNK:
-                    columns.append(self._predict(np.stack(vectors)))
-                    vectors.clear()
+                    columns.append(self._predict(np.stack(vectors), files))
+                    vectors, files = [], []
             if vectors:
-                columns.append(self._predict(np.stack(vectors)))
+                columns.append(self._predict(np.stack(vectors), files))
         if not images:
             raise ImageError(_nothing_scored(skipped))
         scores, low, high, generic = np.concatenate(columns, axis=1)
@@ -263,9 +314,10 @@ class Person:
             skipped=skipped,
         )
 
-    def _predict(self, features: Features) -> Array:
+    def _predict(self, features: Features, files: Sequence[Path]) -> Array:
         """Score, low, high, generic in the person's units, shape (4, n)."""
-        predicted = self.adapter.predict(features)
+        given: Any = self.model.photos(features, files) if needs_pixels(self.adapter) else features
+        predicted = self.adapter.predict(given)
         unit = (predicted.score, predicted.low, predicted.high, bend(features[:, 0]))
         return np.stack([self.scale.from_unit(column) for column in unit])
 

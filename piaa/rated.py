@@ -27,6 +27,8 @@ class RatedPhotos:
     """Shape (1 + d,) each."""
     digests: Mapping[str, str]
     """SHA-256 of each readable photo, 64 hex digits."""
+    paths: Mapping[str, Path]
+    """File of each readable photo."""
     skipped: Mapping[str, str]
     """Photos that cannot be used, with the reason."""
 
@@ -73,4 +75,5 @@ def read_rated(
             f"that holds them instead of {folder}, or repair them. The first is {name!r}: {reason}"
         )
     digests = {name: embedded[name].digest for name in vectors}
-    return RatedPhotos(vectors=vectors, digests=digests, skipped=skipped)
+    files = {name: found[name] for name in vectors}
+    return RatedPhotos(vectors=vectors, digests=digests, paths=files, skipped=skipped)

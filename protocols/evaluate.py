@@ -15,27 +15,38 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from generic.errors import DatasetError, PiaaError
 from generic.progress import Progress, no_progress
-from piaa.adapters.base import Adapter
+from piaa.adapters.base import AnyAdapter, Photos, Prediction, needs_pixels
 from piaa.ratings import Ratings
+from protocols.crowd import CROWD, CrowdOracle
 from protocols.episodes import Episode, EpisodePlan
 from protocols.metrics import measure
+from protocols.results import ORACLE
 from protocols.vectors import Vectors
 
 Array = NDArray[Any]
-MakeAdapter = Callable[[], Adapter]
+MakeAdapter = Callable[[], AnyAdapter]
 Cells = list[dict[str, Any]]
 """Rows with the columns of :data:`protocols.results.COLUMNS`."""
 
-_AT_ONCE = 4
-"""People fitted together: enough to share the cost of a call, few enough for the processor's caches."""
+_AT_ONCE = 2**19
+"""Numbers in the supports of people fitted together: they share the cost of a call, and a processor's caches
+hold them (4 MiB)."""
 
 
 class FitsMany(Protocol):
     """An adapter that fits many people at once, each as if alone."""
 
-    def fit_many(self, features: Sequence[Array], unit_scores: Sequence[Array]) -> Sequence[Adapter]:
+    def fit_many(self, features: Sequence[Array], unit_scores: Sequence[Array]) -> Sequence[AnyAdapter]:
         """One fitted adapter for each person."""
+
+
+class PredictsEpochs(Protocol):
+    """An adapter that can tell what it would have predicted after each epoch of its training."""
+
+    def predict_epochs(self, features: Photos) -> Sequence[Prediction]:
+        """One prediction for each epoch, from 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +70,17 @@ class Evaluation:
         ratings: individual ratings of at least the plan's users.
         vectors: of every image that they rated.
         plan: episodes of the test users.
-        adapters: how to make each adapter, by name.
+        adapters: how to make each adapter, by name. A name that ends in :data:`protocols.results.ORACLE`
+            is measured at the epoch that is best on the query.
         train: name of what the generic model and the priors were trained on.
         test: name of the dataset that ``ratings`` are of.
+        crowd: everybody's ratings of the plan's photos, for the crowd oracle; None leaves it out.
 
     Raises:
-        DatasetError: a rated image has no vector.
+        DatasetError: a rated image has no vector, the crowd oracle knows nobody else's rating of one, or an
+            adapter needs pixels and ``vectors`` has none.
         RatingsError: a user of the plan has no ratings.
+        PiaaError: the epoch of an adapter is asked for that has none.
     """
 
     def __init__(
@@ -77,49 +92,89 @@ class Evaluation:
         *,
         train: str,
         test: str,
+        crowd: Ratings | None = None,
     ) -> None:
         self._adapters, self._names = dict(adapters), {"train": train, "test": test}
         self._width = ratings.scale.high - ratings.scale.low
-        self._matrix = vectors.matrix
+        self._vectors = vectors
+        self._check_adapters()
         self._episodes: dict[tuple[int, int], list[Episode]] = {}
         for episode in plan.episodes:
             self._episodes.setdefault((episode.k, episode.repeat), []).append(episode)
         self._people = _people(ratings, vectors, (episode.user for episode in plan.episodes))
+        self._crowd = None if crowd is None else CrowdOracle(crowd, vectors.names, self._people)
+
+    def _check_adapters(self) -> None:
+        for name, make in self._adapters.items():
+            adapter = make()
+            if name.endswith(ORACLE) and not hasattr(adapter, "predict_epochs"):
+                raise PiaaError(
+                    f"adapter {name.removesuffix(ORACLE)!r} does not learn in epochs, so there is no "
+                    f"{name!r}; leave that out"
+                )
+            if needs_pixels(adapter) and self._vectors.pixels is None:
+                raise DatasetError(
+                    f"adapter {name!r} needs the photos themselves, but only their vectors are here; "
+                    f"give Vectors their pixels"
+                )
+
+    def identities(self) -> dict[str, str]:
+        """What tells adapters of one name apart, such as the hash of a meta-learned start."""
+        found = {name: getattr(make(), "identity", "") for name, make in self._adapters.items()}
+        return {name: identity for name, identity in found.items() if identity}
 
     def units(self) -> list[Unit]:
         """All the work, in a fixed order."""
         return [
             Unit(adapter=adapter, k=k, repeat=repeat)
-            for adapter in self._adapters
+            for adapter in (*self._adapters, *([CROWD] if self._crowd else []))
             for k, repeat in sorted(self._episodes)
         ]
 
     def compute(self, unit: Unit) -> Cells:
         """The cells of one unit, in the order of the plan's users."""
         episodes = self._episodes[unit.k, unit.repeat]
+        if self._crowd is not None and unit.adapter == CROWD:
+            return [
+                self._cell(unit, episode, [self._crowd.predict(episode.user, episode.query)])
+                for episode in episodes
+            ]
         cells: Cells = []
-        for start in range(0, len(episodes), _AT_ONCE):
-            some = episodes[start : start + _AT_ONCE]
+        size = max(1, _AT_ONCE // (unit.k * self._vectors.matrix.shape[1]))
+        for start in range(0, len(episodes), size):
+            some = episodes[start : start + size]
             fits = self._fit(unit.adapter, some)
-            cells += [self._cell(unit, *pair) for pair in zip(some, fits, strict=True)]
+            for episode, adapter in zip(some, fits, strict=True):
+                cells.append(self._cell(unit, episode, self._predict(unit.adapter, adapter, episode)))
         return cells
 
-    def _pick(self, user: str, chosen: NDArray[np.intp]) -> tuple[Array, Array]:
-        """Vectors and unit scores of some of a user's ratings."""
+    def _pick(self, adapter: AnyAdapter, user: str, chosen: NDArray[np.intp]) -> tuple[Any, Array]:
+        """What an adapter is given of some of a user's photos, and their unit scores."""
         rows, scores = self._people[user]
-        return self._matrix[rows[chosen]], scores[chosen]
+        vectors, pixels = self._vectors.matrix, self._vectors.pixels
+        if needs_pixels(adapter) and pixels is not None:
+            return Photos(vectors=vectors, pixels=pixels).take(rows[chosen]), scores[chosen]
+        return vectors[rows[chosen]], scores[chosen]
 
-    def _fit(self, name: str, episodes: Sequence[Episode]) -> Sequence[Adapter]:
+    def _fit(self, name: str, episodes: Sequence[Episode]) -> Sequence[AnyAdapter]:
         """One adapter for each episode, fitted on its support."""
         make = self._adapters[name]
-        supports = [self._pick(episode.user, episode.support) for episode in episodes]
         first = make()
+        supports = [self._pick(first, episode.user, episode.support) for episode in episodes]
         if hasattr(first, "fit_many"):
             return cast("FitsMany", first).fit_many([x for x, _ in supports], [y for _, y in supports])
         return [make().fit(x, y) for x, y in supports]
 
-    def _cell(self, unit: Unit, episode: Episode, adapter: Adapter) -> dict[str, Any]:
-        features, rated = self._pick(episode.user, episode.query)
+    def _predict(self, name: str, adapter: AnyAdapter, episode: Episode) -> list[Prediction]:
+        """What a fitted adapter says of the query; after each epoch where the best on it is asked for."""
+        features, _ = self._pick(adapter, episode.user, episode.query)
+        if name.endswith(ORACLE):
+            return list(cast("PredictsEpochs", adapter).predict_epochs(features))
+        return [adapter.predict(features)]
+
+    def _cell(self, unit: Unit, episode: Episode, predictions: Sequence[Prediction]) -> dict[str, Any]:
+        rated = self._people[episode.user][1][episode.query]
+        measured = [measure(prediction, rated, width=self._width) for prediction in predictions]
         return {
             **self._names,
             "adapter": unit.adapter,
@@ -127,7 +182,7 @@ class Evaluation:
             "repeat": unit.repeat,
             "user": episode.user,
             "n_query": len(episode.query),
-            **measure(adapter.predict(features), rated, width=self._width),
+            **max(measured, key=lambda metrics: np.nan_to_num(metrics["srcc"], nan=-2.0)),
         }
 
     def run(

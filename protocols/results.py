@@ -27,6 +27,9 @@ WHOLE = ("k", "repeat", "n_query")
 REAL = ("srcc", "plcc", "pairwise", "mae", "coverage")
 COLUMNS = ("train", "test", "adapter", "k", "repeat", "user", "n_query", *REAL)
 """Of the cells, in this order. ``mae`` is in the dataset's units; a number that is undefined is NaN."""
+ORACLE = "+oracle_epoch"
+"""Ending of an adapter's name whose epoch was chosen on the query; ``finetune+oracle_epoch`` goes beside
+``finetune`` as a column of its own and is never a row."""
 FORMAT = 1
 
 Cell = Mapping[str, Any]

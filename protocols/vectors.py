@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from generic.cache import FeatureCache
 from generic.errors import DatasetError
 from generic.model import GenericModel
+from generic.pixels import LazyPixels
 from generic.progress import Progress, no_progress
 from piaa.locate import locate_images
 from piaa.ratings import Ratings
@@ -29,6 +30,8 @@ class Vectors:
     """The images, as the ratings name them."""
     matrix: Array
     """Shape (n, 1 + d): generic unit score, embedding; one row for each name."""
+    pixels: LazyPixels | NDArray[np.uint8] | None = None
+    """The images themselves, row by row, for adapters that change the network."""
 
     def rows(self, images: Sequence[str]) -> NDArray[np.intp]:
         """The row of each image.
@@ -102,7 +105,8 @@ def embed(
             f"none of the {len(unreadable)} rated images can be read; pass the folder that holds them with "
             f"--images, or repair them. The first is {first!r}: {reason}"
         )
-    vectors = Vectors(names=tuple(digests), matrix=np.stack(rows))
+    pixels = LazyPixels([found[name] for name in digests], model.size, max_pixels=max_pixels)
+    vectors = Vectors(names=tuple(digests), matrix=np.stack(rows), pixels=pixels)
     return Embedded(vectors=vectors, digests=digests, unreadable=unreadable)
 
 

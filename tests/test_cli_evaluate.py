@@ -24,7 +24,7 @@ import pytest
 from generic.cache import FeatureCache
 from generic.checkpoint import Header, load_checkpoint, save_checkpoint
 from generic.model import GenericModel
-from piaa.adapters import ADAPTERS, make_adapter
+from piaa.adapters import ADAPTERS, META, NETWORK, make_adapter
 from piaa.person import Model
 from protocols.datasets import load_dataset
 from protocols.results import Results
@@ -341,7 +341,8 @@ def test_a_model_that_saw_the_photos_is_refused(evaluate, no_plots, tiny_model, 
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("--adapter", "generic,best"), "there is no adapter 'best'; choose one of " + ", ".join(ADAPTERS)),
+        (("--adapter", "generic,best"), "there is no adapter 'best'; choose one of "
+         + ", ".join((*ADAPTERS, *META, *NETWORK))),
         (("--split", "none.json"), "cannot use the split 'none.json': it cannot be read: No such file or "
          "directory; name a file that piaa data split wrote"),
         (("--shots", "40"), "user 'ana' has 12 ratings, but k=40 support + 2 query need 42 (so have 5 more "

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import NotFitted, ShapeError, TooFewRatings
+from generic.pixels import LazyPixels
 
 Array = NDArray[np.float64]
 State = dict[str, NDArray[Any]]
@@ -97,6 +98,61 @@ class Adapter(Protocol):
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> Self:
         """Take over what ``state`` gave."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Photos:
+    """What a network adapter is given of n photos."""
+
+    vectors: NDArray[Any]
+    """Model vectors, shape (n, 1 + d)."""
+    pixels: LazyPixels | NDArray[np.uint8]
+    """Shape (n, size, size, 3), RGB in [0, 255], decoded when rows of it are asked for."""
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def take(self, rows: NDArray[np.intp]) -> Photos:
+        """Some of the photos."""
+        lazy = isinstance(self.pixels, LazyPixels)
+        pixels = self.pixels.take(rows) if lazy else self.pixels[rows]
+        return Photos(vectors=self.vectors[rows], pixels=pixels)
+
+
+class NetworkAdapter(Protocol):
+    """An adapter that changes the network itself, and so is given photos instead of vectors.
+
+    ``needs`` tells the two kinds apart; an adapter without it takes vectors. Otherwise as
+    :class:`Adapter`: refitting forgets, predicting changes nothing, no score depends on what else is
+    scored, and ``state`` restores to the bit.
+    """
+
+    name: ClassVar[str]
+    needs: ClassVar[Literal["pixels"]]
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that this person takes beside the generic model, in bytes."""
+
+    def fit(self, features: Photos, unit_scores: NDArray[Any]) -> Self:
+        """See :meth:`Adapter.fit`."""
+
+    def predict(self, features: Photos) -> Prediction:
+        """See :meth:`Adapter.predict`."""
+
+    def state(self) -> State:
+        """See :meth:`Adapter.state`."""
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> Self:
+        """See :meth:`Adapter.restore`."""
+
+
+AnyAdapter: TypeAlias = Adapter | NetworkAdapter
+
+
+def needs_pixels(adapter: AnyAdapter) -> bool:
+    """Whether an adapter is to be given :class:`Photos`."""
+    return getattr(adapter, "needs", "vectors") == "pixels"
 
 
 def check_support(features: NDArray[Any], unit_scores: NDArray[Any]) -> tuple[Array, Array]:

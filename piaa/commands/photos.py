@@ -66,6 +66,9 @@ def fit_user(
             show_default=False,
         ),
     ] = None,
+    meta: Annotated[
+        Path | None, typer.Option(help="anil, maml, meta-sgd: the file that `piaa meta-train` wrote.")
+    ] = None,
     model: ModelOption = "piaa-lite",
     store: StoreOption = None,
     cache: CacheOption = None,
@@ -74,7 +77,7 @@ def fit_user(
     as_json: AsJson = False,
 ) -> None:
     """Learn a person from rated photos, or from photos compared, and keep her in the store."""
-    _check_ways(ratings, pairs, add=add, scale=scale, adapter=adapter)
+    _check_ways(ratings, pairs, add=add, scale=scale, adapter=adapter, meta=meta)
     if duplicates not in ("error", "last", "mean"):
         raise typer.BadParameter(f"--duplicates takes 'error', 'last' or 'mean', not {duplicates!r}")
     from piaa.pairs_table import read_pairs
@@ -96,13 +99,25 @@ def fit_user(
             person = before.add(table, images=images, duplicates=duplicates, progress=advance)  # type: ignore[arg-type]
         else:
             person = open_model(model, cache, no_cache, max_pixels).fit_user(
-                table, images=images, scale=span, user=user, adapter=adapter or "auto", progress=advance
+                table,
+                images=images,
+                scale=span,
+                user=user,
+                adapter=adapter or "auto",
+                meta=meta,
+                progress=advance,
             )
     report_fit(person, person.save(store), store, as_json=as_json)
 
 
 def _check_ways(
-    ratings: Path | None, pairs: Path | None, *, add: bool, scale: object, adapter: str | None
+    ratings: Path | None,
+    pairs: Path | None,
+    *,
+    add: bool,
+    scale: object,
+    adapter: str | None,
+    meta: Path | None,
 ) -> None:
     """Refuse options that contradict one another, as a usage error."""
     if (ratings is None) == (pairs is None):
@@ -111,6 +126,8 @@ def _check_ways(
         raise typer.BadParameter("--pairs is learned by the adapter pairs, from the whole table at once")
     if add and (scale is not None or adapter is not None):
         raise typer.BadParameter("with --add, scale and adapter are the person's; leave them out")
+    if meta is not None and (add or pairs is not None):
+        raise typer.BadParameter("--meta is for a fit with --ratings and --adapter anil, maml or meta-sgd")
 
 
 def report_fit(person: Person, version: int, store: Path | None, *, as_json: bool) -> None:
@@ -163,6 +180,8 @@ def describe_estimate(person: Person) -> str:
         )
     if len({rating.score for rating in person.ratings}) == 1 and k > 1:
         return f"all {k} ratings are equal and say nothing of what you prefer; rate some higher or lower"
+    if k >= ENOUGH:
+        return f"not estimated, as {person.adapter.name} would be fitted 20 more times; piaa evaluate tells"
     return f"too early to tell from {k} rating{'s' * (k != 1)}; from {ENOUGH} on an estimate is printed"
 
 

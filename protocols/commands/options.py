@@ -62,7 +62,12 @@ Nan = Annotated[
     ),
 ]
 Adapters = Annotated[
-    str, typer.Option("--adapter", help="By name, separated by commas; p-values are against the first.")
+    str,
+    typer.Option(
+        "--adapter",
+        help="By name, separated by commas; p-values are against the first. A start of `piaa meta-train` "
+        "goes behind its adapter, as in anil=FILE; lora+oracle_epoch adds the best epoch on the query.",
+    ),
 ]
 Out = Annotated[
     Path | None,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generic.errors import NotFitted, PiaaError, ShapeError, TooFewRatings
-from piaa.adapters import ADAPTERS, make_adapter
+from piaa.adapters import ADAPTERS, META, NETWORK, make_adapter
 from piaa.adapters.base import COVERAGE, Prediction, Z, bend, check_support, fitted
 
 real = st.floats(-1e300, 1e300)
@@ -119,4 +119,6 @@ def test_adapters_are_made_by_name():
     assert all(ADAPTERS[name].name == name for name in ADAPTERS)
     with pytest.raises(PiaaError) as caught:
         make_adapter("magic", None)
-    assert str(caught.value) == f"there is no adapter 'magic'; choose one of {', '.join(ADAPTERS)}"
+    assert str(caught.value) == (
+        "there is no adapter 'magic'; choose one of " + ", ".join((*ADAPTERS, *META, *NETWORK))
+    )

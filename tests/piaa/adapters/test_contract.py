@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,21 +13,21 @@ from safetensors.numpy import load, save
 
 from generic.errors import NotFitted, ShapeError, StoreError, TooFewRatings
 from generic.metrics import spearman
-from piaa.adapters import ADAPTERS, DEFAULT
+from piaa.adapters import ADAPTERS, DEFAULT, META, make_adapter
 from piaa.prior import Prior
 
 D = 7  # more directions than the prior uses
 FIELDS = ("score", "low", "high")
 
 
-@pytest.fixture(params=list(ADAPTERS), scope="module")
+@pytest.fixture(params=[*ADAPTERS, *META], scope="module")
 def name(request) -> str:
     return request.param
 
 
 @pytest.fixture(scope="module")
-def make(name, prior):
-    return lambda: ADAPTERS[name](prior)
+def make(name, prior, make_start):
+    return partial(make_adapter, name, prior, start=make_start(name, 1 + D) if name in META else None)
 
 
 def photos(n, seed=0):
