@@ -24,6 +24,7 @@ OASIS = {
     "matrix": oasis_tables.matrix_table,
     "comparisons": oasis_tables.comparisons_table,
     "costs": oasis_tables.costs_table,
+    "coverage": oasis_tables.coverage_table,
 }
 """Sections made of results/oasis_protocol.json."""
 DOCUMENTS = ("README.md", "docs/piaa-lite.md", "docs/eat.md")
