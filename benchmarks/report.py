@@ -43,8 +43,8 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 
 
 def generic_table() -> str:
-    """Model card: recorded figures of the generic score against the mean of raters, baselines beside it."""
-    lists = load("piaa_lite")
+    """Model card: the generic score against the mean of raters, baselines beside it."""
+    lists = load("lite_figures")["lists"]
     numbers = sorted(lists)
 
     def row(name: str, values: list[float]) -> list[str]:
