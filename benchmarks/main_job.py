@@ -71,7 +71,7 @@ class Bench:
     def prepare(self, user: str, k: int) -> tuple[Path, Path, dict[str, float]]:
         """A ratings file of k ratings, a folder of the other photos, and her ratings of those."""
         rows, unit = self.data.users[user]
-        # As benchmarks/train_piaa_lite.py draws them, repeat 0: the first 10 of the 100 are the 10.
+        # The first 10 of the 100 are the 10.
         order = stream(0, "kshot", "oasis", user, 0).permutation(len(rows))
         names = [self.data.names[row] for row in rows]
         scores = np.round(SCALE.from_unit(unit), 9)

@@ -14,11 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import oasis_tables
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-SHOTS = (1, 3, 10, 30, 100)
-DOCUMENTS = ("README.md", "docs/adapters.md", "docs/meta-learning.md", "docs/piaa-lite.md", "docs/eat.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/adapters.md",
+    "docs/piaa-lite.md",
+    "docs/eat.md",
+    "docs/second-paper.md",
+    "docs/meta-learning.md",
+)
 
 
 def load(name: str) -> dict[str, Any]:
@@ -33,42 +40,9 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def personal(lists: dict[str, Any], number: str, adapter: str, k: int) -> dict[str, float]:
-    """One cell of the adapter tables."""
-    figures: dict[str, float] = lists[number]["personal"][f"{adapter} k={k}"]
-    return figures
-
-
-def main_table() -> str:
-    """README: SRCC of every adapter on the users of list 3."""
-    lists = load("piaa_lite")
-    rows = []
-    for adapter in ("generic", "ridge", "bayes"):
-        cells = [personal(lists, "3", adapter, k) for k in SHOTS]
-        rows.append([f"`{adapter}`", *(f"{c['srcc']:.3f}±{c['std_over_repeats']:.3f}" for c in cells)])
-    covered = [personal(lists, "3", "bayes", k)["coverage"] for k in SHOTS]
-    rows.append(["`bayes`, share of ratings in the 80 % interval", *(f"{100 * c:.0f} %" for c in covered)])
-    return table(["adapter", *(f"{k} rating{'s' * (k > 1)}" for k in SHOTS)], rows)
-
-
-def lists_table() -> str:
-    """Model card: SRCC of every adapter on every list left out."""
-    lists = load("piaa_lite")
-    rows = []
-    for number in sorted(lists):
-        for adapter in ("generic", "ridge", "bayes"):
-            cells = [personal(lists, number, adapter, k) for k in SHOTS]
-            values = (
-                f"{c['srcc']:.3f}±{c['std_over_repeats']:.3f} ({100 * c['coverage']:.0f} %)" for c in cells
-            )
-            dropped = max(c["dropped"] for c in cells)
-            rows.append([f"{number} ({cells[0]['users']} users)", f"`{adapter}`", *values, f"{dropped}"])
-    return table(["list left out", "adapter", *(f"k = {k}" for k in SHOTS), "dropped, at most"], rows)
-
-
 def generic_table() -> str:
-    """Model card: the generic score against the mean of raters, with the baselines beside it."""
-    lists = load("piaa_lite")
+    """Model card: the generic score against the mean of raters, baselines beside it."""
+    lists = load("lite_figures")["lists"]
     numbers = sorted(lists)
 
     def row(name: str, values: list[float]) -> list[str]:
@@ -88,9 +62,10 @@ def generic_table() -> str:
 
 def section(name: str) -> str:
     """The text of a marked section."""
-    makers = {"main": main_table, "lists": lists_table, "generic": generic_table}
-    if name in makers:
-        return makers[name]()
+    if name == "generic":
+        return generic_table()
+    if name in OASIS:
+        return OASIS[name](load("oasis_protocol"))
     content: str = load(name)["markdown"]
     return content
 

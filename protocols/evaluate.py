@@ -19,6 +19,7 @@ from generic.errors import DatasetError, PiaaError
 from generic.progress import Progress, no_progress
 from piaa.adapters.base import AnyAdapter, Photos, Prediction, needs_pixels
 from piaa.ratings import Ratings
+from protocols.crowd import CROWD, CrowdOracle
 from protocols.episodes import Episode, EpisodePlan
 from protocols.metrics import measure
 from protocols.results import ORACLE
@@ -29,8 +30,9 @@ MakeAdapter = Callable[[], AnyAdapter]
 Cells = list[dict[str, Any]]
 """Rows with the columns of :data:`protocols.results.COLUMNS`."""
 
-_AT_ONCE = 4
-"""People fitted together: enough to share the cost of a call, few enough for the processor's caches."""
+_AT_ONCE = 2**19
+"""Numbers in the supports of people fitted together: they share the cost of a call, and a processor's caches
+hold them (4 MiB)."""
 
 
 class FitsMany(Protocol):
@@ -72,9 +74,11 @@ class Evaluation:
             is measured at the epoch that is best on the query.
         train: name of what the generic model and the priors were trained on.
         test: name of the dataset that ``ratings`` are of.
+        crowd: everybody's ratings of the plan's photos, for the crowd oracle; None leaves it out.
 
     Raises:
-        DatasetError: a rated image has no vector, or an adapter needs pixels and ``vectors`` has none.
+        DatasetError: a rated image has no vector, the crowd oracle knows nobody else's rating of one, or an
+            adapter needs pixels and ``vectors`` has none.
         RatingsError: a user of the plan has no ratings.
         PiaaError: the epoch of an adapter is asked for that has none.
     """
@@ -88,6 +92,7 @@ class Evaluation:
         *,
         train: str,
         test: str,
+        crowd: Ratings | None = None,
     ) -> None:
         self._adapters, self._names = dict(adapters), {"train": train, "test": test}
         self._width = ratings.scale.high - ratings.scale.low
@@ -97,6 +102,7 @@ class Evaluation:
         for episode in plan.episodes:
             self._episodes.setdefault((episode.k, episode.repeat), []).append(episode)
         self._people = _people(ratings, vectors, (episode.user for episode in plan.episodes))
+        self._crowd = None if crowd is None else CrowdOracle(crowd, vectors.names, self._people)
 
     def _check_adapters(self) -> None:
         for name, make in self._adapters.items():
@@ -121,18 +127,25 @@ class Evaluation:
         """All the work, in a fixed order."""
         return [
             Unit(adapter=adapter, k=k, repeat=repeat)
-            for adapter in self._adapters
+            for adapter in (*self._adapters, *([CROWD] if self._crowd else []))
             for k, repeat in sorted(self._episodes)
         ]
 
     def compute(self, unit: Unit) -> Cells:
         """The cells of one unit, in the order of the plan's users."""
         episodes = self._episodes[unit.k, unit.repeat]
+        if self._crowd is not None and unit.adapter == CROWD:
+            return [
+                self._cell(unit, episode, [self._crowd.predict(episode.user, episode.query)])
+                for episode in episodes
+            ]
         cells: Cells = []
-        for start in range(0, len(episodes), _AT_ONCE):
-            some = episodes[start : start + _AT_ONCE]
+        size = max(1, _AT_ONCE // (unit.k * self._vectors.matrix.shape[1]))
+        for start in range(0, len(episodes), size):
+            some = episodes[start : start + size]
             fits = self._fit(unit.adapter, some)
-            cells += [self._cell(unit, *pair) for pair in zip(some, fits, strict=True)]
+            for episode, adapter in zip(some, fits, strict=True):
+                cells.append(self._cell(unit, episode, self._predict(unit.adapter, adapter, episode)))
         return cells
 
     def _pick(self, adapter: AnyAdapter, user: str, chosen: NDArray[np.intp]) -> tuple[Any, Array]:
@@ -152,12 +165,15 @@ class Evaluation:
             return cast("FitsMany", first).fit_many([x for x, _ in supports], [y for _, y in supports])
         return [make().fit(x, y) for x, y in supports]
 
-    def _cell(self, unit: Unit, episode: Episode, adapter: AnyAdapter) -> dict[str, Any]:
-        features, rated = self._pick(adapter, episode.user, episode.query)
-        if unit.adapter.endswith(ORACLE):
-            predictions = cast("PredictsEpochs", adapter).predict_epochs(features)
-        else:
-            predictions = [adapter.predict(features)]
+    def _predict(self, name: str, adapter: AnyAdapter, episode: Episode) -> list[Prediction]:
+        """What a fitted adapter says of the query; after each epoch where the best on it is asked for."""
+        features, _ = self._pick(adapter, episode.user, episode.query)
+        if name.endswith(ORACLE):
+            return list(cast("PredictsEpochs", adapter).predict_epochs(features))
+        return [adapter.predict(features)]
+
+    def _cell(self, unit: Unit, episode: Episode, predictions: Sequence[Prediction]) -> dict[str, Any]:
+        rated = self._people[episode.user][1][episode.query]
         measured = [measure(prediction, rated, width=self._width) for prediction in predictions]
         return {
             **self._names,

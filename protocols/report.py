@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from generic.errors import PiaaError
+from protocols.crowd import CROWD
 from protocols.published import CAUTIONS, CROSS, CROSS_CITES, CROSS_K, NOTES, published_methods, title
 from protocols.report_table import (
     MEASURED,
@@ -91,10 +92,11 @@ def _oracles(
 
 
 def _p_values(cells: Mapping[str, Any], nan: NanPolicy) -> dict[Key, float]:
-    """Holm corrected p of each adapter against its test dataset's baseline."""
+    """Holm corrected p of each adapter against its test dataset's baseline; the crowd is no adapter."""
     baselines = _baselines(cells)
+    competing = np.array([name != CROWD for name in cells["adapter"]], dtype=bool)
     found = {}
-    for pair in compare(cells, nan=nan):
+    for pair in compare({name: np.asarray(column)[competing] for name, column in cells.items()}, nan=nan):
         for adapter, other in ((pair.first, pair.second), (pair.second, pair.first)):
             if other == baselines[pair.test]:
                 found[pair.train, pair.test, adapter, pair.k] = pair.p_holm
@@ -132,6 +134,8 @@ def _table(test: str, lines: Mapping[Key, Cell], results: Results, nan: NanPolic
     }
     same_users = users == _official_users(test)
     notes = _own_notes(list(own.values()), [key[0] for key in own], nan)
+    if any(row.name == CROWD for row in rows):
+        notes.append(_CROWD_NOTE)
     rule = results.config.get("splits", {}).get(test, {}).get("rule")
     if rule:
         notes.append(f"test users measured here: {rule}")
@@ -153,6 +157,10 @@ def _table(test: str, lines: Mapping[Key, Cell], results: Results, nan: NanPolic
     )
 
 
+_CROWD_NOTE = (
+    f"{CROWD}: the mean that all other people gave the same photo, which no model knows; "
+    f"it has no interval and competes with no row"
+)
 _OTHER_QUERY = (
     "not comparable photo for photo: rows measured here test the same photos at every k, "
     "published rows all photos beyond the support"

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from protocols.crowd import CROWD
 from protocols.published import title
 from protocols.results import Results
 from protocols.summary import NanPolicy, Summary
@@ -104,7 +105,7 @@ class ReportTable:
     def best(self, k: int) -> frozenset[int]:
         """Positions of the rows with the highest SRCC at ``k`` as printed; ties share the place.
 
-        Published rows compete only where they are comparable.
+        Published rows compete only where they are comparable, the crowd oracle nowhere.
         """
         means = {
             place: round(row.cells[k].mean, DIGITS)
@@ -112,6 +113,7 @@ class ReportTable:
             if k in row.cells
             and not math.isnan(row.cells[k].mean)
             and (self.comparable or row.source == MEASURED)
+            and row.name != CROWD
         }
         return frozenset(place for place, mean in means.items() if mean == max(means.values()))
 

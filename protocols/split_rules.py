@@ -66,6 +66,11 @@ def make_split(
             what = "given beside test users" if test_users is not None else "outside of (0, 1)"
             raise DatasetError(f"test_share={test_share} is {what}; give one of the two, a share such as 0.2")
         users = share_of_users(dataset.name, _ratings(dataset).user_names(), test_share)
+        if not users:
+            raise DatasetError(
+                f"test_share={test_share} draws nobody of the {len(_ratings(dataset).user_names())} users of "
+                f"dataset {dataset.name!r}; give a larger share or a list of test users"
+            )
         drawn = f"the users whose SHA-256 of 'piaa/{dataset.name}/' + name is below {test_share} of its range"
         return _by_users(dataset, users, drawn, test_images)
     if test_users is not None:

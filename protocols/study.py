@@ -70,7 +70,7 @@ class Prepared:
     notes: tuple[str, ...]
     """What the dataset's loader says that a person must know."""
     data_hash: str
-    """SHA-256 of the ratings that are used and of the files that they are of."""
+    """SHA-256 of the ratings that are used, the crowd's too, and of the files that they are of."""
     can_see_leaks: bool
     """Whether the model lists its training photos, so that test images among them would have been found."""
 
@@ -115,6 +115,7 @@ def prepare(
     train: str,
     name: str | None = None,
     max_pixels: int | None = None,
+    crowd: bool = False,
     progress: Progress = no_progress,
 ) -> Prepared:
     """Embed a dataset's test images and draw the episodes.
@@ -129,6 +130,8 @@ def prepare(
         train: what the model and the adapters' priors were trained on, in tables.
         name: of the dataset, in tables; None is its own.
         max_pixels: photos with more pixels are left out; None is the default of :mod:`generic.images`.
+        crowd: also show what all other people's ratings of the same photo would predict, see
+            :mod:`protocols.crowd`; the dataset must have another rater of every photo.
         progress: called with the number of images newly done, of :func:`rated_images`.
 
     Raises:
@@ -144,12 +147,29 @@ def prepare(
         )
     rated = split.test_ratings(_ratings(dataset))
     plan_test(rated, split, settings, dataset.name)  # what cannot run is refused before hours of reading
-    embedded = embed(model, images, dataset.images, cache=cache, max_pixels=max_pixels, progress=progress)
+    embedded = embed(
+        model,
+        images,
+        dataset.images,
+        cache=cache,
+        exact=dataset.paths,
+        max_pixels=max_pixels,
+        progress=progress,
+    )
     can_see_leaks = check_model(model, embedded.digests)
     check_starts(adapters, split, embedded.digests)
     ratings = readable(rated, embedded.vectors)
     plan = plan_test(ratings, split, settings, dataset.name)
-    evaluation = Evaluation(ratings, embedded.vectors, plan, adapters, train=train, test=name or dataset.name)
+    others = dataset.ratings if crowd else None
+    evaluation = Evaluation(
+        ratings,
+        embedded.vectors,
+        plan,
+        adapters,
+        train=train,
+        test=name or dataset.name,
+        crowd=others,
+    )
     return Prepared(
         name=name or dataset.name,
         train=train,
@@ -162,7 +182,7 @@ def prepare(
         n_users=len(set(rated.users)),
         skipped=plan.skipped,
         notes=dataset.notes,
-        data_hash=_data_hash(ratings, embedded.digests),
+        data_hash=_data_hash([ratings, *([others] if others else [])], embedded.digests),
         can_see_leaks=can_see_leaks,
     )
 
@@ -267,9 +287,12 @@ def check_starts(adapters: Mapping[str, MakeAdapter], split: Split, digests: Map
                 )
 
 
-def _data_hash(ratings: Ratings, digests: Mapping[str, str]) -> str:
-    rows = sorted(zip(ratings.users, ratings.images, ratings.scores.tolist(), strict=True))
-    content = [rows, ratings.scale.to_json(), sorted(digests.items())]
+def _data_hash(tables: Sequence[Ratings], digests: Mapping[str, str]) -> str:
+    content: list[Any] = []
+    for ratings in tables:
+        rows = sorted(zip(ratings.users, ratings.images, ratings.scores.tolist(), strict=True))
+        content += [rows, ratings.scale.to_json()]
+    content.append(sorted(digests.items()))
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 

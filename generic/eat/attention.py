@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from generic.eat.layers import ChannelNorm, Pointwise, settled
+from generic.eat.layers import ChannelNorm, Pointwise, attend, settled
 from generic.eat.points import Guidance, InterestPoints, Rotation, cell_grid, edge_grid, map_grid
 from generic.errors import ShapeError
 
@@ -268,12 +268,12 @@ class DeformableAttention(nn.Module):
         positions = self._positions(points, self._offsets(q, points))
         k, v = self._keys(x, positions)
         bias = self._position_bias(positions)
-        attended = F.scaled_dot_product_attention(
+        attended = attend(
             self._split(q),
             k,
             v,
-            attn_mask=None if bias is None else bias.to(q.dtype),
-            dropout_p=self.attn_drop if self.training else 0.0,
+            None if bias is None else bias.to(q.dtype),
+            drop=self.attn_drop if self.training else 0.0,
         )
         attended = settled(attended.transpose(1, 2)).reshape(b, h, w, c).movedim(-1, 1)
         if self.bias_conv is not None:

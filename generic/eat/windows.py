@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from generic.eat.layers import Pointwise, settled
+from generic.eat.layers import Pointwise, attend, settled
 from generic.errors import ShapeError
 
 
@@ -124,9 +123,7 @@ class WindowAttention(nn.Module):
         bias = self._bias().to(qkv.dtype)
         # Windows are a part of the batch; or of the heads where each has its own mask.
         q, k, v = (t.reshape(-1, bias.shape[1], n, c // m) for t in (q, k, v))
-        attended = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=bias, dropout_p=self.attn_drop if self.training else 0.0
-        )
+        attended = attend(q, k, v, bias, drop=self.attn_drop if self.training else 0.0)
         attended = settled(attended.reshape(b, rows * columns, m, n, c // m).transpose(2, 3))
         attended = attended.reshape(b, h, w, c)
         mixed = self.proj_drop(self.out(attended.movedim(-1, 1))).movedim(1, -1)

@@ -37,9 +37,9 @@ class RidgeAdapter(BatchAdapter):
         if k < 3:
             deviation = level_alone(residual - level[:, None], self._prior)
         else:
-            centre = x[:, :, 1:].mean(1)
-            weights, errors = _leave_one_out(x[:, :, 1:] - centre[:, None], residual - level[:, None])
-            level = level - np.einsum("ud,ud->u", centre, weights)
+            embedding = x[:, :, 1:]
+            weights, errors = _leave_one_out(embedding, residual - level[:, None])
+            level = level - (embedding @ weights[:, :, None]).mean((1, 2))
             deviation = ratings_alone(errors, self._prior)
         return [
             {"weights": w, "level": np.array(b), "deviation": np.array(s)}
@@ -54,12 +54,16 @@ class RidgeAdapter(BatchAdapter):
 def _leave_one_out(x: Array, y: Array) -> tuple[Array, Array]:
     """Ridge weights (u, d) at the penalty with the least leave-one-out error, and those errors (u, k).
 
-    Both sides are centred over the support, which leaves the level unpenalised. With K = x x^T =
-    V diag(s) V^T, the fit of the support is V diag(s / (s + a)) V^T y plus the level, whose own
-    share of the hat matrix is 1 / k; error i without rating i is error i over 1 - hat_ii.
+    y is centred over the support, and x by way of K, which leaves the level unpenalised. With K =
+    C x x^T C = V diag(s) V^T, C taking the mean out, the fit of the support is V diag(s / (s + a)) V^T y
+    plus the level, whose own share of the hat matrix is 1 / k; error i without rating i is error i over
+    1 - hat_ii. The dual weights sum to 0, so that x needs no centring: a copy of it would cost as much as K.
     """
     u, k, _ = x.shape
-    values, vectors = np.linalg.eigh(x @ x.transpose(0, 2, 1))
+    kernel = x @ x.transpose(0, 2, 1)
+    kernel -= kernel.mean(2, keepdims=True)
+    kernel -= kernel.mean(1, keepdims=True)
+    values, vectors = np.linalg.eigh(kernel)
     values = np.maximum(values, 0.0)
     along = np.einsum("uki,uk->ui", vectors, y)
     kept = ALPHAS / (values[:, :, None] + ALPHAS)  # (u, k, alphas): what the fit leaves over
@@ -69,4 +73,4 @@ def _leave_one_out(x: Array, y: Array) -> tuple[Array, Array]:
     best = (errors**2).mean(1).argmin(1)
     people = np.arange(u)
     dual = np.einsum("uki,ui->uk", vectors, along / (values + ALPHAS[best][:, None]))
-    return np.einsum("uk,ukd->ud", dual, x), errors[people, :, best]
+    return (dual[:, None] @ x)[:, 0], errors[people, :, best]

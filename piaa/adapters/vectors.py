@@ -21,8 +21,8 @@ from piaa.prior import Prior
 FORMAT = 2
 """Of a state. 1, without a number, was that of adapters that did not remember their support."""
 FEATURES, SCORES, VERSION = "support.features", "support.scores", "format"
-_AT_ONCE = 2**22
-"""Numbers in the features of people who are fitted together: 32 MiB, and some times that while they are."""
+_AT_ONCE = 2**19
+"""Numbers in the features of people who are fitted together: 4 MiB, which a processor's caches hold."""
 
 
 class VectorAdapter(ABC):
@@ -166,12 +166,22 @@ class BatchAdapter(VectorAdapter):
             size = max(1, _AT_ONCE // (shape[0] * shape[1]))
             for start in range(0, len(same), size):
                 some = same[start : start + size]
-                orders = [canonical_order(*supports[place]) for place in some]
-                x = np.stack([supports[place][0][order] for place, order in zip(some, orders, strict=True)])
-                y = np.stack([supports[place][1][order] for place, order in zip(some, orders, strict=True)])
+                x, y = _stack([supports[place] for place in some])
                 for place, learned in zip(some, self._learn_many(x, y), strict=True):
                     fits[place]._accept(features[place], supports[place][1], learned)
         return fits
+
+
+def _stack(supports: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """Features (u, k, 1 + d) and unit scores (u, k) of people, each in canonical order; one copy, not two."""
+    x = np.empty((len(supports), *supports[0][0].shape))
+    y = np.empty(x.shape[:2])
+    for own_x, own_y, features, scores in zip(x, y, *zip(*supports, strict=True), strict=True):
+        order = canonical_order(features, scores)
+        # With a mode other than "raise", take writes into ``out`` without a buffer of its own.
+        features.take(order, axis=0, out=own_x, mode="clip")
+        scores.take(order, out=own_y, mode="clip")
+    return x, y
 
 
 def canonical_order(x: Array, y: Array) -> NDArray[np.intp]:

@@ -410,3 +410,21 @@ def test_adapters_that_make_no_sense_are_not_hidden(ready):
     with pytest.raises(PiaaError, match=r"^this adapter is not here; fetch it$"):
         ready(adapters={"generic": GenericAdapter, "missing": missing})
     assert len(run([ready(adapters={"late": partial(GenericAdapter, None)})])) == 12
+
+
+# ---- the crowd oracle ----
+
+
+def test_the_crowd_oracle_is_part_of_the_run_and_of_its_configuration(ready, make_dataset, rows, names):
+    with_crowd, without = ready(crowd=True), ready()
+    assert describe_run([with_crowd])["adapters"] == ["generic", "ridge", "crowd oracle"]
+    assert describe_run([without])["adapters"] == ["generic", "ridge"]
+    # Bo is not tested, but his ratings are a part of the crowd's mean, and so of what a run depends on.
+    only = {"test_users": ("ana", "cy"), "train_users": (), "train_images": (), "rule": "two of three"}
+    split = Split(dataset="table", test_images=tuple(names), **only)
+    other = [(user, image, 6 - score if user == "bo" else score) for user, image, score in rows]
+    prepared = [ready(make_dataset(rows=table), split=split, crowd=True) for table in (rows, other)]
+    assert prepared[0].data_hash != prepared[1].data_hash
+    plain = [ready(make_dataset(rows=table), split=split) for table in (rows, other)]
+    assert plain[0].data_hash == plain[1].data_hash
+    assert set(run([with_crowd]).cells["adapter"]) == {"generic", "ridge", "crowd oracle"}
