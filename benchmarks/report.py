@@ -18,6 +18,15 @@ import oasis_tables
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
+OASIS = {
+    "main": oasis_tables.main_table,
+    "lists": oasis_tables.lists_table,
+    "matrix": oasis_tables.matrix_table,
+    "comparisons": oasis_tables.comparisons_table,
+    "costs": oasis_tables.costs_table,
+    "coverage": oasis_tables.coverage_table,
+}
+"""Sections made of results/oasis_protocol.json."""
 DOCUMENTS = (
     "README.md",
     "docs/adapters.md",
