@@ -11,7 +11,7 @@ from piaa.commands import explain, photos
 from piaa.commands.cache import cache_app
 from piaa.commands.models import models_app
 from piaa.commands.users import users_app
-from protocols.commands import evaluate
+from protocols.commands import distill, evaluate, pretrain
 from protocols.commands.data import data_app
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_ma
 photos.add_to(app)
 explain.add_to(app)
 evaluate.add_to(app, adapters_of)
+pretrain.add_to(app)
+distill.add_to(app)
 app.add_typer(users_app, name="users")
 app.add_typer(models_app, name="models")
 app.add_typer(cache_app, name="cache")

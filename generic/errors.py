@@ -13,6 +13,7 @@
     │   └── ModelMismatch   an adapter was fitted on another generic model
     ├── DatasetError        a dataset's files are missing or not what they should be
     ├── SplitLeak           an image or a user is on both sides of a split
+    ├── TrainingError       a network cannot be trained as asked, or its training went wrong
     ├── NotFitted           something was asked of an adapter before it was fitted
     └── OutputError         a result could not be written
 
@@ -75,6 +76,10 @@ class DatasetError(PiaaError):
 
 class SplitLeak(PiaaError):
     """An image or a user is on both sides of a split."""
+
+
+class TrainingError(PiaaError):
+    """A network cannot be trained as asked, or its training went wrong."""
 
 
 class NotFitted(PiaaError):
