@@ -121,6 +121,7 @@ def build_network(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(stream(seed, "pretrain", "start", spec.name).integers(2**31)))
         network, sized = _create(spec, (len(bins) or 1) + extra, options, hub=hub)
+        _start_head(network, scores=not bins)
     cfg = cast("dict[str, Any]", network.pretrained_cfg)
     kept = dict(spec.options)
     if spec.name == "eat_lite":
@@ -141,6 +142,20 @@ def build_network(
         std=tuple(cfg["std"]),
         extra=extra,
     )
+
+
+def _start_head(network: nn.Module, *, scores: bool) -> None:
+    """Let a fresh head begin near the middle of the scale.
+
+    Some networks' own start is meant for 1000 classes; a single output would begin ten scales away.
+    """
+    head = cast("Any", network).get_classifier()
+    if isinstance(head, nn.Linear):
+        nn.init.normal_(head.weight, std=0.01)
+        if head.bias is not None:
+            nn.init.zeros_(head.bias)
+            if scores:
+                nn.init.constant_(head.bias[:1], 0.5)
 
 
 def _create(spec: NetworkSpec, outputs: int, options: dict[str, Any], *, hub: bool) -> tuple[nn.Module, bool]:
