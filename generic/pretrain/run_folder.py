@@ -147,6 +147,7 @@ def environment() -> dict[str, Any]:
         "platform": sys.platform,
         "device": device,
         "threads": torch.get_num_threads(),
+        "processes": torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1,
         **{name: version(name) for name in _PACKAGES},
     }
 
