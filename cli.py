@@ -12,7 +12,7 @@ from piaa.commands import explain, photos, serve, suggest
 from piaa.commands.cache import cache_app
 from piaa.commands.models import models_app
 from piaa.commands.users import users_app
-from protocols.commands import evaluate, meta_train
+from protocols.commands import distill, evaluate, meta_train, pretrain
 from protocols.commands.data import data_app
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ explain.add_to(app)
 serve.add_to(app)
 evaluate.add_to(app, adapters_of)
 meta_train.add_to(app, plan_meta_training)
+pretrain.add_to(app)
+distill.add_to(app)
 app.add_typer(users_app, name="users")
 app.add_typer(models_app, name="models")
 app.add_typer(cache_app, name="cache")

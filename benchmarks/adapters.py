@@ -140,7 +140,7 @@ def markdown(figures: dict[str, Any]) -> dict[str, str]:
                     ),
                 )
             )
-        for other in ("generic", "ridge", "bayes"):
+        for other in next(iter(adapters["auto"].values()))["against"]:
             row = [shot["against"][other] for shot in adapters["auto"].values()]
             tests.append((number, f"`{other}`", *(f"{c['gain']:+.4f} (p = {c['p']:.1g})" for c in row)))
     for name in next(iter(figures.values())):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import time
 from collections.abc import Callable
 from functools import partial
@@ -18,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from adapters import SHOTS, bootstrap, compare, vectors
 from oasis import LISTS, Oasis, load_oasis
-from record import machine
-from train_piaa_lite import HISTORY, REPEATS, SHOTS, vectors
+from record import table, tell, write_result
+from threadpoolctl import threadpool_limits
+from train_piaa_lite import HISTORY
 
 from generic.atomic import write_bytes
 from generic.checkpoint import load_checkpoint
@@ -29,12 +30,9 @@ from generic.model import GenericModel
 from generic.seeds import stream
 from piaa.adapters import make_adapter
 from piaa.adapters.base import Adapter
-from piaa.adapters.meta import AnilAdapter, MamlAdapter, MetaSGDAdapter
-from piaa.meta.config import ALGORITHMS, Algorithm, MetaConfig
+from piaa.meta.config import ALGORITHMS, MetaConfig
 from piaa.meta.start import Start
 from piaa.prior import PREFIX, Prior
-
-CLASSES = {"anil": AnilAdapter, "maml": MamlAdapter, "meta-sgd": MetaSGDAdapter}
 
 
 def learn(
@@ -58,50 +56,84 @@ def learn(
 
 
 def measure(
-    data: Oasis, features: np.ndarray, left_out: int, makers: dict[str, Callable[[], Adapter]]
+    data: Oasis,
+    features: np.ndarray,
+    left_out: int,
+    makers: dict[str, Callable[[], Adapter]],
+    repeats: int,
+    kept: Path,
 ) -> dict[str, Any]:
-    """SRCC per user, coverage, fit time, bytes of each adapter and k; supports as in train_piaa_lite."""
-    users, figures = data.users_of(left_out), {}
+    """SRCC per user, coverage, fit time, bytes of each adapter and k; supports as in ``adapters.py``."""
+    users: list[str] = data.users_of(left_out)
+    figures: dict[str, Any] = {}
     for k in SHOTS:
+        means = {}
         for name, make in makers.items():
-            srcc, covered = np.full((REPEATS, len(users)), np.nan), np.full((REPEATS, len(users)), np.nan)
-            seconds, size = [], 0
-            for repeat in range(REPEATS):
-                for j, user in enumerate(users):
-                    rows, scores = data.users[user]
-                    order = stream(0, "kshot", "oasis", user, repeat).permutation(len(rows))
-                    support, query = order[:k], order[k:]
-                    started = time.perf_counter()
-                    adapter = make().fit(features[rows[support]], scores[support])
-                    seconds.append(time.perf_counter() - started)
-                    predicted = adapter.predict(features[rows[query]])
-                    srcc[repeat, j] = spearman(predicted.score, scores[query])
-                    covered[repeat, j] = coverage(predicted.low, predicted.high, scores[query])
-                    size = sum(value.nbytes for value in adapter.state().values())
-            per_user, means = np.nanmean(srcc, axis=0), np.nanmean(srcc, axis=1)
-            low, high = bootstrap(per_user)
-            figures[f"{name} k={k}"] = {
-                "srcc": float(means.mean()),
-                "std_over_repeats": float(means.std(ddof=1)),
-                "low": low,
-                "high": high,
-                "coverage": float(covered.mean()),
+            file = kept / f"{left_out}-{name}-{k}-{repeats}.json"
+            if not file.exists():
+                write_bytes(file, json.dumps(cell(data, features, users, make, k, repeats)).encode())
+            found = json.loads(file.read_text())
+            srcc = np.array(found.pop("srcc"), dtype=np.float64)
+            means[name] = np.nanmean(srcc, axis=0)
+            figures.setdefault(name, {})[str(k)] = {
+                "srcc": float(np.nanmean(srcc, axis=1).mean()),
+                "std_over_repeats": float(np.nanmean(srcc, axis=1).std(ddof=1)),
+                "interval": bootstrap(means[name], left_out, name, str(k)),
                 "users": len(users),
                 "dropped": int(np.isnan(srcc).sum()),
-                "fit_ms": 1000 * float(np.median(seconds)),
-                "bytes": size,
+                "against_generic": compare(means[name], means["generic"][None]),
+                **found,
             }
-            logging.info("  list %d %-8s k=%-3d SRCC %.3f", left_out, name, k, means.mean())
+            tell(f"list {left_out} {name} k={k}: {figures[name][str(k)]['srcc']:.4f}")
     return figures
 
 
-def bootstrap(per_user: np.ndarray, draws: int = 2000) -> tuple[float, float]:
-    """95 % interval of the mean over users."""
-    known = per_user[~np.isnan(per_user)]
-    rng = stream(0, "bootstrap", len(known))
-    means = known[rng.integers(0, len(known), (draws, len(known)))].mean(axis=1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return float(low), float(high)
+def cell(
+    data: Oasis, features: np.ndarray, users: list[str], make: Callable[[], Adapter], k: int, repeats: int
+) -> dict[str, Any]:
+    """One adapter at one k on every user."""
+    srcc, covered = np.full((2, repeats, len(users)), np.nan)
+    seconds, size = [], 0
+    for repeat in range(repeats):
+        for j, user in enumerate(users):
+            rows, scores = data.users[user]
+            order = stream(0, "kshot", "oasis", user, repeat).permutation(len(rows))
+            support, query = order[:k], order[k:]
+            started = time.perf_counter()
+            adapter = make().fit(features[rows[support]], scores[support])
+            seconds.append(time.perf_counter() - started)
+            predicted = adapter.predict(features[rows[query]])
+            srcc[repeat, j] = spearman(predicted.score, scores[query])
+            covered[repeat, j] = coverage(predicted.low, predicted.high, scores[query])
+            size = sum(value.nbytes for value in adapter.state().values())
+    return {
+        "srcc": srcc.tolist(),
+        "coverage": float(covered.mean()),
+        "fit_ms": 1e3 * float(np.median(seconds)),
+        "bytes": size,
+    }
+
+
+def markdown(lists: dict[str, Any]) -> str:
+    """The table of docs/meta-learning.md."""
+    rows = [
+        (
+            number,
+            f"`{name}`",
+            *(
+                f"{c['srcc']:.3f}±{c['std_over_repeats']:.3f} "
+                f"[{c['interval'][0]:.3f}, {c['interval'][1]:.3f}]"
+                for c in shots.values()
+            ),
+            f"{100 * shots['10']['coverage']:.0f} %",
+            f"{shots['10']['fit_ms']:.1f} ms",
+            f"{shots['10']['bytes'] / 1024:.0f} KiB",
+        )
+        for number, found in lists.items()
+        for name, shots in found["personal"].items()
+    ]
+    head = ("list", "adapter", *(f"k = {k}" for k in SHOTS), "coverage, k = 10", "fit", "state")
+    return table(head, rows)
 
 
 def main() -> None:
@@ -112,42 +144,42 @@ def main() -> None:
     parser.add_argument("root", type=Path)
     parser.add_argument("--models", type=Path, default=Path("runs/lite"))
     parser.add_argument("--out", type=Path, default=Path("runs/meta"))
+    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--lists", type=int, nargs="*", default=list(LISTS))
+    parser.add_argument("--adapters", nargs="*", default=["generic", "ridge", "bayes"])
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     arguments.out.mkdir(parents=True, exist_ok=True)
-    data, record = load_oasis(arguments.root), arguments.out / "figures.json"
-    figures: dict[str, Any] = json.loads(record.read_text()) if record.exists() else {}
-    for number in sorted(LISTS, reverse=True):
-        if str(number) in figures:
-            continue
+    data, lists = load_oasis(arguments.root), dict[str, Any]()
+    for number in arguments.lists:
         model = GenericModel(arguments.models / f"piaa-lite-without-{number}.safetensors")
-        features = vectors(model, data)
+        features = vectors(model, data, arguments.out)
         prior = Prior.from_tensors(model.tensors(PREFIX))
-        makers: dict[str, Callable[[], Adapter]] = {
-            name: partial(make_adapter, name, prior) for name in ("generic", "ridge", "bayes")
+        makers: dict[str, Callable[[], Any]] = {
+            name: partial(make_adapter, name, prior) for name in arguments.adapters
         }
-        seconds: dict[Algorithm, float] = {}
+        figures: dict[str, Any] = {}
         for algorithm in ALGORITHMS:
             file = arguments.out / f"{algorithm}-without-{number}.safetensors"
-            started = time.perf_counter()
             start = (
                 Start.load(file)
                 if file.exists()
                 else learn(data, model, features, number, MetaConfig(algorithm=algorithm), file)
             )
-            seconds[algorithm] = time.perf_counter() - started
-            logging.info("list %d left out, %s learned: %s", number, algorithm, start.figures)
-            makers[algorithm] = partial(CLASSES[algorithm], start)
-        figures[str(number)] = {
+            figures[algorithm] = dict(start.figures)
+            makers[algorithm] = partial(make_adapter, algorithm, prior, start=start)
+        with threadpool_limits(limits=1):
+            personal = measure(data, features, number, makers, arguments.repeats, arguments.out)
+        lists[str(number)] = {
             "model_hash": model.hash,
-            "training_seconds": seconds,
-            "personal": measure(data, features, number, makers),
+            "held_out_training_users": figures,
+            "personal": personal,
         }
-        write_bytes(record, json.dumps(figures, indent=1).encode())
-    content = {"machine": machine(), "repeats": REPEATS, "lists": figures}
-    write_bytes(
-        Path(__file__).parent / "results" / "meta_learning.json", json.dumps(content, indent=1).encode()
-    )
+    command = f"python benchmarks/meta_learning.py ROOT --models runs/lite --repeats {arguments.repeats}"
+    if arguments.lists != list(LISTS):
+        command += f" --lists {' '.join(map(str, arguments.lists))}"
+    text = markdown(lists)
+    write_result("meta_learning", command, {"repeats": arguments.repeats, "lists": lists, "markdown": text})
+    print(text)
 
 
 if __name__ == "__main__":

@@ -24,9 +24,18 @@ OASIS = {
     "matrix": oasis_tables.matrix_table,
     "comparisons": oasis_tables.comparisons_table,
     "costs": oasis_tables.costs_table,
+    "coverage": oasis_tables.coverage_table,
 }
 """Sections made of results/oasis_protocol.json."""
-DOCUMENTS = ("README.md", "docs/piaa-lite.md", "docs/eat.md", "docs/second-paper.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/adapters.md",
+    "docs/piaa-lite.md",
+    "docs/eat.md",
+    "docs/second-paper.md",
+    "docs/meta-learning.md",
+    "docs/serve.md",
+)
 
 
 def load(name: str) -> dict[str, Any]:
@@ -42,8 +51,8 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 
 
 def generic_table() -> str:
-    """Model card: recorded figures of the generic score against the mean of raters, baselines beside it."""
-    lists = load("piaa_lite")
+    """Model card: the generic score against the mean of raters, baselines beside it."""
+    lists = load("lite_figures")["lists"]
     numbers = sorted(lists)
 
     def row(name: str, values: list[float]) -> list[str]:

@@ -14,6 +14,7 @@
     ├── DatasetError        a dataset's files are missing or not what they should be
     ├── SplitLeak           an image or a user is on both sides of a split
     ├── TooLarge            a result would not fit into the machine's memory
+    ├── TrainingError       a network cannot be trained as asked, or its training went wrong
     ├── NotFitted           something was asked of an adapter before it was fitted
     └── OutputError         a result could not be written
 
@@ -80,6 +81,10 @@ class SplitLeak(PiaaError):
 
 class TooLarge(PiaaError):
     """A result would not fit into the machine's memory; nothing was allocated."""
+
+
+class TrainingError(PiaaError):
+    """A network cannot be trained as asked, or its training went wrong."""
 
 
 class NotFitted(PiaaError):

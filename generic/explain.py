@@ -148,7 +148,7 @@ def explain(model: GenericModel, path: Path, *, max_pixels: int | None = None) -
         CheckpointError: the model's file does not match its hash.
     """
     limit = MAX_PIXELS if max_pixels is None else max_pixels
-    pixels = load_pixels(path, model.size, max_pixels=limit)
+    pixels = load_pixels(path, model.size, fit=model.fit, max_pixels=limit)
     photo = open_rgb(path, at_least=(PHOTO_SIDE, PHOTO_SIDE), max_pixels=limit)
     photo.thumbnail((PHOTO_SIDE, PHOTO_SIDE), Image.Resampling.LANCZOS)
     low, high = model.header.scale

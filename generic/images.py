@@ -8,10 +8,11 @@ these pixels were trained on pixels as they are stored.
 from __future__ import annotations
 
 import io
+import math
 import os
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
@@ -22,6 +23,12 @@ from generic.pillow_hooks import reading_as, refuse_above
 
 MAX_PIXELS = 200_000_000
 """Default limit of width x height, in pixels: above any camera, below a decompression bomb."""
+
+Fit = Literal["squash", "pad"]
+"""How a photo becomes a square: resized as it is, or with its aspect and grey beside it."""
+WHOLE = (0.0, 0.0, 1.0, 1.0)
+"""The box of the whole photo."""
+_PADDING = (127, 127, 127)
 
 _FORMATS = "AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF or WebP"
 _SIGNATURES = {
@@ -100,17 +107,21 @@ def load_pixels(
     path: Path | str | BinaryIO,
     size: tuple[int, int] | int,
     *,
+    fit: Fit = "squash",
+    box: tuple[float, float, float, float] = WHOLE,
     max_pixels: int = MAX_PIXELS,
     name: str | None = None,
 ) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """The photo as pixels of one fixed size, ready for a network.
 
-    The aspect is not kept: a crop would change the composition, which is what is judged.
+    Nothing is cut off by default: a crop would change the composition, which is what is judged.
     Pillow frees the interpreter while it works, so threads read photos in parallel.
 
     Args:
         path: a file, or a binary stream that holds one image.
         size: (height, width) in pixels, or one number for both.
+        fit: ``squash`` resizes to the size as it is; ``pad`` keeps the aspect, with grey beside the photo.
+        box: the part to take: left, top, right, bottom as shares of the upright photo, in [0, 1].
         max_pixels: as in `open_rgb`.
         name: as in `open_rgb`.
 
@@ -119,15 +130,35 @@ def load_pixels(
 
     Raises:
         ImageError: as in `open_rgb`.
-        ShapeError: size is not positive.
+        ShapeError: size is not positive, or the box is empty.
     """
     height, width = (size, size) if isinstance(size, int) else size
     if min(height, width) < 1:
         raise ShapeError(f"size must be 1 x 1 pixels or more, got height {height} x width {width}")
-    enough = (width * _DRAFT_GAP, height * _DRAFT_GAP)
+    left, top, right, bottom = box
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        raise ShapeError(
+            f"box {box} is not left < right and top < bottom in [0, 1]; give shares of the photo"
+        )
+    enough = (math.ceil(width * _DRAFT_GAP / (right - left)), math.ceil(height * _DRAFT_GAP / (bottom - top)))
     image = open_rgb(path, at_least=enough, max_pixels=max_pixels, name=name)
-    resized = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=_REDUCING_GAP)
-    return np.array(resized)
+    part = (left * image.width, top * image.height, right * image.width, bottom * image.height)
+    if fit == "squash":
+        return np.array(_resized(image, (width, height), part))
+    scale = min(width / (part[2] - part[0]), height / (part[3] - part[1]))
+    inner = (
+        min(width, max(1, round((part[2] - part[0]) * scale))),
+        min(height, max(1, round((part[3] - part[1]) * scale))),
+    )
+    canvas = Image.new("RGB", (width, height), _PADDING)
+    canvas.paste(_resized(image, inner, part), ((width - inner[0]) // 2, (height - inner[1]) // 2))
+    return np.array(canvas)
+
+
+def _resized(
+    image: Image.Image, size: tuple[int, int], part: tuple[float, float, float, float]
+) -> Image.Image:
+    return image.resize(size, Image.Resampling.BICUBIC, box=part, reducing_gap=_REDUCING_GAP)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ from generic.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from generic.images import Fit
 
 NETWORK = "network."
 """Prefix of the network's tensors in a model file; other prefixes belong to higher layers."""
@@ -83,6 +85,11 @@ class GenericModel:
     def size(self) -> int:
         """Side of the square that a photo is resized to, in pixels."""
         return int(self.header.architecture["size"])
+
+    @property
+    def fit(self) -> Fit:
+        """How a photo becomes that square, see :func:`generic.images.load_pixels`."""
+        return cast("Fit", self.header.architecture.get("fit", "squash"))
 
     def tensors(self, prefix: str) -> dict[str, NDArray[Any]]:
         """The file's tensors under ``prefix``, as numpy arrays; does not build the network."""
@@ -198,7 +205,7 @@ class GenericModel:
 
         def load(path: Path) -> NDArray[np.uint8] | ImageError:
             try:
-                return load_pixels(path, self.size, max_pixels=limit)
+                return load_pixels(path, self.size, fit=self.fit, max_pixels=limit)
             except ImageError as error:
                 return error
 

@@ -25,7 +25,13 @@ def _eat_lite(architecture: Mapping[str, Any], state: Mapping[str, NDArray[Any]]
     return build(architecture, state)
 
 
-_BUILDERS = {"eat": _eat, "eat_lite": _eat_lite}
+def _timm(architecture: Mapping[str, Any], state: Mapping[str, NDArray[Any]]) -> nn.Module:
+    from generic.timm_scorer import build
+
+    return build(architecture, state)
+
+
+_BUILDERS = {"eat": _eat, "eat_lite": _eat_lite, "timm": _timm}
 
 
 def build(architecture: Mapping[str, Any], state: Mapping[str, NDArray[Any]]) -> nn.Module:

@@ -25,7 +25,9 @@ class _MissingError(Exception):
     """A name has no file; the argument is the reason."""
 
 
-def locate_images(names: Iterable[str], root: Path) -> tuple[dict[str, Path], list[MissingImage]]:
+def locate_images(
+    names: Iterable[str], root: Path, *, exact: bool = False
+) -> tuple[dict[str, Path], list[MissingImage]]:
     r"""Find the file of each image name below a folder.
 
     A name is first a path relative to the folder, with ``/`` or ``\`` between its parts. If there
@@ -37,6 +39,8 @@ def locate_images(names: Iterable[str], root: Path) -> tuple[dict[str, Path], li
     Args:
         names: image names as a table gives them; repeated names count once.
         root: the folder.
+        exact: a name is its path and nothing else: where the folders tell photos of one file name apart,
+            another folder's photo must not stand in for one that is absent.
 
     Returns:
         the files found, by name, and the names without a file, each with the reason; both in
@@ -48,7 +52,7 @@ def locate_images(names: Iterable[str], root: Path) -> tuple[dict[str, Path], li
     if not root.is_dir():
         what = "is not a folder" if root.exists() else "does not exist"
         raise ImageError(f"the images' folder {root} {what}; pass the folder that holds the rated images")
-    folder = _Folder(root)
+    folder = _Folder(root, exact=exact)
     found: dict[str, Path] = {}
     missing: list[MissingImage] = []
     for name in dict.fromkeys(names):
@@ -62,8 +66,8 @@ def locate_images(names: Iterable[str], root: Path) -> tuple[dict[str, Path], li
 class _Folder:
     """One folder, its tree listed at most once and only if a name needs it."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, *, exact: bool) -> None:
+        self._root, self._exact = root, exact
         self._by_name: dict[str, list[Path]] | None = None
         self._by_stem: dict[str, list[Path]] = {}
 
@@ -72,6 +76,8 @@ class _Folder:
         relative = self._relative(name)
         if relative is not None and os.path.isfile(self._root / relative):  # noqa: PTH113 - Path.is_file raises on names that are too long.
             return self._root / relative
+        if self._exact:
+            raise _MissingError(f"no file {name!r} in {self._root}")
         file_name = name.replace("\\", "/").rpartition("/")[2]
         # The whole name first: outside of Windows a file's own name may hold a backslash.
         candidates = self._below(name) or self._below(file_name)

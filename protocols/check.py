@@ -144,7 +144,7 @@ def check(dataset: Dataset) -> CheckReport:
     missing: tuple[tuple[str, str], ...] = ()
     unlabelled: tuple[str, ...] = ()
     if dataset.images is not None:
-        files, absent = locate_images(named, dataset.images)
+        files, absent = locate_images(named, dataset.images, exact=dataset.paths)
         missing = tuple((name, reason) for name, reason in absent)
         unlabelled = _unlabelled(dataset.images, files.values())
     usable = set(named).difference(name for name, _ in missing)

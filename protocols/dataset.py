@@ -35,6 +35,9 @@ class Dataset:
     images: Path | None
     """The folder of the images; None if there are labels only."""
 
+    paths: bool = False
+    """True where folders tell images of one file name apart, so that a name means that very path."""
+
     lists: Mapping[str, tuple[str, ...]]
     """Official image lists by name: "train", "validation", "test"; an image may lack a label."""
 

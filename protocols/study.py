@@ -147,7 +147,15 @@ def prepare(
         )
     rated = split.test_ratings(_ratings(dataset))
     plan_test(rated, split, settings, dataset.name)  # what cannot run is refused before hours of reading
-    embedded = embed(model, images, dataset.images, cache=cache, max_pixels=max_pixels, progress=progress)
+    embedded = embed(
+        model,
+        images,
+        dataset.images,
+        cache=cache,
+        exact=dataset.paths,
+        max_pixels=max_pixels,
+        progress=progress,
+    )
     can_see_leaks = check_model(model, embedded.digests)
     check_starts(adapters, split, embedded.digests)
     ratings = readable(rated, embedded.vectors)

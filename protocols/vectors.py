@@ -70,6 +70,7 @@ def embed(
     root: Path,
     *,
     cache: FeatureCache,
+    exact: bool = False,
     max_pixels: int | None = None,
     progress: Progress = no_progress,
 ) -> Embedded:
@@ -80,6 +81,7 @@ def embed(
         images: names as the ratings give them; repeated names count once.
         root: folder of the images.
         cache: of features, by (image, model).
+        exact: see :func:`piaa.locate.locate_images`.
         max_pixels: photos with more pixels have no vector; None is the default of :mod:`generic.images`.
         progress: called with the number of images newly done, missing ones included.
 
@@ -87,7 +89,7 @@ def embed(
         DatasetError: not one image could be read.
         ImageError: the folder does not exist.
     """
-    found, missing = locate_images(images, root)
+    found, missing = locate_images(images, root, exact=exact)
     progress(len(missing))
     unreadable = {item.name: item.reason for item in missing}
     digests: dict[str, str] = {}

@@ -68,7 +68,17 @@ def test_learn_a_start_fit_a_person_score_photos(learn, piaa, fit, album, tiny_m
     scored = piaa("score", album, "--user", "gil", "--model", tiny_model, "--json")
     assert scored.exit_code == 0
     rows = json.loads(scored.stdout)
-    assert len(rows["scores"] if isinstance(rows, dict) else rows) == 12
+    assert len(rows["scores"]) == 12
+    # Without the start she cannot be fitted again, so nothing is added to her.
+    more = piaa(
+        *("fit-user", "--add", "--user", "gil", "--ratings", tmp_path / "ratings.csv", "--images", album),
+        *("--model", tiny_model),
+    )
+    assert more.exit_code == 1
+    assert more.stderr == (
+        "piaa: user 'gil' was learned by adapter 'anil', to which no rating can be added and of which none "
+        "can be taken; fit again with the whole table: piaa fit-user\n"
+    )
 
 
 def test_evaluate_with_starts_and_find_leaks(learn, piaa, study, tiny_model, tmp_path, monkeypatch):

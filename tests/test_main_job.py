@@ -72,7 +72,7 @@ def test_one_rater_through_the_commands_and_through_the_python_api(
 
     scale = ("--scale", "1", "7")
     said = run("fit-user", "--user", USER, "--ratings", ratings, "--images", images, *scale, *kept)
-    assert said.startswith(f"{USER}: learned from {k} ratings (bayes on piaa-lite ")
+    assert said.startswith(f"{USER}: learned from {k} ratings (auto on piaa-lite ")
     assert said.endswith(f"stored: {store}, version 1\n")
     said = run("score", photos, "--user", USER, "--out", out, *kept)
     assert said == f"{len(rest)} of {len(rest)} photos ranked for {USER}: {out}\n"

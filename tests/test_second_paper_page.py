@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "second-paper.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+BLOCKS = re.findall(r"```py\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 
 
 @pytest.fixture

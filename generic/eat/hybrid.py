@@ -131,6 +131,20 @@ class EATLite(nn.Module):
         return {name for name, _ in self.named_parameters() if name.endswith(endings)}
 
     @torch.jit.ignore  # type: ignore[untyped-decorator]
+    def group_matcher(self, *, coarse: bool = False) -> dict[str, Any]:
+        """Layers in order, for layer-wise learning rates: the stem, then each block, or all EAT stages."""
+        if coarse:
+            return {"stem": r"^stem", "blocks": [(r"^stages", (0,)), (r"^norm", (99999,))]}
+        return {
+            "stem": r"^stem",
+            "blocks": [
+                (r"^stages\.\d+\.enter", (0,)),
+                (r"^stages\.\d+\.blocks\.(\d+)", None),
+                (r"^norm", (99999,)),
+            ],
+        }
+
+    @torch.jit.ignore  # type: ignore[untyped-decorator]
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         """Keep only the blocks' inputs while training, and compute the rest again: less memory, more time.
 

@@ -85,7 +85,7 @@ def build(architecture: Mapping[str, Any], state: Mapping[str, NDArray[Any]]) ->
     """The scorer of a model file, in evaluation mode.
 
     Args:
-        architecture: the header's; ``kind`` and ``head`` are not for the network, ``size`` is its
+        architecture: the header's; ``kind``, ``head`` and ``fit`` are not for the network, ``size`` is its
             ``img_size``, ``bins`` and ``softmax`` are the scorer's, all others EAT's options.
         state: EAT's tensors, in any float type.
 
@@ -94,7 +94,7 @@ def build(architecture: Mapping[str, Any], state: Mapping[str, NDArray[Any]]) ->
         RuntimeError: tensors that do not fit.
         TypeError: an option that EAT does not have.
     """
-    options = {key: value for key, value in architecture.items() if key not in ("kind", "head")}
+    options = {key: value for key, value in architecture.items() if key not in ("kind", "head", "fit")}
     options["img_size"] = options.pop("size")
     bins, softmax = options.pop("bins"), options.pop("softmax")
     with torch.device("meta"):  # no random start that the file would overwrite

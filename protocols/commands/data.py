@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from generic.errors import DatasetError
 from piaa.terminal import AsJson, print_json, reporting
 from protocols.commands.options import (
     DuplicatesChoice,
@@ -151,3 +152,45 @@ def data_split(
     typer.echo(f"train: {n['train_users']:,} users, {n['train_images']:,} images")
     typer.echo(f"test: {n['test_users']:,} users, {n['test_images']:,} images")
     typer.echo(f"written: {out} ({split.hash[:8]})")
+
+
+@data_app.command("pack", epilog="Example: piaa data pack ava AVA --out AVA-shards --side 640")
+@reporting
+def data_pack(
+    name: Name,
+    root: RootFolder,
+    out: Annotated[Path, typer.Option(help="The folder of shards to write.")],
+    side: Annotated[
+        int | None,
+        typer.Option(min=1, help="Shorter side in pixels that larger photos are reduced to; default: none."),
+    ] = None,
+    shard_mb: Annotated[int, typer.Option(min=1, help="Size of a shard in megabytes.")] = 256,
+    images: Images = None,
+    ratings: RatingsFile = None,
+    scale: ScaleEnds = None,
+    duplicates: DuplicatesChoice = None,
+    as_json: AsJson = False,
+) -> None:
+    """Pack the labelled photos into tar files (WebDataset's layout), for --shards of `piaa pretrain`."""
+    from dataclasses import asdict
+
+    from generic.shards import pack
+    from piaa.locate import locate_images
+    from piaa.terminal import progress_bar, report_skipped
+
+    data = open_dataset(name, root, images=images, ratings=ratings, scale=scale, duplicates=duplicates)
+    if data.images is None:
+        raise DatasetError(f"no folder of images of {data.name!r} was found; name it with --images")
+    files, absent = locate_images(data.labelled(), data.images)
+    labels = {
+        image: {"score": mean} | ({"counts": data.counts[image]} if image in data.counts else {})
+        for image, mean in data.means.items()
+    }
+    with progress_bar("packing", len(files)) as bar:
+        packed = pack(files, out, labels=labels, side=side, shard_bytes=shard_mb * 10**6, progress=bar)
+    skipped = {**dict(absent), **packed.skipped}
+    report_skipped(skipped, len(files) + len(absent), "photos")
+    if as_json:
+        print_json({**asdict(packed), "skipped": skipped, "folder": str(out)})
+        return
+    typer.echo(f"{out}: {packed.n_photos:,} photos in {packed.n_shards:,} shards, {packed.n_bytes:,} bytes")

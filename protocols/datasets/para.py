@@ -64,6 +64,7 @@ def load(root: Path | str, *, images: Path | str | None = None) -> Dataset:
         means=mean_scores(ratings),
         counts={},
         images=folder,
+        paths=True,
         lists=lists,
         test_users=(),
         notes=(*averaged(len(rows), ratings), *labels_only(folder)),

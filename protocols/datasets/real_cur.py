@@ -67,6 +67,7 @@ def load(root: Path | str, *, images: Path | str | None = None) -> Dataset:
         means=mean_scores(ratings),
         counts={},
         images=folder,
+        paths=True,
         lists={},
         test_users=(),
         notes=labels_only(folder),

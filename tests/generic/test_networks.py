@@ -57,12 +57,14 @@ def refusal(architecture, state) -> str:
 @pytest.mark.parametrize("kind", ["resnet", None, ["eat"]])
 def test_another_kind_of_network_is_refused(kind):
     assert refusal({"kind": kind, "size": 64}, {}) == (
-        f"the model file holds a network of kind {kind!r}; this piaa knows eat, eat_lite"
+        f"the model file holds a network of kind {kind!r}; this piaa knows eat, eat_lite, timm"
     )
 
 
 def test_a_header_without_kind_is_refused():
-    assert refusal({}, {}) == "the model file holds a network of kind None; this piaa knows eat, eat_lite"
+    assert (
+        refusal({}, {}) == "the model file holds a network of kind None; this piaa knows eat, eat_lite, timm"
+    )
 
 
 def test_each_kind_is_built(tiny_model, state):

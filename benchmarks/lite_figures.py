@@ -1,0 +1,123 @@
+"""The generic score against the mean of raters, on the list that each model of OASIS has not seen.
+
+    uv run --group train python benchmarks/lite_figures.py ROOT --models runs/lite
+
+measures the models of ``benchmarks/train_piaa_lite.py`` that leave a list out: the score through the file,
+as ``piaa score`` gives it; its two heads alone; and library regressors on the same frozen features, fitted
+on the same photos. Writes
+``benchmarks/results/lite_figures.json``; ``benchmarks/report.py`` makes the model card's table of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from oasis import LISTS, SCALE
+from oasis_sides import WITHOUT, Lists, load_lists
+from record import tell, write_result
+from sklearn.linear_model import RidgeCV
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR
+
+from generic.cache import FeatureCache
+from generic.images import load_pixels
+from generic.lite import PiaaLite
+from generic.metrics import pearson, spearman
+from generic.model import GenericModel
+from generic.train_lite import LiteConfig, Maps, imagenet_stem, stem_maps
+
+Rows = np.ndarray
+
+
+def photo_maps(paths: Sequence[Path]) -> Maps:
+    """What the frozen stem says of the photos."""
+    size = LiteConfig().size
+    return stem_maps(imagenet_stem(), np.stack([load_pixels(path, size) for path in paths]))
+
+
+def through_the_file(model: GenericModel, paths: Sequence[Path], means: np.ndarray) -> dict[str, float]:
+    """SRCC and PLCC of the score that ``piaa score`` gives without a user."""
+    embedded = model.embed(paths, cache=FeatureCache(None))
+    score = np.array([item.vector[0] for item in embedded if item.vector is not None])
+    return {"srcc": spearman(score, means), "plcc": pearson(score, means)}
+
+
+def heads(network: PiaaLite, maps: Maps, means: np.ndarray) -> dict[str, float]:
+    """SRCC of the two heads alone, mirror images averaged. Their shares do not change ranks."""
+    with torch.inference_mode():
+        centred = maps.taps - cast("torch.Tensor", network.tap_mean)
+        kernel = torch.stack([network.kernel(network.project(centred[:, side])) for side in (0, 1)]).mean(0)
+        attended = [
+            network.eat_head(network.eat(maps.middle[:, side].float(), maps.last[:, side].float()))[:, 0]
+            for side in (0, 1)
+        ]
+    return {
+        "kernel head alone (no EAT)": spearman(kernel.numpy(), means),
+        "EAT head alone": spearman(torch.stack(attended).mean(0).numpy(), means),
+    }
+
+
+def baselines(maps: Maps, means: np.ndarray, train: Rows, test: Rows) -> dict[str, float]:
+    """SRCC of library regressors on the frozen features, mirror images averaged."""
+    taps = maps.taps.mean(1).numpy()
+    # Divided so that photos have mean squared length 1 and gamma means the same for any number of features.
+    x = StandardScaler().fit(taps[train]).transform(taps) / np.sqrt(taps.shape[1])
+    y = 6 * (means[train] - means[train].mean())
+    regressors = {
+        "frozen + RidgeCV": RidgeCV(np.logspace(-4, 2, 25)),
+        "frozen + SVR (C=10, gamma=1)": SVR(C=10, gamma=1.0, epsilon=0.1),
+        "frozen + SVR (C=3, gamma=0.5)": SVR(C=3, gamma=0.5, epsilon=0.1),
+    }
+    return {
+        name: spearman(regressor.fit(x[train], y).predict(x[test]), means[test])
+        for name, regressor in regressors.items()
+    }
+
+
+def measure(root: Path, lists: Lists, folder: Path) -> dict[str, Any]:
+    """List -> figures of the model that left it out."""
+    names = sorted(lists.whole.labelled())
+    paths = [root / "images" / name for name in names]
+    maps = photo_maps(paths)
+    tell(f"stem done on {len(paths)} photos")
+    # Each photo is in one list: its mean is that of the raters of that list.
+    raw = lists.whole.means
+    means = (np.array([raw[name] for name in names]) - SCALE.low) / (SCALE.high - SCALE.low)
+    figures = {}
+    for number in LISTS:
+        model = GenericModel(folder / f"{WITHOUT[number]}.safetensors")
+        own = set(lists.single[number].labelled())
+        tested = np.array([name in own for name in names])
+        test, train = np.flatnonzero(tested), np.flatnonzero(~tested)
+        figures[str(number)] = {
+            "model": {"name": model.name, "hash": model.hash},
+            "photos": len(test),
+            "generic": through_the_file(model, [paths[row] for row in test], means[test]),
+            "ablation": heads(cast("PiaaLite", model.network), maps.take(test), means[test]),
+            "baselines": baselines(maps, means, train, test),
+            "eat_share": model.header.training["eat_share"],
+        }
+        tell(f"list {number}: {figures[str(number)]['generic']}")
+    return figures
+
+
+def main() -> None:
+    """Parse, measure, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("root", type=Path, help="folder of the data set")
+    parser.add_argument("--models", type=Path, default=Path("runs/lite"), help="folder of the models")
+    given = parser.parse_args()
+    figures = measure(given.root, load_lists(given.root), given.models)
+    command = "uv run --group train python benchmarks/lite_figures.py ROOT --models runs/lite"
+    write_result("lite_figures", command, {"lists": figures})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""A real `piaa serve` for the benchmarks, on a free loopback port."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+from record import PIAA
+
+
+class Served:
+    """One server process on a store, without keys; its log lies in a temporary file."""
+
+    def __init__(self, store: Path, *options: str) -> None:
+        self._log = tempfile.NamedTemporaryFile("w+", suffix=".log")  # noqa: SIM115  (lives with the server)
+        command = [*PIAA, "serve", "--store", str(store), "--port", "0", "--no-keys", "--no-cache"]
+        command += ["--rate", "1000000", *options]
+        started = time.perf_counter()
+        self.process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
+        self.url = self._wait()
+        self.http = httpx.Client(base_url=self.url, timeout=600)
+        self.start_s = time.perf_counter() - started
+
+    def _wait(self) -> str:
+        log = Path(self._log.name)
+        while self.process.poll() is None:
+            found = re.search(r"running on (http://\S+)", log.read_text())
+            if found:
+                return found[1]
+            time.sleep(0.05)
+        raise RuntimeError(log.read_text())
+
+    def memory(self) -> int:
+        """Resident bytes of the process."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024  # type: ignore[index]
+
+    def stop(self) -> None:
+        """End it."""
+        self.http.close()
+        self.process.terminate()
+        self.process.wait()
+        self._log.close()

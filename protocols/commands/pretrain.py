@@ -1,0 +1,182 @@
+"""``piaa pretrain``: train a generic model on a dataset of rated photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from piaa.terminal import AsJson, note, reporting
+from protocols.commands import training as t
+from protocols.commands.options import (
+    DuplicatesChoice,
+    Images,
+    RatingsFile,
+    ScaleEnds,
+    TestList,
+    TrainList,
+    Users,
+    open_dataset,
+)
+
+if TYPE_CHECKING:
+    from generic.pretrain.job import Job
+    from generic.pretrain.presets import Preset
+    from protocols.dataset import Dataset
+    from protocols.training_data import TrainingData
+
+
+@reporting
+def pretrain(
+    dataset: Annotated[str, typer.Option(help="ava, flickr-aes, tad66k, aadb, para or table (your own).")],
+    preset: t.PresetName,
+    out: t.RunFolder,
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of its label files; table: default that of --ratings.")
+    ] = None,
+    images: Images = None,
+    shards: Annotated[
+        Path | None, typer.Option(help="Read photos from shards of `piaa data pack` instead.")
+    ] = None,
+    ratings: RatingsFile = None,
+    users: Users = None,
+    scale: ScaleEnds = None,
+    duplicates: DuplicatesChoice = None,
+    train: TrainList = None,
+    test: TestList = None,
+    split: Annotated[
+        Path | None, typer.Option(help="Of `piaa data split`; default: the dataset's own.")
+    ] = None,
+    validation_share: Annotated[
+        float, typer.Option(help="Of the training images, to choose the epoch by.")
+    ] = 0.05,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            help="emd, mse, emd+mse or official-emd; default: the preset's, or mse where no distributions "
+            "are published."
+        ),
+    ] = None,
+    start: t.StartWeights = None,
+    config: t.ConfigFile = None,
+    name: t.ModelName = None,
+    size: t.Size = None,
+    epochs: t.Epochs = None,
+    batch: t.Batch = None,
+    micro_batch: t.MicroBatch = None,
+    rate: t.Rate = None,
+    schedule: t.Schedule = None,
+    layer_decay: t.LayerDecay = None,
+    freeze: t.Freeze = None,
+    ema: t.Ema = None,
+    precision: t.PrecisionName = None,
+    grad_checkpointing: t.GradCheckpointing = None,
+    fit: t.FitName = None,
+    flip: t.Flip = None,
+    crop: t.Crop = None,
+    workers: t.Workers = None,
+    save_every: t.SaveEvery = None,
+    seed: t.SeedOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a generic model; the same command goes on with a run that was stopped."""
+    from protocols.split import read_split
+    from protocols.training_data import training_data
+
+    chosen = t.resolve(
+        preset,
+        config,
+        size=size,
+        freeze=freeze,
+        loss=loss,
+        epochs=epochs,
+        batch=batch,
+        micro_batch=micro_batch,
+        rate=rate,
+        schedule=schedule,
+        layer_decay=layer_decay,
+        ema=ema,
+        precision=precision,
+        grad_checkpointing=grad_checkpointing,
+        fit=fit,
+        flip=flip,
+        crop=crop,
+        workers=workers,
+        save_every=save_every,
+        seed=seed,
+    )
+    opened = open_dataset(
+        dataset,
+        root,
+        images=images,
+        ratings=ratings,
+        users=users,
+        scale=scale,
+        duplicates=duplicates,
+        train=train,
+        test=test,
+    )
+    asked = loss is not None or t.names_loss(config)
+    if not asked and chosen.settings.has_bins and not opened.counts:
+        chosen = _on_means(chosen)
+        note(f"{opened.name} publishes no distributions: --loss mse")
+    data = training_data(
+        opened,
+        split=None if split is None else read_split(split),
+        shards=shards,
+        with_shares=chosen.settings.has_bins,
+        target_scale=chosen.target_scale,
+        validation_share=validation_share,
+    )
+    note(
+        f"{len(data.train):,} photos to train on, {len(data.validation):,} to choose the epoch by, "
+        f"{len(data.test or ()):,} to test on. {data.rule}"
+    )
+    t.train(
+        _job(chosen, preset, opened, data, start=start, name=name or out.name),
+        out,
+        skipped=data.missing,
+        as_json=as_json,
+    )
+
+
+def _on_means(preset: Preset) -> Preset:
+    from dataclasses import replace
+
+    return replace(preset, settings=replace(preset.settings, loss="mse"))
+
+
+def _job(
+    preset: Preset, words: str, dataset: Dataset, data: TrainingData, *, start: str | None, name: str
+) -> Job:
+    from generic.pretrain.job import Job
+
+    details: dict[str, Any] = {
+        "dataset": dataset.name,
+        "rule": data.rule,
+        "notes": list(dataset.notes),
+        "without a file": len(data.missing),
+    }
+    return Job(
+        name=name,
+        preset=words,
+        network=preset.network,
+        settings=preset.settings,
+        start=start,
+        data=dataset.name,
+        details=details,
+        fingerprint=data.fingerprint(),
+        train=data.train,
+        validation=data.validation,
+        test=data.test,
+        bins=data.bins,
+        scale=data.target_scale,
+        threshold=data.threshold,
+    )
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the command into the command line."""
+    example = "Example: piaa pretrain --dataset tad66k --root DIR --preset eat_base --start timm --out runs/a"
+    app.command("pretrain", epilog=example)(pretrain)
