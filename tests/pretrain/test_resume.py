@@ -38,8 +38,9 @@ FORKS = """
     draw, killed, progressed = random.Random("kill pretrain"), 0, set()
     for part in range(n):
         child = start("killed")
-        # Longer at first, so that a state is there; then anywhere in a step.
-        time.sleep(draw.uniform(0.3, 0.6) * whole if part == 0 else draw.uniform(0.05, 0.25) * whole)
+        # Longer at first, so that a state is there; then anywhere in a step, and so soon that the training
+        # is not done before the last kill: the others take half a run together.
+        time.sleep(draw.uniform(0.3, 0.6) * whole if part == 0 else draw.uniform(0.0, 0.05) * whole)
         os.kill(child, signal.SIGKILL)
         killed += os.WIFSIGNALED(os.waitpid(child, 0)[1])
         progressed.add(os.path.exists("killed/state.safetensors"))
