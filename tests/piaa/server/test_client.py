@@ -109,3 +109,17 @@ def test_the_tour_of_the_page(server, album, names, tmp_path):
         ran += 1
     assert ran == 6
     assert server.http.get("/v1/users/tia").status_code == 404
+
+
+def test_the_python_of_the_page(server, album, names, tmp_path, monkeypatch):
+    for name, source in zip(("beach.jpg", "forest.jpg", "harbour.jpg"), names, strict=False):
+        (tmp_path / name).write_bytes((album / source).read_bytes())
+    monkeypatch.chdir(tmp_path)
+    code = PAGE.read_text().split("```python\n")[1].split("```")[0]
+    for shown, here in (("http://127.0.0.1:8000", server.url), ('"ana"', '"pia"')):  # the server is shared
+        assert shown in code
+        code = code.replace(shown, here)
+    exec(code, {"secret": server.keys["admin"]})
+    with Client(server.url, key=server.keys["admin"]) as client:
+        assert client.user("pia").active == 1
+        client.erase("pia")
