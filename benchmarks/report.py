@@ -32,6 +32,7 @@ DOCUMENTS = (
     "docs/adapters.md",
     "docs/piaa-lite.md",
     "docs/eat.md",
+    "docs/pretrain.md",
     "docs/second-paper.md",
     "docs/meta-learning.md",
     "docs/serve.md",
