@@ -104,6 +104,56 @@ def _(place):
     return evaluate(place, "--images", "none")
 
 
+# ---- piaa gaze ----
+
+COLUMNS = ("recording", "media", "x", "y", "duration")
+
+
+def gaze(place, *rows: tuple, header: tuple = COLUMNS, options: tuple = ("--share", "0.5")):
+    """Masks two photos to gaze at their centres and what else is given; nothing must be written."""
+    (place.folder / "shown").mkdir()
+    for name in ("photo-01.jpg", "photo-02.jpg"):
+        (place.folder / "shown" / name).write_bytes((place.folder / "photos" / name).read_bytes())
+    good = [("p1", "photo-01.jpg", 48, 36, 200), ("p1", "photo-02.jpg", 48, 36, 200)]
+    lines = ["\t".join(map(str, row)) for row in (header, *(rows or good))]
+    (place.folder / "gaze.tsv").write_text("\n".join(lines) + "\n")
+    before = sorted(place.folder.iterdir())
+    words = ("gaze", "mask", "shown", "--gaze", "gaze.tsv", "--pixels-per-degree", "30", "--out", "masked")
+    result = place.run(*words, *options)
+    assert sorted(place.folder.iterdir()) == before
+    return result
+
+
+@scenario("Gaze: wrong columns")
+def _(place):
+    return gaze(place, header=("recording", "media", "x", "y", "ms"))
+
+
+@scenario("Gaze: outside of the image")
+def _(place):
+    return gaze(place, ("p1", "photo-01.jpg", 96, 36, 200), ("p1", "photo-02.jpg", 48, 36, 200))
+
+
+@scenario("Gaze: an image without gaze")
+def _(place):
+    return gaze(place, ("p1", "photo-01.jpg", 48, 36, 200))
+
+
+@scenario("Gaze: a share of nothing")
+def _(place):
+    return gaze(place, options=("--share", "0"))
+
+
+@scenario("Gaze: no width of a degree")
+def _(place):
+    return gaze(place, options=("--pixels-per-degree", "0"))
+
+
+@scenario("Gaze: the folder of masked photos is in use")
+def _(place):
+    return gaze(place, options=("--out", "photos"))
+
+
 @pytest.mark.parametrize("what", SCENARIOS)
 def test_row(what, place, as_documented):
     as_documented(what, SCENARIOS[what](place))
