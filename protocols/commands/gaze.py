@@ -40,6 +40,9 @@ def gaze_compare(
         list[str] | None,
         typer.Option("--model", help="A model's name or file; may be repeated. Default: piaa-lite."),
     ] = None,
+    pictures: Annotated[
+        Path | None, typer.Option("--pictures", help="A folder to write one picture a photo into (PNG).")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare what models attend to with where people looked, beside the centre prior and other people."""
@@ -54,6 +57,11 @@ def gaze_compare(
     models = [GenericModel(file) for file in files]
     with progress_bar("comparing", len(fixations)) as bar:
         found = compare(models, fixations, photos, pixels_per_degree=pixels_per_degree, progress=bar)
+    if pictures is not None:
+        from protocols.gaze.picture import draw_all
+
+        with progress_bar("drawing", len(fixations)) as bar:
+            draw_all(models, fixations, photos, pictures, pixels_per_degree=pixels_per_degree, progress=bar)
     if as_json:
         print_json([one.facts() for one in found])
         return

@@ -159,6 +159,25 @@ def test_the_command_compares(piaa, shown, tiny_model, ran):
     assert lines[-1].split()[:2] == ["other", "people"]
 
 
+def test_pictures_show_the_photo_and_every_map(piaa, shown, ran, tmp_path):
+    photos, gaze = shown
+    words = ["gaze", "compare", photos, "--gaze", gaze, "--pixels-per-degree", 6, "--model", ran]
+    done = piaa(*words, "--pictures", tmp_path / "drawn")
+    assert done.exit_code == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == [
+        *("photo-01.jpg.png", "photo-02.jpg.png")
+    ]
+    with Image.open(tmp_path / "drawn" / "photo-01.jpg.png") as page:
+        pixels = np.asarray(page, int)
+    # The photo, people, masks, heat: four panels of 360 x 270 with 16 between them.
+    assert pixels.shape == (270 + 40 + 16, 4 * (360 + 16) + 16, 3)
+    people = pixels[40:310, 392:752]
+    warm = people[:, :, 0] - people[:, :, 2]
+    row, column = np.unravel_index(warm.argmax(), warm.shape)
+    assert abs(row - 18 / 72 * 270) < 30
+    assert abs(column - 24 / 96 * 360) < 30
+
+
 def test_a_map_that_is_constant_is_counted_and_not_averaged(shown, ran, monkeypatch):
     from protocols.gaze import compare as module
 
