@@ -49,6 +49,19 @@ class HeldOut:
     missing: Mapping[str, str]
     """Images without a file, and why."""
 
+    @property
+    def unit_threshold(self) -> float:
+        """The threshold as a unit score."""
+        low, high = self.scale
+        return (self.threshold - low) / (high - low)
+
+    @property
+    def larger_class(self) -> float:
+        """Share of the photos in the larger class, in [0.5, 1]: the accuracy of always naming it."""
+        # In float32, as accuracy is counted.
+        above = float((self.targets.scores.numpy() > np.float32(self.unit_threshold)).mean())
+        return max(above, 1 - above)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tested:
@@ -162,7 +175,7 @@ def evaluate_model(
         targets if same else Targets(scores=targets.scores),
         bins=raw.bins,
         softmax=raw.softmax,
-        threshold=(photos.threshold - photos.scale[0]) / (photos.scale[1] - photos.scale[0]),
+        threshold=photos.unit_threshold,
     )
     return Tested(
         model=model.name,

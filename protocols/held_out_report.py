@@ -56,7 +56,8 @@ def lines(photos: HeldOut, tested: Sequence[Tested]) -> list[str]:
     notes = dict.fromkeys(note for one in tested for note in one.notes)
     return [
         f"{photos.dataset}: {len(photos.files):,} photos. {photos.rule}",
-        f"accuracy: which photos are above {photos.threshold:g}",
+        f"accuracy: which photos are above {photos.threshold:g}; always naming the larger class would score "
+        f"{_percent(photos.larger_class)}",
         *shown,
         *(f"note: {note}" for note in notes),
         CAUTION,
@@ -69,6 +70,7 @@ def facts(photos: HeldOut, tested: Sequence[Tested]) -> dict[str, Any]:
         "dataset": photos.dataset,
         "rule": photos.rule,
         "threshold": photos.threshold,
+        "larger_class": photos.larger_class,
         "missing": dict(photos.missing),
         "rows": [one.facts() for one in tested],
         "published": [{**asdict(row), "source": "published"} for row in TABLE1],

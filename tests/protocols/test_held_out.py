@@ -112,7 +112,11 @@ def test_the_command_prints_published_rows_beside_ours_and_says_which_is_which(
     done = piaa(*words)
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
-    assert lines[1] == "accuracy: which photos are above 3.5"
+    facts = json.loads(piaa(*words, "--json").stdout)
+    assert facts["larger_class"] == 1
+    assert lines[1] == (
+        "accuracy: which photos are above 3.5; always naming the larger class would score 100.00%"
+    )
     columns = "model source photos accuracy LCC mean LCC std EMD r=1 EMD r=2 EMD ? SRCC"
     assert " ".join(lines[2].split()) == columns
     assert [line.split("  ")[0] for line in lines[3:9]] == [
@@ -123,7 +127,6 @@ def test_the_command_prints_published_rows_beside_ours_and_says_which_is_which(
     assert all("published" in line for line in lines[5:9])
     assert lines[8].split()[-7:] == ["81.74%", "0.641", "0.211", "-", "-", "0.045", "-"]
     assert lines[-1].startswith("published: said to be on the paper's own GBR data")
-    facts = json.loads(piaa(*words, "--json").stdout)
     assert facts["threshold"] == 3.5
     assert [row["source"] for row in facts["rows"]] == ["measured here"] * 2
     assert len(facts["published"]) == 4
@@ -137,3 +140,15 @@ def test_without_any_file_of_the_test_images(root, tmp_path, model):
         f"not one of 1 test images of 'histograms' has a file in {tmp_path / 'none'}; name their folder "
         "with --images"
     )
+
+
+def test_the_larger_class(root, album, names):
+    (root / "histograms.csv").write_text(
+        "image,1,2,3,4,5\n" + "".join(f"{name},0,0,{n},{20 - n},0\n" for n, name in enumerate(names))
+    )
+    (root / "train.txt").write_text(f"{names[0]}\n")
+    (root / "test.txt").write_text("".join(f"{name}\n" for name in names[1:]))
+    data = load_dataset("histograms", root, images=album, train=root / "train.txt", test=root / "test.txt")
+    # Means are 4 - n / 20 for n = 1 to 11: eleven photos, eight of them above 3.58.
+    assert held_out(data, threshold=3.58).larger_class == pytest.approx(8 / 11)
+    assert held_out(data, threshold=3.92).larger_class == pytest.approx(10 / 11)
