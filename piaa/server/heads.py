@@ -19,7 +19,6 @@ from piaa.prior import Prior
 from piaa.server.rows import AS_ROWS, Row, row_of, unit_scores, unpack_row
 from piaa.store_service import Active, ServiceStore
 
-
 _ENTRY = 500
 """What Python itself takes for a remembered value: its key, objects around it; in bytes, roughly."""
 
