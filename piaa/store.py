@@ -180,6 +180,15 @@ class AdapterStore:
         write_user_file(path, adapters)
         return len(adapters)
 
+    def history(self, user: str) -> list[StoredAdapter]:
+        """All versions of a user's adapter with states and ratings, oldest first, as they stand together.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+        """
+        with self._reading(user) as sql:
+            return [_load(sql, user, summary.version) for summary in self._versions(sql, user)]
+
     def import_(self, path: Path, *, user: str | None = None, replace: bool = False) -> UserSummary:
         """Add a user from an exported file; version numbers and dates stay as they are in the file.
 
