@@ -63,7 +63,7 @@ def measure(
     repeats: int,
     kept: Path,
 ) -> dict[str, Any]:
-    """SRCC per user, coverage, fit time, bytes of each adapter and k; supports as in ``oasis_protocol.py``."""
+    """SRCC per user, coverage, fit time, bytes by adapter and k; supports as in ``oasis_protocol.py``."""
     users: list[str] = data.users_of(left_out)
     figures: dict[str, Any] = {}
     for k in SHOTS:
