@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ from generic.pretrain.export import Provenance, write_model
 from generic.pretrain.loop import Listeners, Row, Trainer, make_accelerator
 from generic.pretrain.network import Trainee, build_network
 from generic.pretrain.photos import Photos
-from generic.pretrain.run_folder import BEST, TrainingFolder
+from generic.pretrain.run_folder import BEST, TrainingFolder, device_name
 from generic.pretrain.start import HUB, RANDOM, Start, load_start
-from generic.progress import Progress
+from generic.progress import Progress, no_progress
 
 Bar = Callable[[str, int], AbstractContextManager[Progress]]
 """``bar(label, total)`` shows how far something is."""
@@ -113,6 +113,8 @@ def run_job(
     """
     accelerator = make_accelerator(job.settings)
     first = accelerator.is_main_process
+    if first:
+        tell(f"trains on {_where(accelerator)}")
     trainee = build_network(
         job.network,
         bins=job.bins,
@@ -125,7 +127,20 @@ def run_job(
     if first:
         _tell_start(begun, tell)
     with closing(TrainingFolder(out, _config(job, begun), write=first)) as folder:
-        return _train(job, trainee, begun, folder, accelerator, bar=bar, on_epoch=on_epoch)
+        return _train(
+            job, trainee, begun, folder, accelerator, bar=bar if first else _no_bar, on_epoch=on_epoch
+        )
+
+
+def _no_bar(label: str, total: int) -> AbstractContextManager[Progress]:  # noqa: ARG001 - a Bar
+    """What processes show that are not the first."""
+    return nullcontext(no_progress)
+
+
+def _where(accelerator: Accelerator) -> str:
+    """Device and number of processes in words: a launcher that started fewer than asked for is seen."""
+    n = accelerator.num_processes
+    return f"{device_name()}, {n} process{'es' if n > 1 else ''}"
 
 
 def _train(

@@ -139,13 +139,17 @@ class TrainingFolder:
             return SummaryWriter(str(self.path), purge_step=from_step)
 
 
+def device_name() -> str:
+    """The GPU's name, or CPU."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+
+
 def environment() -> dict[str, Any]:
     """What a run's speed and its last bits depend on."""
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     return {
         "python": platform.python_version(),
         "platform": sys.platform,
-        "device": device,
+        "device": device_name(),
         "threads": torch.get_num_threads(),
         "processes": torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1,
         **{name: version(name) for name in _PACKAGES},

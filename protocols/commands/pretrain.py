@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from piaa.terminal import AsJson, note, reporting
+from piaa.terminal import AsJson, reporting
 from protocols.commands import training as t
 from protocols.commands.options import (
     DuplicatesChoice,
@@ -132,7 +132,7 @@ def pretrain(
     asked = loss is not None or t.names_loss(config)
     if not asked and chosen.settings.has_bins and not opened.counts:
         chosen = _on_means(chosen)
-        note(f"{opened.name} publishes no distributions: --loss mse")
+        t.tell(f"{opened.name} publishes no distributions: --loss mse")
     data = training_data(
         opened,
         split=None if split is None else read_split(split),
@@ -142,7 +142,7 @@ def pretrain(
         validation_share=validation_share,
         threshold=threshold,
     )
-    note(
+    t.tell(
         f"{len(data.train):,} photos to train on, {len(data.validation):,} to choose the epoch by, "
         f"{len(data.test or ()):,} to test on. {data.rule} "
         f"Accuracy: which photos are above {data.threshold_score:g}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -141,6 +142,12 @@ def _pairs(text: str | None) -> tuple[tuple[int, float], ...] | None:
         raise typer.BadParameter(f"--freeze takes EPOCH:SHARE pairs such as 0:1,2:0, not {text!r}") from None
 
 
+def tell(text: str) -> None:
+    """A line for the person, from the first of the processes that a launcher started."""
+    if os.environ.get("RANK", "0") == "0":
+        note(text)
+
+
 def train(job: Job, out: Path, *, skipped: Mapping[str, str], as_json: bool) -> None:
     """Run a job and report it: a line an epoch on stderr, the result on stdout, curves in the folder."""
     from generic.pretrain.job import run_job
@@ -148,7 +155,7 @@ def train(job: Job, out: Path, *, skipped: Mapping[str, str], as_json: bool) -> 
     from protocols.training_curves import curves_figure
 
     outcome = run_job(
-        job, out, bar=progress_bar, tell=note, on_epoch=lambda row: note(_line(row, job.settings.epochs))
+        job, out, bar=progress_bar, tell=tell, on_epoch=lambda row: tell(_line(row, job.settings.epochs))
     )
     if not outcome.first:
         return
