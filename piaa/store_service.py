@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from generic.errors import ScaleError, TooFewRatings, UnknownUser
-from piaa.store import add_version, now, user_id
 from piaa.store_database import StoreDatabase
+from piaa.store_rows import add_version, now, user_id
 from piaa.store_sql import Sql, names_of
 from piaa.stored import AdapterRecord, check_user
 
