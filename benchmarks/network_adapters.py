@@ -49,7 +49,7 @@ def main() -> None:
     data = load_oasis(given.root)
     model = GenericModel(given.models / f"piaa-lite-without-{given.list}.safetensors")
     prior, features = Prior.from_tensors(model.tensors(PREFIX)), vectors(model, data, given.cache)
-    pixels = LazyPixels(data.paths, model.size)
+    pixels = LazyPixels(data.paths, model.size, fit=model.fit)
     users = data.users_of(given.list)
     chosen = [users[place] for place in stream(0, "network users", given.list).permutation(len(users))]
     found: dict[tuple[str, int], list[dict[str, Any]]] = {}
