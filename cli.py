@@ -12,7 +12,7 @@ from piaa.commands import explain, photos, serve, suggest
 from piaa.commands.cache import cache_app
 from piaa.commands.models import models_app
 from piaa.commands.users import users_app
-from protocols.commands import distill, evaluate, meta_train, pretrain
+from protocols.commands import distill, evaluate, evaluate_generic, gaze, meta_train, pretrain
 from protocols.commands.data import data_app
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ evaluate.add_to(app, adapters_of)
 meta_train.add_to(app, plan_meta_training)
 pretrain.add_to(app)
 distill.add_to(app)
+evaluate_generic.add_to(app)
+gaze.add_to(app)
 app.add_typer(users_app, name="users")
 app.add_typer(models_app, name="models")
 app.add_typer(cache_app, name="cache")

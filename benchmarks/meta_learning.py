@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from adapters import SHOTS, bootstrap, compare, vectors
 from oasis import LISTS, Oasis, load_oasis
+from oasis_people import SHOTS, bootstrap, compare, vectors
 from record import table, tell, write_result
 from threadpoolctl import threadpool_limits
 from train_piaa_lite import HISTORY
@@ -63,7 +63,7 @@ def measure(
     repeats: int,
     kept: Path,
 ) -> dict[str, Any]:
-    """SRCC per user, coverage, fit time, bytes of each adapter and k; supports as in ``adapters.py``."""
+    """SRCC per user, coverage, fit time, bytes by adapter and k; supports as in ``oasis_protocol.py``."""
     users: list[str] = data.users_of(left_out)
     figures: dict[str, Any] = {}
     for k in SHOTS:

@@ -3,7 +3,7 @@
     uv run python benchmarks/network_adapters.py ROOT --models runs/lite --list 2 --users 20 --repeats 2
 
 takes ``piaa-lite-without-N.safetensors`` of ``train_piaa_lite.py``. Users are taken in a fixed random order;
-supports are those of ``adapters.py``. What is done already is kept in ``--out``, person by person.
+supports are those of ``oasis_protocol.py``. What is done already is kept in ``--out``, person by person.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from adapters import vectors
 from oasis import load_oasis
+from oasis_people import vectors
 from record import table, tell, write_result
 
 from generic.atomic import write_bytes
@@ -49,7 +49,7 @@ def main() -> None:
     data = load_oasis(given.root)
     model = GenericModel(given.models / f"piaa-lite-without-{given.list}.safetensors")
     prior, features = Prior.from_tensors(model.tensors(PREFIX)), vectors(model, data, given.cache)
-    pixels = LazyPixels(data.paths, model.size)
+    pixels = LazyPixels(data.paths, model.size, fit=model.fit)
     users = data.users_of(given.list)
     chosen = [users[place] for place in stream(0, "network users", given.list).permutation(len(users))]
     found: dict[tuple[str, int], list[dict[str, Any]]] = {}

@@ -26,8 +26,8 @@ def main_table(results: dict[str, Any]) -> str:
     rows = results["left_out"]["list 3"]
     shots = list(rows["generic"])
     lines = [[_label(name), *(_mean_std(cells[k]) for k in shots)] for name, cells in rows.items()]
-    covered = [f"{100 * rows['bayes'][k]['coverage']:.0f} %" for k in shots]
-    lines.append(["`bayes`, share of ratings in the 80 % interval", *covered])
+    covered = [f"{100 * rows['auto'][k]['coverage']:.0f} %" for k in shots]
+    lines.append(["`auto`, share of ratings in the 80 % interval", *covered])
     return table(["adapter", *map(_ratings, shots)], lines)
 
 

@@ -3,18 +3,22 @@
     apt-get install wrk
     uv run python benchmarks/serve_load.py
 
-One user on `ridge`, one photo of 640 x 480 a request, on loopback; wrk runs on the same cores. Uncached: each
-request's photo ends in other bytes, so that its content hash is new. Cached: a hash of a photo seen before.
+One user on `ridge`, photos of 640 x 480 (noise, which takes longer to decode than a photograph), on loopback;
+wrk runs on the same cores. New: each photo sent ends in other bytes, so that its content hash is new. Known:
+a hash of a photo seen before. The network by itself: decoded photos in memory, several numbers of photos a
+call, with the threads' waiting as it is by default and as the server sets it; before and after the server.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
+import os
 import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +29,36 @@ from serving import Served
 
 import piaa
 from generic.model import BATCH
+from piaa.server.calls import SMALLER
 
-CLIENTS = (1, 8, 64)
-MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
+SINGLE, SEVERAL = (1, 8, 64), ((1, 16), (8, 4), (8, 16))
+"""Clients with one photo a request, and (clients, photos a request)."""
 SCRIPT = """
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "multipart/form-data; boundary=cut"
-local file = io.open("%(body)s", "rb")
-local body = file:read("*all")
-file:close()
-local thread = 0
-function setup(t) t:set("number", thread); thread = thread + 1 end
-local sent = 0
+local function read(name)
+  local file = io.open("%(folder)s/" .. name, "rb")
+  local content = file:read("*all")
+  file:close()
+  return content
+end
+local user, part, sent = read("user"), read("part"), 0
 function request()
   sent = sent + 1
-  local fresh = %(fresh)s and string.format("%%d-%(run)s-%%d", number, sent) or ""
-  return wrk.format(nil, "/v1/score", nil, body .. fresh .. "\\r\\n--cut--\\r\\n")
+  local body = user
+  for i = 1, %(photos)d do
+    body = body .. part .. (%(fresh)s and string.format("%%d-%%d-%(run)s", sent, i) or "") .. "\\r\\n"
+  end
+  return wrk.format(nil, "/v1/score", nil, body .. "--cut--\\r\\n")
+end
+function done(summary, latency, requests)
+  local errors = summary.errors
+  io.write(string.format(
+    '\\nRESULT {"answers": %%d, "seconds": %%f, "refused": %%d, "lost": %%d, ' ..
+    '"p50_ms": %%f, "p95_ms": %%f, "p99_ms": %%f}\\n',
+    summary.requests, summary.duration / 1e6, errors.status,
+    errors.connect + errors.read + errors.write + errors.timeout,
+    latency:percentile(50) / 1e3, latency:percentile(95) / 1e3, latency:percentile(99) / 1e3))
 end
 """
 
@@ -52,95 +70,124 @@ def field(name: str, value: bytes, file: str = "") -> bytes:
 
 
 def load(
-    server: Served, folder: Path, last: bytes, clients: int, seconds: int, *, fresh: bool
+    server: Served, folder: Path, part: bytes, clients: int, seconds: int, *, fresh: bool, photos: int = 1
 ) -> dict[str, Any]:
-    """What wrk measures: requests a second, percentiles in ms, errors."""
-    body = folder / "body"
-    body.write_bytes(field("user", b"user-0") + b"\r\n" + last)
+    """What wrk measures: photos a second, percentiles of a request in ms, errors."""
+    (folder / "user").write_bytes(field("user", b"user-0") + b"\r\n")
+    (folder / "part").write_bytes(part)
+    values = {"folder": folder, "fresh": str(fresh).lower(), "photos": photos, "run": time.time_ns()}
     script = folder / "load.lua"
-    values = {"body": body, "fresh": str(fresh).lower(), "run": f"{clients}"}
     script.write_text(SCRIPT % values)
-    command = [
-        "wrk",
-        "-t1",
-        f"-c{clients}",
-        f"-d{seconds}s",
-        "--timeout",
-        "60s",
-        "--latency",
-        "-s",
-        str(script),
-    ]
+    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "60s", "-s", str(script)]
     done = subprocess.run([*command, server.url], capture_output=True, text=True, check=True).stdout
-    percentiles = dict(re.findall(r"(50|99)%\s+(\S+)", done))
-    rate = re.search(r"Requests/sec:\s+(\S+)", done)
-    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", done)
-    lost = re.search(r"Socket errors: (.*)", done)
-    return {
-        "per_s": float(rate[1]) if rate else 0.0,
-        **{f"p{q}_ms": milliseconds(text) for q, text in percentiles.items()},
-        "refused": int(bad[1]) if bad else 0,
-        "socket_errors": lost[1] if lost else "",
-    }
+    found: dict[str, Any] = json.loads(done.partition("RESULT ")[2])
+    good = found["answers"] - found["refused"]
+    return {"photos_per_s": good * photos / found["seconds"], **found}
 
 
-def milliseconds(text: str) -> float:
-    """Of wrk's 12.34ms, 1.20s or 900.00us."""
-    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()  # type: ignore[union-attr]
-    return float(number) * MILLISECONDS[unit]
-
-
-def bare(seconds: float) -> float:
-    """Photos per second of the network in full batches, decoded photos in memory."""
+def network(seconds: float) -> dict[int, float]:
+    """Photos per second of the network by itself, by the number of photos in a call, calls in turn."""
     model = piaa.load_model("piaa-lite", cache=False).generic
     pixels = np.zeros((BATCH, model.size, model.size, 3), np.uint8)
-    model.forward(pixels)
-    started, n = time.perf_counter(), 0
-    while time.perf_counter() - started < seconds:
-        model.forward(pixels)
+    sizes = (*SMALLER, BATCH)
+    spent = dict.fromkeys(sizes, 0.0)
+    for size in sizes:
+        model.forward(pixels[:size], batch=size)
+    n = 0
+    while sum(spent.values()) < seconds:
+        for size in sizes:
+            started = time.perf_counter()
+            for _ in range(BATCH // size):
+                model.forward(pixels[:size], batch=size)
+            spent[size] += time.perf_counter() - started
         n += BATCH
-    return n / (time.perf_counter() - started)
+    return {size: n / spent[size] for size in sizes}
+
+
+def bare(seconds: float) -> dict[str, dict[int, float]]:
+    """As :func:`network`, by how its threads wait for each other, which is read when torch is loaded."""
+    rates = {}
+    for policy in ("ACTIVE", "PASSIVE"):
+        command = [sys.executable, __file__, "--network", str(seconds)]
+        environment = {**os.environ, "OMP_WAIT_POLICY": policy}
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        rates[policy] = {int(size): rate for size, rate in json.loads(done.stdout).items()}
+        tell(f"network, {policy}: {rates[policy]}")
+    return rates
+
+
+def means(runs: Sequence[dict[str, dict[int, float]]]) -> dict[int, float]:
+    """Of the runs before and after, the better policy's."""
+    return {
+        size: max(float(np.mean([run[policy][size] for run in runs])) for policy in runs[0])
+        for size in (*SMALLER, BATCH)
+    }
 
 
 def markdown(figures: dict[str, Any]) -> str:
     """The table of the page."""
-    rows = [
-        [f"{clients}, {name}", *(f"{run[kind][key]:.0f}" for key in ("per_s", "p50_ms", "p99_ms", "refused"))]
-        for kind, name in (("uncached", "new images"), ("cached", "known images"))
-        for clients, run in figures["clients"].items()
-    ]
-    before, after = figures["bare_network_per_s"]
+
+    def row(name: str, run: dict[str, Any]) -> list[str]:
+        times = " / ".join(f"{run[f'p{q}_ms']:.0f}" for q in (50, 95, 99))
+        return [name, f"{run['photos_per_s']:.0f}", times, f"{run['refused'] + run['lost']}"]
+
+    runs = figures["runs"]
+    rows = [row(f"{n} clients, new photos", runs[f"new {n} x 1"]) for n in SINGLE]
+    rows += [row(f"{n} clients, {k} new photos a request", runs[f"new {n} x {k}"]) for n, k in SEVERAL]
+    rows += [row(f"{n} clients, known photos", runs[f"known {n} x 1"]) for n in SINGLE]
+    rates = ", ".join(f"{rate:.1f} with {size}" for size, rate in figures["bare_network_per_s"].items())
     return (
-        table(["clients", "answers a second", "p50 ms", "p99 ms", "refused"], rows)
-        + f"\n\nThe network by itself, in batches of {BATCH}: {before:.0f} photos a second before "
-        f"and {after:.0f} after; with 8 clients and new images the server reaches "
-        f"{figures['share_of_bare_at_8']:.2f} of the mean."
+        table(["", "photos a second", "a request, p50 / p95 / p99 ms", "refused or lost"], rows)
+        + f"\n\nThe network by itself, photos a second by the number of photos in a call: {rates}. With 8 "
+        f"clients and new photos the server reaches {figures['share_of_16']:.2f} of its rate with {BATCH}, "
+        f"and {figures['share_of_best']:.2f} of the best."
     )
+
+
+def measure(folder: Path, seconds: int) -> dict[str, Any]:
+    """All runs on one server, the network by itself before and after."""
+    fill(folder / "piaa.db", 1, 0)
+    before = bare(seconds)
+    server = Served(folder / "piaa.db")
+    sent = server.http.post("/v1/score", data={"user": "user-0"}, files={"image": photo()})
+    digest = sent.raise_for_status().json()["images"][0]["sha256"]
+    new, known = field("image", photo(), "a.jpg"), field("sha256", digest.encode())
+    runs: dict[str, dict[str, Any]] = {}
+    for clients, photos in (*((n, 1) for n in SINGLE), *SEVERAL):
+        name = f"new {clients} x {photos}"
+        runs[name] = load(server, folder, new, clients, seconds, fresh=True, photos=photos)
+        tell(f"{name}: {json.dumps(runs[name])}")
+    for clients in SINGLE:
+        name = f"known {clients} x 1"
+        runs[name] = load(server, folder, known, clients, seconds, fresh=False)
+        tell(f"{name}: {json.dumps(runs[name])}")
+    memory = server.memory() / 1e6
+    server.stop()
+    after = bare(seconds)
+    rates = means([before, after])
+    reached = runs["new 8 x 1"]["photos_per_s"]
+    return {
+        "bare_network_per_s": rates,
+        "bare_before_and_after": [before, after],
+        "runs": runs,
+        "memory_MB": memory,
+        "share_of_16": reached / rates[BATCH],
+        "share_of_best": reached / max(rates.values()),
+    }
 
 
 def main() -> None:
     """Measure and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=10)
-    seconds = parser.parse_args().seconds
-    runs: dict[str, dict[str, Any]] = {}
+    parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--network", type=float, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.network:
+        print(json.dumps(network(options.network)))
+        return
+    seconds = options.seconds
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        fill(folder / "piaa.db", 1, 0)
-        before = bare(seconds)
-        server = Served(folder / "piaa.db")
-        sent = server.http.post("/v1/score", data={"user": "user-0"}, files={"image": photo()})
-        digest = sent.raise_for_status().json()["images"][0]["sha256"]
-        for clients in CLIENTS:
-            fresh = load(server, folder, field("image", photo(), "a.jpg"), clients, seconds, fresh=True)
-            known = load(server, folder, field("sha256", digest.encode()), clients, seconds, fresh=False)
-            runs[str(clients)] = {"uncached": fresh, "cached": known, "memory_MB": server.memory() / 1e6}
-            tell(json.dumps(runs[str(clients)]))
-        server.stop()
-        after = bare(seconds)
-    rates = [before, after]
-    share = runs["8"]["uncached"]["per_s"] / float(np.mean(rates))
-    figures = {"bare_network_per_s": rates, "clients": runs, "share_of_bare_at_8": share}
+        figures = measure(Path(name), seconds)
     figures["markdown"] = markdown(figures)
     write_result("serve_load", f"uv run python benchmarks/serve_load.py --seconds {seconds}", figures)
     tell("\n" + str(figures["markdown"]))

@@ -27,8 +27,8 @@ from generic.seeds import stream
 from piaa.adapters import ADAPTERS
 from piaa.prior import Prior
 from piaa.server.rows import row_of
-from piaa.store import add_version, user_id
 from piaa.store_database import StoreDatabase
+from piaa.store_rows import add_version, user_id
 from piaa.stored import AdapterRecord
 
 RATINGS = 10

@@ -2,7 +2,7 @@
 
     uv run python benchmarks/suggest.py ROOT --models runs/lite --out runs/adapters
 
-Every user of each OASIS list left out, models as in ``adapters.py``. Of a user's photos a half drawn at
+Every user of each OASIS list left out, models as in ``oasis_protocol.py``. Of a user's photos a half drawn at
 random is the pool, the other half is only ever predicted: neither way chooses from it or sees its features.
 Suggestions are for somebody new, all ten before the first rating. ``equals`` is the number of random ratings
 with the SRCC of ten suggested ones, on the line between the numbers measured.
@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from adapters import bootstrap, vectors
 from numpy.typing import NDArray
 from oasis import LISTS, Oasis, load_oasis
+from oasis_people import bootstrap, vectors
 from record import table, tell, write_result
 from threadpoolctl import threadpool_limits
 

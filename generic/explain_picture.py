@@ -90,7 +90,7 @@ def draw_page(explanation: Explanation) -> Image.Image:
     page.paste(photo if layer is None else _with_points(photo, layer), (left, top))
     _write(pen, (middle, _MARGIN - 16), "What raised its score", _HEADING, _INK)
     _write(pen, (middle, _MARGIN + 34), HEAT_NOTE, _NOTE, _FADED)
-    page.paste(_with_heat(photo, explanation.cam), (middle, top))
+    page.paste(with_heat(photo, explanation.cam), (middle, top))
     _write(pen, (left, bottom + 28), caption(explanation), _CAPTION, _INK, room=2 * _SIDE + _GAP)
     return page
 
@@ -171,8 +171,13 @@ def _with_points(photo: Image.Image, layer: LayerSeen) -> Image.Image:
     return covered.convert("RGB")
 
 
-def _with_heat(photo: Image.Image, cam: NDArray[np.float32]) -> Image.Image:
-    """The photo in grey, and over it the heat in colour: nothing where it is 0."""
+def with_heat(photo: Image.Image, cam: NDArray[np.float32]) -> Image.Image:
+    """The photo in grey, and over it the heat in colour: nothing where it is 0.
+
+    Args:
+        photo: RGB.
+        cam: any shape (rows, columns), in [0, 1]; stretched over the photo.
+    """
     heat = np.asarray(Image.fromarray(cam).resize(photo.size, Image.Resampling.BICUBIC), np.float32).clip(
         0, 1
     )

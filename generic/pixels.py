@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from generic.images import MAX_PIXELS, load_pixels
+from generic.images import MAX_PIXELS, Fit, load_pixels
 
 MEMORY = 512 << 20
 """Default bytes of decoded photos to remember."""
@@ -24,6 +24,7 @@ class LazyPixels:
     Args:
         paths: photo files, in row order.
         size: side of the square in pixels.
+        fit: how a photo becomes that square, see :func:`generic.images.load_pixels`.
         max_pixels: photos with more pixels are refused; None is the default of :mod:`generic.images`.
         memory: bytes of decoded photos to remember; those used last stay.
 
@@ -34,10 +35,17 @@ class LazyPixels:
     """
 
     def __init__(
-        self, paths: Sequence[Path], size: int, *, max_pixels: int | None = None, memory: int = MEMORY
+        self,
+        paths: Sequence[Path],
+        size: int,
+        *,
+        fit: Fit = "squash",
+        max_pixels: int | None = None,
+        memory: int = MEMORY,
     ) -> None:
         self._rows = np.arange(len(paths))
-        self._decoded = _Decoded(tuple(paths), size, MAX_PIXELS if max_pixels is None else max_pixels, memory)
+        limit = MAX_PIXELS if max_pixels is None else max_pixels
+        self._decoded = _Decoded(tuple(paths), size, fit, limit, memory)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -62,8 +70,8 @@ class LazyPixels:
 class _Decoded:
     """Photos that were decoded, the most recently used ones."""
 
-    def __init__(self, paths: tuple[Path, ...], size: int, max_pixels: int, memory: int) -> None:
-        self.paths, self.size, self._max_pixels = paths, size, max_pixels
+    def __init__(self, paths: tuple[Path, ...], size: int, fit: Fit, max_pixels: int, memory: int) -> None:
+        self.paths, self.size, self._fit, self._max_pixels = paths, size, fit, max_pixels
         self._room = max(1, memory // (3 * size * size))
         self._known: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
         self._lock = threading.Lock()
@@ -73,7 +81,7 @@ class _Decoded:
             if row in self._known:
                 self._known.move_to_end(row)
                 return self._known[row]
-        pixels = load_pixels(self.paths[row], self.size, max_pixels=self._max_pixels)
+        pixels = load_pixels(self.paths[row], self.size, fit=self._fit, max_pixels=self._max_pixels)
         with self._lock:
             self._known[row] = pixels
             while len(self._known) > self._room:

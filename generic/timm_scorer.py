@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-import generic.eat  # noqa: F401 - registers its presets with timm
+import generic.eat
+import generic.residual_attention  # noqa: F401 - both register their presets with timm
 from generic.errors import ShapeError
 from generic.losses import expected_score
 
@@ -71,7 +72,7 @@ class TimmScorer(nn.Module):
             unit scores (b,): the expected score, 0 at the first bin and 1 at the last, or the single
             output; and the embedding (b, d): what the network's last layer is given.
         """
-        x = ((x + 1) / 2 - self.mean[:, None, None]) / self.std[:, None, None]
+        x = self._normalise(x)
         network = cast("Any", self.network)
         features = network.forward_features(x)
         # Twice through the head, which is cheap: not every head is its last layer after its pooling.
@@ -81,6 +82,13 @@ class TimmScorer(nn.Module):
             return outputs[:, 0], embedding
         low, high = self.bins[0], self.bins[-1]
         return (expected_score(outputs, bins=self.bins, softmax=self.softmax) - low) / (high - low), embedding
+
+    def raw(self, x: Tensor) -> Tensor:
+        """The network's outputs (b, t) as they are, for the same photos: logits, shares or unit scores."""
+        return cast("Tensor", self.network(self._normalise(x)))
+
+    def _normalise(self, x: Tensor) -> Tensor:
+        return ((x + 1) / 2 - self.mean[:, None, None]) / self.std[:, None, None]
 
 
 def describe(

@@ -22,7 +22,17 @@ import httpx
 from pydantic import BaseModel, TypeAdapter
 
 from generic.errors import PiaaError
-from piaa.server.schemas import JobInfo, ModelInfo, Rated, Scores, Suggestion, UserInfo, UserLine, UserPage
+from piaa.server.schemas import (
+    JobInfo,
+    ModelInfo,
+    Rated,
+    Scores,
+    Suggestion,
+    UserExport,
+    UserInfo,
+    UserLine,
+    UserPage,
+)
 
 M = TypeVar("M", bound=BaseModel)
 _POLL_S = 0.1
@@ -139,6 +149,10 @@ class Client:
     def user(self, user: str) -> UserInfo:
         """All that is kept of a user, but vectors and states."""
         return UserInfo(**self._call("GET", _path(user)).json())
+
+    def export(self, user: str) -> UserExport:
+        """All that is kept of a user, vectors and states included."""
+        return UserExport(**self._call("GET", f"{_path(user)}/export").json())
 
     def users(self) -> Iterator[UserLine]:
         """All users, fetched a page at a time; needs an admin's key."""

@@ -199,7 +199,9 @@ class Model:
 
     def photos(self, vectors: Features, paths: Sequence[Path]) -> Photos:
         """Photos for an adapter that changes the network: their files are decoded when it asks for them."""
-        pixels = LazyPixels(paths, self.generic.size, max_pixels=self.settings.max_pixels)
+        pixels = LazyPixels(
+            paths, self.generic.size, fit=self.generic.fit, max_pixels=self.settings.max_pixels
+        )
         return Photos(vectors=vectors, pixels=pixels)
 
     def load(self, user: str, *, store: str | Path | None = None, version: int | None = None) -> Person:

@@ -6,18 +6,26 @@ object holds nothing open, and may be used from any thread and process.
 
 from __future__ import annotations
 
-import datetime
 import difflib
-import hashlib
-import json
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from generic.errors import ModelMismatch, StoreError, UnknownUser
 from piaa.store_file import StoreFile, default_store_path
+from piaa.store_rows import (
+    SUMMARY,
+    activate,
+    active_version,
+    add_version,
+    exists,
+    insert_version,
+    load_version,
+    summary_of,
+    user_id,
+    withdraw,
+)
 from piaa.store_sql import Database, Sql
 from piaa.stored import (
     AdapterRecord,
@@ -29,10 +37,6 @@ from piaa.stored import (
 )
 from piaa.user_file import read_user_file, write_user_file
 
-_SUMMARY = (
-    "version, adapters.created, adapter, model_name, model_hash, adapters.scale_low, adapters.scale_high,"
-    " n_ratings, extra, length(state)"
-)
 _MAX_NAMES = 5_000  # how many names are compared to find the one that was meant
 
 
@@ -87,7 +91,7 @@ class AdapterStore:
                 self._check_unchanged(sql, user, after)
             version = add_version(sql, number, record)
             for rating in withdrawn:
-                _withdraw(sql, number, rating, version)
+                withdraw(sql, number, rating, version)
             return version
 
     def load(self, user: str, version: int | None = None) -> StoredAdapter:
@@ -104,21 +108,22 @@ class AdapterStore:
         with self._reading(user) as sql:
             found = self._versions(sql, user)
             if version is None:
-                version = _active(sql, user)
+                version = active_version(sql, user)
             else:
                 self._known(found, user, version)
-            return _load(sql, user, version)
+            return load_version(sql, user, version)
 
     def users(self) -> list[UserSummary]:
         """All users that have an adapter, with their active version, by name."""
         with self._reading() as sql:
             rows = sql.run(
-                f"SELECT name, (SELECT count(*) FROM adapters WHERE user_id = users.id), {_SUMMARY}"  # noqa: S608
+                f"SELECT name, (SELECT count(*) FROM adapters WHERE user_id = users.id), {SUMMARY}"  # noqa: S608
                 " FROM users JOIN adapters ON adapters.user_id = users.id AND version = active"
             )
         # Not ORDER BY: databases differ in what order text has.
         return [
-            UserSummary(user=name, n_versions=n, latest=_summary(values)) for name, n, *values in sorted(rows)
+            UserSummary(user=name, n_versions=n, latest=summary_of(values))
+            for name, n, *values in sorted(rows)
         ]
 
     def show(self, user: str) -> list[VersionSummary]:
@@ -174,11 +179,20 @@ class AdapterStore:
         """
         with self._reading(user) as sql:
             found = self._versions(sql, user)
-            active = _active(sql, user)
+            active = active_version(sql, user)
             chosen = [summary.version for summary in found] if all_versions else [active]
-            adapters = [_load(sql, user, version) for version in chosen]
+            adapters = [load_version(sql, user, version) for version in chosen]
         write_user_file(path, adapters)
         return len(adapters)
+
+    def history(self, user: str) -> list[StoredAdapter]:
+        """All versions of a user's adapter with states and ratings, oldest first, as they stand together.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+        """
+        with self._reading(user) as sql:
+            return [load_version(sql, user, summary.version) for summary in self._versions(sql, user)]
 
     def import_(self, path: Path, *, user: str | None = None, replace: bool = False) -> UserSummary:
         """Add a user from an exported file; version numbers and dates stay as they are in the file.
@@ -201,21 +215,21 @@ class AdapterStore:
         with self._database.writing() as sql:
             if replace:
                 sql.run("DELETE FROM users WHERE name = :name", name=name)
-            elif _exists(sql, name):
+            elif exists(sql, name):
                 raise StoreError(
                     f"store {self.name!r} already has a user {name!r}; import under another name "
                     "with --user NAME, or replace the user and all versions with --replace"
                 )
             number = user_id(sql, name)
             for adapter in adapters:
-                _insert(sql, number, adapter.version, adapter.created, adapter)
-            _activate(sql, number, adapters[-1].version)
+                insert_version(sql, number, adapter.version, adapter.created, adapter)
+            activate(sql, number, adapters[-1].version)
             found = self._versions(sql, name)
         return UserSummary(user=name, n_versions=len(found), latest=found[-1])
 
     def _check_unchanged(self, sql: Sql, user: str, after: int) -> None:
         """Nothing, if this version is the active one."""
-        active = _active(sql, user)
+        active = active_version(sql, user)
         if active != after:
             raise StoreError(
                 f"user {user!r} in store {self.name!r} has version {active} by now, and "
@@ -234,13 +248,13 @@ class AdapterStore:
     def _versions(self, sql: Sql, user: str) -> list[VersionSummary]:
         """At least one version, oldest first; UnknownUser if there is none."""
         rows = sql.run(
-            f"SELECT {_SUMMARY} FROM adapters JOIN users ON users.id = user_id"  # noqa: S608
+            f"SELECT {SUMMARY} FROM adapters JOIN users ON users.id = user_id"  # noqa: S608
             " WHERE name = :user ORDER BY version",
             user=user,
         )
         if not rows:
             raise self._unknown(sql, user)
-        return [_summary(row) for row in rows]
+        return [summary_of(row) for row in rows]
 
     def _unknown(self, sql: Sql, user: str) -> UnknownUser:
         names = [name for (name,) in sql.run("SELECT name FROM users LIMIT :n", n=_MAX_NAMES)]
@@ -292,145 +306,4 @@ def check_model(stored: StoredAdapter, model_hash: str, model_name: str) -> None
         f"{stored.model_hash[:n]}, but the loaded model is {model_name} {model_hash[:n]}; "
         f"fit it again: piaa fit-user --user {shlex.quote(stored.user)} --ratings FILE --images DIR, "
         "or pass the old model with --model"
-    )
-
-
-def now() -> str:
-    """The time as the store writes it: ISO 8601, UTC."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
-def user_id(sql: Sql, user: str) -> int:
-    """The user's number, who is created if new; her rows are this transaction's alone from here on."""
-    sql.run(
-        "INSERT INTO users (name, created) VALUES (:user, :now) ON CONFLICT (name) DO NOTHING",
-        user=user,
-        now=now(),
-    )
-    return int(sql.run(f"SELECT id FROM users WHERE name = :user{sql.for_update}", user=user)[0][0])  # noqa: S608
-
-
-def add_version(sql: Sql, user: int, record: AdapterRecord, head: bytes | None = None) -> int:
-    """Add a user's next version and make it the active one.
-
-    Args:
-        sql: a transaction that holds the user's rows, see :func:`user_id`.
-        user: the user's number.
-        record: the fitted adapter.
-        head: the adapter as one row of a matrix, if it has that form; see :mod:`piaa.server.heads`.
-
-    Returns:
-        the new version.
-    """
-    newest = sql.run("SELECT max(version) FROM adapters WHERE user_id = :user", user=user)
-    version = int(newest[0][0] or 0) + 1
-    _insert(sql, user, version, now(), record, head)
-    _activate(sql, user, version)
-    return version
-
-
-def _withdraw(sql: Sql, user: int, rating: StoredRating, kept: int) -> None:
-    """Delete a rating given, and what was fitted on it, but for version ``kept``."""
-    photo = {"user": user, "image": rating.image, "sha256": rating.sha256}
-    sql.run("DELETE FROM given WHERE user_id = :user AND (image = :image OR sha256 = :sha256)", **photo)
-    sql.run(
-        "DELETE FROM adapters WHERE user_id = :user AND version <> :kept AND id IN"
-        " (SELECT adapter_id FROM ratings WHERE image = :image OR sha256 = :sha256)",
-        kept=kept,
-        **photo,
-    )
-
-
-def _activate(sql: Sql, user: int, version: int) -> None:
-    sql.run("UPDATE users SET active = :version WHERE id = :user", version=version, user=user)
-
-
-def _active(sql: Sql, user: str) -> int:
-    return int(sql.run("SELECT active FROM users WHERE name = :user", user=user)[0][0] or 0)
-
-
-def _exists(sql: Sql, user: str) -> bool:
-    return bool(sql.run("SELECT 1 FROM users WHERE name = :user", user=user))
-
-
-def _insert(
-    sql: Sql, user: int, version: int, created: str, record: AdapterRecord, head: bytes | None = None
-) -> None:
-    values: dict[str, object] = {
-        "user_id": user,
-        "version": version,
-        "created": created,
-        "adapter": record.adapter,
-        "model_name": record.model_name,
-        "model_hash": record.model_hash,
-        "scale_low": float(record.scale_low),
-        "scale_high": float(record.scale_high),
-        "n_ratings": record.n_ratings,
-        "extra": json.dumps(dict(record.extra), ensure_ascii=False, allow_nan=False),
-        "state": record.state,
-        "digest": hashlib.sha256(record.state).hexdigest(),
-        "head": head,
-    }
-    columns, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
-    adapter_id = sql.run(
-        f"INSERT INTO adapters ({columns}) VALUES ({marks}) RETURNING id",  # noqa: S608  (our own names only)
-        **values,
-    )[0][0]
-    sql.run_many(
-        "INSERT INTO ratings (adapter_id, position, image, sha256, score)"
-        " VALUES (:adapter_id, :position, :image, :sha256, :score)",
-        [
-            {
-                "adapter_id": adapter_id,
-                "position": position,
-                "image": rating.image,
-                "sha256": rating.sha256,
-                "score": float(rating.score),
-            }
-            for position, rating in enumerate(record.ratings)
-        ],
-    )
-
-
-def _load(sql: Sql, user: str, version: int) -> StoredAdapter:
-    adapter_id, state, *values = sql.run(
-        f"SELECT adapters.id, state, {_SUMMARY} FROM adapters JOIN users ON users.id = user_id"  # noqa: S608
-        " WHERE name = :user AND version = :version",
-        user=user,
-        version=version,
-    )[0]
-    ratings = sql.run(
-        "SELECT image, sha256, score FROM ratings WHERE adapter_id = :id ORDER BY position", id=adapter_id
-    )
-    summary = _summary(values)
-    return StoredAdapter(
-        user=user,
-        version=version,
-        created=summary.created,
-        adapter=summary.adapter,
-        model_name=summary.model_name,
-        model_hash=summary.model_hash,
-        scale_low=summary.scale_low,
-        scale_high=summary.scale_high,
-        state=state,
-        ratings=tuple(
-            StoredRating(image=image, sha256=sha256, score=score) for image, sha256, score in ratings
-        ),
-        extra=summary.extra,
-    )
-
-
-def _summary(row: Sequence[Any]) -> VersionSummary:
-    version, created, adapter, model_name, model_hash, low, high, n_ratings, extra, n_bytes = row
-    return VersionSummary(
-        version=version,
-        created=created,
-        adapter=adapter,
-        model_name=model_name,
-        model_hash=model_hash,
-        scale_low=low,
-        scale_high=high,
-        n_ratings=n_ratings,
-        n_bytes=n_bytes,
-        extra=json.loads(extra),
     )

@@ -8,8 +8,8 @@ import uuid
 from dataclasses import dataclass
 
 from generic.errors import StoreError
-from piaa.store import now
 from piaa.store_database import StoreDatabase
+from piaa.store_rows import now
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from generic.errors import ScaleError, TooFewRatings, UnknownUser
-from piaa.store import add_version, now, user_id
 from piaa.store_database import StoreDatabase
+from piaa.store_rows import add_version, now, user_id
 from piaa.store_sql import Sql, names_of
 from piaa.stored import AdapterRecord, check_user
 
@@ -160,6 +160,26 @@ class ServiceStore:
         """
         with self.database.reading() as sql:
             self._user(sql, user)
+
+    def scale(self, user: str) -> tuple[float, float]:
+        """The ends of a user's scale.
+
+        Raises:
+            UnknownUser: there is no such user.
+        """
+        with self.database.reading() as sql:
+            return self._user(sql, user)[1:]
+
+    def jobs(self, user: str) -> list[Job]:
+        """All fits that were asked for a user, oldest first.
+
+        Raises:
+            UnknownUser: there is no such user.
+        """
+        with self.database.reading() as sql:
+            number = self._user(sql, user)[0]
+            rows = sql.run(f"{_JOB} WHERE user_id = :id ORDER BY jobs.created", id=number)
+        return [_job(row) for row in rows]
 
     def erase(self, user: str) -> None:
         """Remove everything of a user: ratings, vectors, adapters, jobs.

@@ -34,14 +34,19 @@ def write_user_file(path: Path, adapters: Sequence[StoredAdapter]) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
+    text = json.dumps(user_content(adapters), ensure_ascii=False, indent=1)
+    write_bytes(path, text.encode() + b"\n")
+
+
+def user_content(adapters: Sequence[StoredAdapter]) -> dict[str, Any]:
+    """What such a file holds, for JSON: one or more versions of one user's adapter, and their checksum."""
     content = {
         "format": _FORMAT,
         "format_version": _FORMAT_VERSION,
         "user": adapters[0].user,
         "versions": [_to_json(adapter) for adapter in adapters],
     }
-    text = json.dumps({**content, "sha256": _checksum(content)}, ensure_ascii=False, indent=1)
-    write_bytes(path, text.encode() + b"\n")
+    return {**content, "sha256": _checksum(content)}
 
 
 def read_user_file(path: Path, *, user: str | None = None) -> list[StoredAdapter]:

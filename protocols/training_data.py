@@ -26,7 +26,7 @@ from protocols.dataset import Dataset
 from protocols.split import Split
 from protocols.split_rules import make_split
 
-THRESHOLDS: Mapping[str, float] = {"ava": 5.0, "tad66k": 5.0}
+THRESHOLDS: Mapping[str, float] = {"ava": 5.0, "ava1": 5.0, "ava2": 5.0, "tad66k": 5.0}
 """Scores above which a photo counts as good, as the field has it; elsewhere the middle of the scale."""
 
 _EVERYTHING = "All images: the table names no test users, so nothing is kept for tests."
@@ -46,6 +46,8 @@ class TrainingData:
     """Scores that are 0 and 1 for the network."""
     threshold: float
     """Unit score above which a photo counts as good."""
+    threshold_score: float
+    """The same, in units of the dataset's scale."""
     rule: str
     """How training and test images were told apart."""
     missing: Mapping[str, str]
@@ -70,6 +72,7 @@ def training_data(
     with_shares: bool,
     target_scale: tuple[float, float] | None = None,
     validation_share: float = 0.05,
+    threshold: float | None = None,
 ) -> TrainingData:
     """Photos and targets of a dataset.
 
@@ -80,6 +83,7 @@ def training_data(
         with_shares: targets are distributions, too: published counts, else those of whole ratings.
         target_scale: scores that become 0 and 1; None: the ends of the dataset's scale.
         validation_share: of the training images, where the dataset has no list of its own; in (0, 1).
+        threshold: score above which a photo counts as good; None: see :func:`threshold_of`.
 
     Raises:
         DatasetError: no split, no images, or no distributions where they are needed.
@@ -88,12 +92,12 @@ def training_data(
     """
     if not 0 < validation_share < 1:
         raise TrainingError(f"a validation share of {validation_share:g} is outside of (0, 1); give 0.05")
-    chosen = split or _split(dataset)
+    chosen = split or own_split(dataset)
     chosen.check(dataset)
     means = chosen.training_means(dataset)
     test = {name: dataset.means[name] for name in chosen.test_images if name in dataset.means}
-    bins = _bins(dataset.scale) if with_shares else ()
-    shares = _shares(dataset, chosen, bins) if with_shares else {}
+    bins = bins_of(dataset.scale) if with_shares else ()
+    shares = shares_of(dataset, chosen, bins) if with_shares else {}
     if with_shares:
         means = {name: mean for name, mean in means.items() if name in shares}
         test = {name: mean for name, mean in test.items() if name in shares}
@@ -112,20 +116,43 @@ def training_data(
         )
 
     tested = [name for name in test if name not in missing]
-    threshold = THRESHOLDS.get(dataset.name, (dataset.scale.low + dataset.scale.high) / 2)
+    above = threshold_of(dataset, threshold)
     return TrainingData(
         train=photos([name for name in named if name not in held], means),
         validation=photos([name for name in named if name in held], means),
         test=photos(tested, test) if tested else None,
         bins=bins,
         target_scale=(low, high),
-        threshold=(threshold - low) / (high - low),
+        threshold=(above - low) / (high - low),
+        threshold_score=above,
         rule=chosen.rule,
         missing=missing,
     )
 
 
-def _split(dataset: Dataset) -> Split:
+def threshold_of(dataset: Dataset, chosen: float | None = None) -> float:
+    """The score above which a photo counts as good: the chosen one, the field's, or the scale's middle.
+
+    Raises:
+        TrainingError: the chosen score leaves one of the two classes no part of the scale.
+    """
+    low, high = dataset.scale.low, dataset.scale.high
+    if chosen is None:
+        return THRESHOLDS.get(dataset.name, (low + high) / 2)
+    if not low <= chosen < high:
+        raise TrainingError(
+            f"a threshold of {chosen:g} leaves one of the two classes empty on the scale {dataset.scale}; "
+            f"give a score from {low:g} to below {high:g}"
+        )
+    return chosen
+
+
+def own_split(dataset: Dataset) -> Split:
+    """The dataset's own split; a table that names no test users keeps nothing for tests.
+
+    Raises:
+        DatasetError: the dataset has no split of its own.
+    """
     if dataset.name == "table" and not dataset.test_users:
         return Split(
             dataset=dataset.name,
@@ -138,7 +165,12 @@ def _split(dataset: Dataset) -> Split:
     return make_split(dataset)
 
 
-def _bins(scale: Scale) -> tuple[float, ...]:
+def bins_of(scale: Scale) -> tuple[float, ...]:
+    """The whole scores of a scale.
+
+    Raises:
+        DatasetError: it has none, or too many to make a distribution of.
+    """
     if not (scale.low.is_integer() and scale.high.is_integer() and 1 <= scale.high - scale.low <= 100):
         raise DatasetError(
             f"distributions need whole scores, and the scale {scale} has none or too many; train on means "
@@ -147,8 +179,17 @@ def _bins(scale: Scale) -> tuple[float, ...]:
     return tuple(float(score) for score in range(int(scale.low), int(scale.high) + 1))
 
 
-def _shares(dataset: Dataset, split: Split, bins: Sequence[float]) -> dict[str, list[float]]:
-    """Share of raters in each bin, by image: of published counts, else of whole ratings."""
+def shares_of(dataset: Dataset, split: Split, bins: Sequence[float]) -> dict[str, list[float]]:
+    """Share of raters in each bin, by image: of published counts, else of whole ratings.
+
+    Args:
+        dataset: with its labels.
+        split: whose ratings count for which images.
+        bins: the whole scores of its scale.
+
+    Raises:
+        DatasetError: there are means only, or ratings between whole scores.
+    """
     if dataset.counts:
         return {name: [n / sum(row) for n in row] for name, row in dataset.counts.items()}
     if dataset.ratings is None:

@@ -107,7 +107,7 @@ def embed(
             f"none of the {len(unreadable)} rated images can be read; pass the folder that holds them with "
             f"--images, or repair them. The first is {first!r}: {reason}"
         )
-    pixels = LazyPixels([found[name] for name in digests], model.size, max_pixels=max_pixels)
+    pixels = LazyPixels([found[name] for name in digests], model.size, fit=model.fit, max_pixels=max_pixels)
     vectors = Vectors(names=tuple(digests), matrix=np.stack(rows), pixels=pixels)
     return Embedded(vectors=vectors, digests=digests, unreadable=unreadable)
 

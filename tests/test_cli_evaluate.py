@@ -70,7 +70,7 @@ def by_hand(mine, tiny_model, warm) -> Results:
     """What ``evaluate`` should find, from Python."""
     model = GenericModel(tiny_model)
     prior = Model(model).prior
-    makers = {name: lambda name=name: make_adapter(name, prior) for name in ("generic", "ridge", "bayes")}
+    makers = {name: lambda name=name: make_adapter(name, prior) for name in ("generic", "ridge", "auto")}
     dataset = load_dataset("table", mine)
     with FeatureCache.open(warm) as cache:
         prepared = prepare(
@@ -93,7 +93,7 @@ def test_evaluate_prints_a_table_and_writes_a_folder(evaluate, mine, tiny_model,
     assert (result.exit_code, result.stderr) == (0, UNCHECKED)
     lines = result.stdout.splitlines()
     assert lines[0] == "table: SRCC of new photos by the number of ratings per user"
-    assert [line.split()[0] for line in lines if "measured here   " in line] == ["generic", "ridge", "bayes"]
+    assert [line.split()[0] for line in lines if "measured here   " in line] == ["generic", "ridge", "auto"]
     assert (
         "* measured here: mean±std over 3 repeats of the mean over 6 users, "
         "generic model and priors trained on the data of piaa-tiny"
@@ -111,9 +111,9 @@ def test_evaluate_prints_a_table_and_writes_a_folder(evaluate, mine, tiny_model,
     results = Results.load(tmp_path / "study" / "results.json")
     assert results == by_hand(mine, tiny_model, warm)
     # A printed number is the mean over users, then over repeats, of the cells.
-    chosen = (results.cells["adapter"] == "bayes") & (results.cells["k"] == 6)
+    chosen = (results.cells["adapter"] == "auto") & (results.cells["k"] == 6)
     per_repeat = [results.cells["srcc"][chosen & (results.cells["repeat"] == r)].mean() for r in range(3)]
-    (row,) = [line for line in lines if line.startswith(" bayes")]
+    (row,) = [line for line in lines if line.startswith(" auto")]
     assert f"{np.mean(per_repeat):.3f}±{np.std(per_repeat, ddof=1):.3f}" == row.split()[-1]
 
 
@@ -127,7 +127,7 @@ def test_evaluate_as_json(evaluate, no_plots, tmp_path):
     assert all((tmp_path / file).is_file() for file in content["files"])
     assert content["config"] == json.loads((tmp_path / "study" / "results.json").read_text())["config"]
     assert [(row["method"], row["k"]) for row in content["rows"]] == [
-        (adapter, k) for adapter in ("generic", "ridge", "bayes") for k in (3, 6)
+        (adapter, k) for adapter in ("generic", "ridge", "auto") for k in (3, 6)
     ]
     with (tmp_path / "study" / "report.csv").open(newline="") as file:
         assert [float(row["srcc"]) for row in csv.DictReader(file)] == [r["srcc"] for r in content["rows"]]
@@ -306,12 +306,12 @@ def test_a_run_goes_on_and_another_is_refused(evaluate, no_plots, tmp_path):
     damaged.unlink()
     units = damaged.parent / "units"
     (units / "0-ridge-6-2.json").unlink()
-    cut = units / "0-bayes-3-0.json"
+    cut = units / "0-auto-3-0.json"
     cut.write_bytes(cut.read_bytes()[:100])
     result = evaluate("--out", "damaged")
     assert (result.exit_code, result.stderr) == (
         0,
-        "damaged/units/0-bayes-3-0.json is damaged and is computed again\n" + UNCHECKED,
+        "damaged/units/0-auto-3-0.json is damaged and is computed again\n" + UNCHECKED,
     )
     assert damaged.read_bytes() == whole.read_bytes()
     result = evaluate("--out", "whole", "--repeats", "4")

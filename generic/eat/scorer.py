@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -59,13 +59,20 @@ class EATScorer(nn.Module):
             unit scores (b,): the expected score, 0 at the first bin and 1 at the last, or the single
             output; and the embedding (b, d): the mean over positions of the last, normalised map.
         """
-        x = ((x + 1) / 2 - self.mean[:, None, None]) / self.std[:, None, None]
+        x = self._normalise(x)
         embedding = self.network.forward_head(self.network.forward_features(x), pre_logits=True)
         outputs: Tensor = self.network.head(embedding)
         if len(self.bins) == 0:
             return outputs[:, 0], embedding
         low, high = self.bins[0], self.bins[-1]
         return (expected_score(outputs, bins=self.bins, softmax=self.softmax) - low) / (high - low), embedding
+
+    def raw(self, x: Tensor) -> Tensor:
+        """The network's outputs (b, t) as they are, for the same photos: logits, shares or unit scores."""
+        return cast("Tensor", self.network(self._normalise(x)))
+
+    def _normalise(self, x: Tensor) -> Tensor:
+        return ((x + 1) / 2 - self.mean[:, None, None]) / self.std[:, None, None]
 
 
 def describe(options: Mapping[str, Any], *, bins: Sequence[float], softmax: bool) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from generic.errors import TrainingError
 from generic.images import Fit
 
 Loss = Literal["emd", "mse", "emd+mse", "official-emd"]
-Optimiser = Literal["adamw", "adam"]
+Optimiser = Literal["adamw", "adam", "sgd"]
 Schedule = Literal["cosine", "constant", "steps"]
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -27,7 +27,7 @@ class Settings:
     """``emd`` on distributions, ``mse`` on unit scores, ``emd+mse`` the sum of both; ``official-emd`` is
     the released code's, see :func:`generic.losses.official_emd`."""
     optimiser: Optimiser = "adamw"
-    """AdamW, or Adam as the paper and its code have it."""
+    """AdamW; Adam as EAT's paper and its code have it; SGD with a momentum of 0.9 as NIMA has it."""
     rate: float = 1e-4
     """Highest learning rate."""
     decay: float = 0.05
@@ -49,6 +49,9 @@ class Settings:
     process's share of the batch in one pass."""
     layer_decay: float = 1.0
     """Each layer's rate as a share of the next one's, from the input to the head, in (0, 1]; 1: all alike."""
+    stem_rate: float = 1.0
+    """Rate of all layers but the head as a share of ``rate``, in (0, 1]: a head begins at random, what is
+    before it does not. On top of ``layer_decay``."""
     freeze: tuple[tuple[int, float], ...] = ()
     """Pairs (from epoch, share): the share of the layers, from the input on, that is not trained from that
     epoch on. ``((0, 1.0), (2, 0.0))`` trains the head alone for two epochs."""
@@ -121,6 +124,7 @@ _RANGES: Mapping[str, tuple[float, float, str]] = {
     "step_factor": (0, 1, "(]"),
     "warmup": (0, 1, "[)"),
     "layer_decay": (0, 1, "(]"),
+    "stem_rate": (0, 1, "(]"),
     "ema": (0, 1, "[)"),
     "clip": (0, 1e9, "[]"),
     "crop": (0, 1, "(]"),

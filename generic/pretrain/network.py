@@ -11,7 +11,8 @@ import timm
 import torch
 from torch import Tensor, nn
 
-import generic.eat  # noqa: F401 - registers its presets with timm
+import generic.eat
+import generic.residual_attention  # noqa: F401 - both register their presets with timm
 from generic import timm_scorer
 from generic.eat import scorer as eat_scorer
 from generic.eat.network import EAT

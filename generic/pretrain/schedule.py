@@ -14,6 +14,9 @@ from torch import nn
 from generic.errors import TrainingError
 from generic.pretrain.config import Settings
 
+MOMENTUM = 0.9
+"""Of stochastic gradient descent."""
+
 
 def rate_factor(settings: Settings, step: int, steps_per_epoch: int) -> float:
     """What the highest rate is multiplied by at a step (counted from 0), in [0, 1].
@@ -52,10 +55,28 @@ def make_optimiser(network: nn.Module, settings: Settings) -> torch.optim.Optimi
     named = {id(parameter): name for name, parameter in network.named_parameters()}
     for group in groups:
         group["scale"] = group.pop("lr_scale", 1.0)
+    if settings.stem_rate < 1:
+        groups = [part for group in groups for part in _apart(group, _head_of(network), settings.stem_rate)]
+    for group in groups:
         # Timm gathers names in dictionaries; sorted, so that a state fits wherever it is read.
         group["params"] = sorted(group["params"], key=lambda p: named[id(p)])
+    if settings.optimiser == "sgd":
+        return torch.optim.SGD(groups, lr=settings.rate, momentum=MOMENTUM)
     kind = torch.optim.Adam if settings.optimiser == "adam" else torch.optim.AdamW
     return kind(groups, lr=settings.rate)
+
+
+def _head_of(network: nn.Module) -> set[int]:
+    """Identities of the last layer's parameters."""
+    return {id(parameter) for parameter in cast("Any", network).get_classifier().parameters()}
+
+
+def _apart(group: dict[str, Any], head: set[int], stem_rate: float) -> list[dict[str, Any]]:
+    """A group of parameters as up to two: what is before the head, at its own rate, and the head."""
+    before = [parameter for parameter in group["params"] if id(parameter) not in head]
+    last = [parameter for parameter in group["params"] if id(parameter) in head]
+    parts = ((before, group["scale"] * stem_rate), (last, group["scale"]))
+    return [{**group, "params": params, "scale": scale} for params, scale in parts if params]
 
 
 def set_rate(optimiser: Any, rate: float) -> None:  # noqa: ANN401 - accelerate wraps it
@@ -90,7 +111,7 @@ def freeze(network: nn.Module, share: float) -> None:
     network.requires_grad_(True)
     if share == 0:
         return
-    head = {id(parameter) for parameter in cast("Any", network).get_classifier().parameters()}
+    head = _head_of(network)
     still = _first_layers(network, share)
     for name, parameter in network.named_parameters():
         if (still is None or name in still) and id(parameter) not in head:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Literal, get_args
 
 from generic.errors import ShapeError
 
+Unit = Literal["bottleneck", "resnext", "inception"]
+"""Kinds of residual units, see :mod:`generic.residual_attention.basic_units`."""
 EXPANSION = 4
-"""Channels of a unit's output over those of its 3x3 convolution, as in ResNet."""
+"""Channels of a bottleneck's output over those of its 3x3 convolution, as in ResNet."""
+CARDINALITY = 32
+"""Groups of a ResNeXt unit's 3x3 convolution."""
+_MULTIPLES: dict[str, int] = {"bottleneck": EXPANSION, "resnext": 2 * CARDINALITY, "inception": 8}
+"""What a stage's channels must be a multiple of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +29,7 @@ class ResidualAttentionConfig:
     stem_dim: int = 64
     """Channels after the first convolution."""
     dims: Sequence[int] = (256, 512, 1024, 2048)
-    """Channels of each stage, a multiple of 4."""
+    """Channels of each stage, a multiple of 4 (``resnext``: 64, ``inception``: 8)."""
     modules: Sequence[int] = (1, 1, 1, 0)
     """Attention modules of each stage, after the unit that enters it."""
     poolings: Sequence[int] = (3, 2, 1, 0)
@@ -37,6 +44,8 @@ class ResidualAttentionConfig:
     """r: units between two poolings of the mask branch."""
     residual: bool = True
     """H = (1 + M) T, attention residual learning (eq. 3); else H = M T, naive (eq. 1)."""
+    unit: Unit = "bottleneck"
+    """Kind of all residual units."""
     drop_rate: float = 0.0
     """Probability of leaving out a feature before the head while training."""
 
@@ -64,10 +73,13 @@ class ResidualAttentionConfig:
             )
             if getattr(self, name) < least
         ]
+        if self.unit not in get_args(Unit):
+            problems.append(f"unit is {self.unit!r}, expected one of {', '.join(get_args(Unit))}")
+        multiple = _MULTIPLES.get(self.unit, 1)
         problems += [
-            f"stage {index} has {dim} channels, expected a multiple of {EXPANSION}"
+            f"stage {index} has {dim} channels, expected a multiple of {multiple}"
             for index, dim in enumerate(self.dims, 1)
-            if dim < 1 or dim % EXPANSION
+            if dim < 1 or dim % multiple
         ]
         problems += [
             f"stage {index} has {count} modules with {times} poolings, expected 1 or more poolings for 1 or "

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from generic.errors import ShapeError
+from generic.residual_attention.basic_units import make_unit
 from generic.residual_attention.config import ResidualAttentionConfig
-from generic.residual_attention.units import AttentionModule, PreActivationUnit
+from generic.residual_attention.units import AttentionModule
 
 
 class ResidualAttentionNetwork(nn.Module):
@@ -136,7 +137,7 @@ def _stage(config: ResidualAttentionConfig, index: int, dim_in: int) -> nn.Seque
     dim = config.dims[index]
     last = index == len(config.dims) - 1
     return nn.Sequential(
-        PreActivationUnit(dim_in, dim, stride=1 if index == 0 else 2),
+        make_unit(config.unit, dim_in, dim, stride=1 if index == 0 else 2),
         *(
             AttentionModule(
                 dim,
@@ -145,10 +146,11 @@ def _stage(config: ResidualAttentionConfig, index: int, dim_in: int) -> nn.Seque
                 trunk=config.trunk,
                 between=config.between,
                 residual=config.residual,
+                unit=config.unit,
             )
             for _ in range(config.modules[index])
         ),
-        *(PreActivationUnit(dim, dim) for _ in range(config.tail if last else 0)),
+        *(make_unit(config.unit, dim, dim) for _ in range(config.tail if last else 0)),
     )
 
 

@@ -1,4 +1,4 @@
-"""The unit that the whole network is built of, and the attention module with its two branches.
+"""The attention module with its two branches, and the residual units that it is built of.
 
 Fei Wang et al., "Residual Attention Network for Image Classification", CVPR 2017.
 
@@ -14,40 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from generic.errors import ShapeError
-from generic.residual_attention.config import EXPANSION
+from generic.residual_attention.basic_units import make_unit
+from generic.residual_attention.config import Unit
 
 
-class PreActivationUnit(nn.Module):
-    """Bottleneck with norm and ReLU before each convolution (He et al., "Identity Mappings", ECCV 2016).
-
-    Args:
-        dim_in: channels of the input.
-        dim: channels of the output.
-        stride: of the 3x3 convolution.
-    """
-
-    def __init__(self, dim_in: int, dim: int, *, stride: int = 1) -> None:
-        super().__init__()
-        width = dim // EXPANSION
-        self.norm1 = nn.BatchNorm2d(dim_in)
-        self.reduce = nn.Conv2d(dim_in, width, 1, bias=False)
-        self.norm2 = nn.BatchNorm2d(width)
-        self.spatial = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
-        self.norm3 = nn.BatchNorm2d(width)
-        self.expand = nn.Conv2d(width, dim, 1, bias=False)
-        same = dim_in == dim and stride == 1
-        self.shortcut = None if same else nn.Conv2d(dim_in, dim, 1, stride, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """From (b, dim_in, h, w) to (b, dim, h', w')."""
-        ready = F.relu(self.norm1(x))
-        kept = x if self.shortcut is None else self.shortcut(ready)
-        y = self.spatial(F.relu(self.norm2(self.reduce(ready))))
-        return cast("Tensor", kept + self.expand(F.relu(self.norm3(y))))
-
-
-def _units(dim: int, n: int) -> nn.Sequential:
-    return nn.Sequential(*(PreActivationUnit(dim, dim) for _ in range(n)))
+def _units(dim: int, n: int, unit: Unit) -> nn.Sequential:
+    return nn.Sequential(*(make_unit(unit, dim, dim) for _ in range(n)))
 
 
 class MaskBranch(nn.Module):
@@ -61,14 +33,15 @@ class MaskBranch(nn.Module):
         dim: channels c.
         poolings: how often the map is halved.
         between: r.
+        unit: which unit it is built of.
     """
 
-    def __init__(self, dim: int, *, poolings: int, between: int) -> None:
+    def __init__(self, dim: int, *, poolings: int, between: int, unit: Unit = "bottleneck") -> None:
         super().__init__()
         self.pool = nn.MaxPool2d(3, stride=2, padding=1)
-        self.down = nn.ModuleList(_units(dim, between) for _ in range(poolings))
-        self.links = nn.ModuleList(PreActivationUnit(dim, dim) for _ in range(poolings - 1))
-        self.up = nn.ModuleList(_units(dim, between) for _ in range(poolings))
+        self.down = nn.ModuleList(_units(dim, between, unit) for _ in range(poolings))
+        self.links = nn.ModuleList(make_unit(unit, dim, dim) for _ in range(poolings - 1))
+        self.up = nn.ModuleList(_units(dim, between, unit) for _ in range(poolings))
         self.gate = nn.Sequential(
             *(nn.BatchNorm2d(dim), nn.ReLU(), nn.Conv2d(dim, dim, 1, bias=False)),
             *(nn.BatchNorm2d(dim), nn.ReLU(), nn.Conv2d(dim, dim, 1)),
@@ -101,6 +74,7 @@ class AttentionModule(nn.Module):
         trunk: t.
         between: r.
         residual: H = (1 + M) T (eq. 3); else H = M T (eq. 1).
+        unit: which unit it is built of.
 
     Raises:
         ShapeError: no pooling, or no unit where one is needed.
@@ -115,6 +89,7 @@ class AttentionModule(nn.Module):
         trunk: int = 2,
         between: int = 1,
         residual: bool = True,
+        unit: Unit = "bottleneck",
     ) -> None:
         super().__init__()
         if min(poolings, trunk, between) < 1 or pre < 0:
@@ -122,10 +97,10 @@ class AttentionModule(nn.Module):
                 f"an attention module with {poolings} poolings, p = {pre}, t = {trunk}, r = {between}; "
                 "expected 1 or more of each, p may be 0"
             )
-        self.before = _units(dim, pre)
-        self.trunk = _units(dim, trunk)
-        self.mask = MaskBranch(dim, poolings=poolings, between=between)
-        self.after = _units(dim, pre)
+        self.before = _units(dim, pre, unit)
+        self.trunk = _units(dim, trunk, unit)
+        self.mask = MaskBranch(dim, poolings=poolings, between=between, unit=unit)
+        self.after = _units(dim, pre, unit)
         self.residual = residual
 
     def forward(self, x: Tensor) -> Tensor:

@@ -63,6 +63,9 @@ def serve(
     )
     _check(settings.store, settings.model)
     os.environ[VARIABLE] = settings.to_json()
+    # The network's threads wait for each other some hundred times a call. By default they do so at full
+    # speed, which takes the cores from the threads that decode and answer. Read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         with tempfile.TemporaryDirectory(prefix="piaa-metrics-") as shared:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared

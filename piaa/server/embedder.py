@@ -16,17 +16,13 @@ from numpy.typing import NDArray
 from generic.cache import FeatureCache, Features
 from generic.errors import ImageError
 from generic.images import load_pixels
-from generic.model import BATCH, GenericModel
-from generic.seeds import stream
+from generic.model import GenericModel
 from piaa.server import metrics
+from piaa.server.calls import Calls
 from piaa.server.heads import Recent
 from piaa.server.problems import Problem
 from piaa.server.settings import ServeSettings
 
-SMALLER = (4, 8)
-"""Sizes of a network call that may do instead of :data:`generic.model.BATCH`, where one photo alone then
-takes a third of the time. Libraries choose their arithmetic by the size, so each is used only if, when the
-server starts, it gives the same vectors to the bit: a score must equal that of ``piaa score``."""
 _REMEMBERED = 2**27
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -46,9 +42,8 @@ class Embedder:
     def __init__(self, model: GenericModel, cache: FeatureCache, settings: ServeSettings) -> None:
         self._model, self._cache, self._settings = model, cache, settings
         self._recent = Recent(_REMEMBERED)
-        self._sizes: tuple[int, ...] = (BATCH,)
+        self._calls = Calls(model, settings.wait_ms / 1000)
         self._pending: dict[str, asyncio.Future[Outcome]] = {}
-        self._queue: asyncio.Queue[tuple[str, NDArray[np.uint8]]] = asyncio.Queue()
         self._decoders = ThreadPoolExecutor(2, thread_name_prefix="piaa-decode")
         self._network = ThreadPoolExecutor(1, thread_name_prefix="piaa-network")
         self._files = ThreadPoolExecutor(1, thread_name_prefix="piaa-cache")
@@ -56,7 +51,7 @@ class Embedder:
 
     def start(self) -> None:
         """Begin to take images; belongs to the running event loop."""
-        self._start(self._batches())
+        self._start(self._run())
 
     async def stop(self) -> None:
         """Drop what waits; to be called when no request is left."""
@@ -67,14 +62,7 @@ class Embedder:
 
     async def warm_up(self) -> None:
         """Build the network before the first request, and try which sizes of a call will do."""
-        await asyncio.get_running_loop().run_in_executor(self._network, self._choose_sizes)
-
-    def _choose_sizes(self) -> None:
-        side = self._model.size
-        probe = stream(0, "serve", "probe").integers(0, 256, (BATCH, side, side, 3), np.uint8)
-        full = self._model.forward(probe)
-        same = [n for n in SMALLER if np.array_equal(self._model.forward(probe[:n], batch=n), full[:n])]
-        self._sizes = (*same, BATCH)
+        await asyncio.get_running_loop().run_in_executor(self._network, self._calls.choose_sizes)
 
     async def known(self, digests: Sequence[str]) -> dict[str, Features]:
         """The remembered vectors among these content hashes; what is no hash is not known."""
@@ -124,7 +112,11 @@ class Embedder:
 
         def load() -> NDArray[np.uint8]:
             return load_pixels(
-                io.BytesIO(content), self._model.size, max_pixels=self._settings.max_pixels, name=name
+                io.BytesIO(content),
+                self._model.size,
+                fit=self._model.fit,
+                max_pixels=self._settings.max_pixels,
+                name=name,
             )
 
         return await asyncio.get_running_loop().run_in_executor(self._decoders, load)
@@ -134,45 +126,37 @@ class Embedder:
         return await asyncio.get_running_loop().run_in_executor(self._network, call)
 
     async def _decode(self, digest: str, name: str, content: bytes) -> None:
+        self._calls.expect()
         try:
             pixels = await self.pixels(name, content)
         except ImageError as error:
+            self._calls.give_up()
             metrics.IMAGES.labels("refused").inc()
             self._settle(digest, error)
         except Exception as error:  # Whatever it is, somebody waits for an answer.
+            self._calls.give_up()
             self._pending.pop(digest).set_exception(error)
         else:
-            self._queue.put_nowait((digest, pixels))
+            self._calls.add(digest, pixels)
 
-    async def _batches(self) -> None:
+    async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            batch = [await self._queue.get()]
-            deadline = loop.time() + self._settings.wait_ms / 1000
-            while len(batch) < BATCH:
-                try:
-                    wait = max(0.0, deadline - loop.time())
-                    batch.append(await asyncio.wait_for(self._queue.get(), wait))
-                except TimeoutError:
-                    break
-            metrics.BATCHES.observe(len(batch))
-            pixels = np.stack([pixels for _, pixels in batch])
+            call = await self._calls.next()
+            metrics.BATCHES.observe(len(call))
+            pixels = np.stack([pixels for _, pixels in call])
             try:
-                vectors = await loop.run_in_executor(self._network, self._forward, pixels)
-            except Exception as error:  # The next batch may fare better.
-                for digest, _ in batch:
+                vectors = await loop.run_in_executor(self._network, self._calls.forward, pixels)
+            except Exception as error:  # The next call may fare better.
+                for digest, _ in call:
                     self._pending.pop(digest).set_exception(error)
                 continue
-            fresh = {digest: vector for (digest, _), vector in zip(batch, vectors, strict=True)}
-            metrics.IMAGES.labels("network").inc(len(batch))
+            fresh = {digest: vector for (digest, _), vector in zip(call, vectors, strict=True)}
+            metrics.IMAGES.labels("network").inc(len(call))
             for digest, vector in fresh.items():
                 self._recent.put(digest, vector, vector.nbytes)
                 self._settle(digest, vector)
             self._files.submit(self._cache.put_many, fresh, self._model.hash)
-
-    def _forward(self, pixels: NDArray[np.uint8]) -> Features:
-        size = next(size for size in self._sizes if size >= len(pixels))
-        return self._model.forward(pixels, batch=size)
 
     def _settle(self, digest: str, outcome: Outcome) -> None:
         self._pending.pop(digest).set_result(outcome)

@@ -19,6 +19,9 @@ from piaa.prior import Prior
 from piaa.server.rows import AS_ROWS, Row, row_of, unit_scores, unpack_row
 from piaa.store_service import Active, ServiceStore
 
+_ENTRY = 500
+"""What Python itself takes for a remembered value: its key, objects around it; in bytes, roughly."""
+
 
 class Changed(StoreError):
     """A user changed while being scored."""
@@ -42,6 +45,7 @@ class Recent:
 
     def put(self, key: str, value: object, n_bytes: int) -> None:
         """Remember a value of this size; what was not used for longest goes."""
+        n_bytes += _ENTRY
         with self._lock:
             self._used += n_bytes - self._values.pop(key, (None, 0))[1]
             self._values[key] = (value, n_bytes)

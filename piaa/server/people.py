@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
@@ -16,11 +17,13 @@ from piaa.scale import Scale
 from piaa.server.problems import Problem
 from piaa.server.schemas import (
     ERRORS,
+    GivenRating,
     ImageResult,
     JobInfo,
     Rated,
     Rating,
     Suggestion,
+    UserExport,
     UserInfo,
     UserLine,
     UserPage,
@@ -33,6 +36,7 @@ from piaa.store_service import Given
 from piaa.stored import VersionSummary, check_user
 from piaa.suggest import knowledge
 from piaa.suggest import suggest as pick
+from piaa.user_file import user_content
 
 if TYPE_CHECKING:
     from generic.cache import Features
@@ -213,6 +217,32 @@ def _version(one: VersionSummary) -> VersionInfo:
         model_hash=one.model_hash,
         scale=(one.scale_low, one.scale_high),
         n_ratings=one.n_ratings,
+    )
+
+
+@router.get("/users/{id}/export")
+async def export(request: Request, user: UserId) -> UserExport:
+    """All that is kept of a user, vectors and states included: her right to take it along."""
+    services, caller = of(request)
+    check_user(user)
+    caller.check_user(user)
+    return await asyncio.to_thread(_export, services, user)
+
+
+def _export(services: Services, user: str) -> UserExport:
+    low, high = services.store.scale(user)
+    given = _or_none(lambda: services.store.given(user)[0]) or []
+    versions = _or_none(lambda: AdapterStore(database=services.store.database).history(user)) or []
+    active = services.store.active([user]).get(user)
+    return UserExport(
+        user=user,
+        active=active.version if active else None,
+        scale=(low, high),
+        ratings=[
+            GivenRating(**{**one.__dict__, "vector": base64.b64encode(one.vector).decode()}) for one in given
+        ],
+        adapters=user_content(versions) if versions else None,
+        jobs=[JobInfo(**job.__dict__) for job in services.store.jobs(user)],
     )
 
 

@@ -129,6 +129,27 @@ class UserInfo(_Json):
     ratings: list[Rating]
 
 
+class GivenRating(Rating):
+    """A rating as it is kept."""
+
+    model_hash: str = Field(description="Which model made the vector.")
+    vector: str = Field(description="The photo's vector: float32, little-endian, in base64.")
+
+
+class UserExport(_Json):
+    """All that is kept of a user."""
+
+    user: str
+    active: int | None
+    scale: tuple[float, float]
+    ratings: list[GivenRating]
+    adapters: dict[str, Any] | None = Field(
+        description="All versions with their states and ratings; as a file of its own it is what "
+        "`piaa users import` reads. Null for a user who was never fitted."
+    )
+    jobs: list[JobInfo]
+
+
 class UserLine(_Json):
     """One user in the list."""
 

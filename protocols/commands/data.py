@@ -12,6 +12,7 @@ from piaa.terminal import AsJson, print_json, reporting
 from protocols.commands.options import (
     DuplicatesChoice,
     Images,
+    MinRaters,
     RatingsFile,
     ScaleEnds,
     Shots,
@@ -25,7 +26,10 @@ from protocols.commands.options import (
 data_app = typer.Typer(help="Datasets of rated photos.", no_args_is_help=True)
 
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="flickr-aes, aadb, ava, tad66k, para, real-cur or table.")
+    str,
+    typer.Argument(
+        metavar="NAME", help="flickr-aes, aadb, ava, ava1, ava2, tad66k, para, real-cur, table or histograms."
+    ),
 ]
 RootFolder = Annotated[Path, typer.Argument(metavar="ROOT", help="The folder that holds its label files.")]
 
@@ -43,6 +47,7 @@ def data_check(
     users: Users = None,
     scale: ScaleEnds = None,
     duplicates: DuplicatesChoice = None,
+    min_raters: MinRaters = None,
     train: TrainList = None,
     test: TestList = None,
     as_json: AsJson = False,
@@ -59,6 +64,7 @@ def data_check(
             users=users,
             scale=scale,
             duplicates=duplicates,
+            min_raters=min_raters,
             train=train,
             test=test,
         )
@@ -116,6 +122,7 @@ def data_split(
     users: Users = None,
     scale: ScaleEnds = None,
     duplicates: DuplicatesChoice = None,
+    min_raters: MinRaters = None,
     train: TrainList = None,
     test: TestList = None,
     as_json: AsJson = False,
@@ -130,7 +137,7 @@ def data_split(
 
     options = {"ratings": ratings, "users": users, "train": train, "test": test}
     split = make_split(
-        open_dataset(name, root, scale=scale, duplicates=duplicates, **options),
+        open_dataset(name, root, scale=scale, duplicates=duplicates, min_raters=min_raters, **options),
         test_users=names_in(test_users),
         test_images=names_in(test_images),
         test_share=test_share,
@@ -169,6 +176,7 @@ def data_pack(
     ratings: RatingsFile = None,
     scale: ScaleEnds = None,
     duplicates: DuplicatesChoice = None,
+    min_raters: MinRaters = None,
     as_json: AsJson = False,
 ) -> None:
     """Pack the labelled photos into tar files (WebDataset's layout), for --shards of `piaa pretrain`."""
@@ -178,7 +186,9 @@ def data_pack(
     from piaa.locate import locate_images
     from piaa.terminal import progress_bar, report_skipped
 
-    data = open_dataset(name, root, images=images, ratings=ratings, scale=scale, duplicates=duplicates)
+    data = open_dataset(
+        name, root, images=images, ratings=ratings, scale=scale, duplicates=duplicates, min_raters=min_raters
+    )
     if data.images is None:
         raise DatasetError(f"no folder of images of {data.name!r} was found; name it with --images")
     files, absent = locate_images(data.labelled(), data.images)

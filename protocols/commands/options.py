@@ -35,6 +35,18 @@ TrainList = Annotated[
     Path | None, typer.Option("--train", help="ava: a list of training image ids, one a line.")
 ]
 TestList = Annotated[Path | None, typer.Option("--test", help="ava: a list of test image ids, one a line.")]
+MinRaters = Annotated[
+    int | None,
+    typer.Option("--min-raters", min=1, help="histograms: leave out images with fewer raters; default: 10."),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold",
+        help="Score above which a photo is of the better class; default: 5 for AVA and TAD66K, else the "
+        "middle of the scale.",
+    ),
+]
 
 Shots = Annotated[str, typer.Option("--shots", help="Ratings to learn from, separated by commas.")]
 Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Draws of those ratings per user.")]
@@ -127,6 +139,7 @@ def open_dataset(
     *,
     scale: tuple[float, float] | None = None,
     duplicates: str | None = None,
+    min_raters: int | None = None,
     **options: Path | None,
 ) -> Dataset:
     """The dataset of the command's options; options that were not given are left to the loader."""
@@ -137,12 +150,13 @@ def open_dataset(
         one_of("--duplicates", duplicates, ("error", "last", "mean"))
     ratings = options.get("ratings")
     if root is None:
-        if name != "table" or ratings is None:
+        if name not in ("table", "histograms") or ratings is None:
             raise typer.BadParameter(f"--root is needed: the folder that holds the label files of {name}")
         root = ratings.parent
     given: dict[str, Any] = {
         **options,
         "duplicates": duplicates,
+        "min_raters": min_raters,
         "scale": None if scale is None else Scale(*scale),
     }
     return load_dataset(name, root, **{option: value for option, value in given.items() if value is not None})

@@ -12,9 +12,11 @@ from protocols.commands import training as t
 from protocols.commands.options import (
     DuplicatesChoice,
     Images,
+    MinRaters,
     RatingsFile,
     ScaleEnds,
     TestList,
+    Threshold,
     TrainList,
     Users,
     open_dataset,
@@ -29,7 +31,12 @@ if TYPE_CHECKING:
 
 @reporting
 def pretrain(
-    dataset: Annotated[str, typer.Option(help="ava, flickr-aes, tad66k, aadb, para or table (your own).")],
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="ava, ava1, ava2, flickr-aes, tad66k, aadb, para, or your own: table or histograms."
+        ),
+    ],
     preset: t.PresetName,
     out: t.RunFolder,
     root: Annotated[
@@ -43,6 +50,7 @@ def pretrain(
     users: Users = None,
     scale: ScaleEnds = None,
     duplicates: DuplicatesChoice = None,
+    min_raters: MinRaters = None,
     train: TrainList = None,
     test: TestList = None,
     split: Annotated[
@@ -51,6 +59,7 @@ def pretrain(
     validation_share: Annotated[
         float, typer.Option(help="Of the training images, to choose the epoch by.")
     ] = 0.05,
+    threshold: Threshold = None,
     loss: Annotated[
         str | None,
         typer.Option(
@@ -68,6 +77,7 @@ def pretrain(
     rate: t.Rate = None,
     schedule: t.Schedule = None,
     layer_decay: t.LayerDecay = None,
+    stem_rate: t.StemRate = None,
     freeze: t.Freeze = None,
     ema: t.Ema = None,
     precision: t.PrecisionName = None,
@@ -96,6 +106,7 @@ def pretrain(
         rate=rate,
         schedule=schedule,
         layer_decay=layer_decay,
+        stem_rate=stem_rate,
         ema=ema,
         precision=precision,
         grad_checkpointing=grad_checkpointing,
@@ -114,6 +125,7 @@ def pretrain(
         users=users,
         scale=scale,
         duplicates=duplicates,
+        min_raters=min_raters,
         train=train,
         test=test,
     )
@@ -128,10 +140,12 @@ def pretrain(
         with_shares=chosen.settings.has_bins,
         target_scale=chosen.target_scale,
         validation_share=validation_share,
+        threshold=threshold,
     )
     t.tell(
         f"{len(data.train):,} photos to train on, {len(data.validation):,} to choose the epoch by, "
-        f"{len(data.test or ()):,} to test on. {data.rule}"
+        f"{len(data.test or ()):,} to test on. {data.rule} "
+        f"Accuracy: which photos are above {data.threshold_score:g}."
     )
     t.train(
         _job(chosen, preset, opened, data, start=start, name=name or out.name),
@@ -155,6 +169,7 @@ def _job(
     details: dict[str, Any] = {
         "dataset": dataset.name,
         "rule": data.rule,
+        "accuracy is of scores above": data.threshold_score,
         "notes": list(dataset.notes),
         "without a file": len(data.missing),
     }

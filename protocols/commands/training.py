@@ -25,7 +25,8 @@ PresetName = Annotated[
     typer.Option(
         "--preset",
         help="eat_tiny, eat_small, eat_base, eat_base_512, eat_base_640, official_ava, official_tad66k, "
-        "eat_lite, or any timm model.",
+        "eat_lite, nima_mobilenet, nima_vgg16, nima_inception_resnet_v2, nima_xception, "
+        "residual_attention_56, residual_attention_92, any timm model, or nima:MODEL.",
     ),
 ]
 RunFolder = Annotated[
@@ -56,6 +57,10 @@ Rate = Annotated[float | None, typer.Option("--rate", help="Highest learning rat
 Schedule = Annotated[str | None, typer.Option("--schedule", help="cosine, constant or steps.")]
 LayerDecay = Annotated[
     float | None, typer.Option("--layer-decay", help="A layer's rate as a share of the next one's; 1: alike.")
+]
+StemRate = Annotated[
+    float | None,
+    typer.Option("--stem-rate", help="Rate of all layers but the head as a share of --rate; 1: alike."),
 ]
 Freeze = Annotated[
     str | None,
@@ -174,6 +179,7 @@ def _figures(row: Mapping[str, float]) -> str:
     words = (
         *(("SRCC", "srcc", ".3f"), ("PLCC", "plcc", ".3f"), ("accuracy", "accuracy", ".3f")),
         *(("ratio", "ratio", ".3f"), ("MSE", "mse", ".4f"), ("EMD", "emd", ".4f")),
+        *(("EMD r=1", "emd1", ".4f"), ("PLCC of std", "plcc_std", ".3f")),
     )
     return ", ".join(f"{word} {row[key]:{form}}" for word, key, form in words if key in row)
 

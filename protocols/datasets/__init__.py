@@ -12,7 +12,7 @@ from typing import Any
 
 from generic.errors import DatasetError
 from protocols.dataset import Dataset
-from protocols.datasets import aadb, ava, flickr_aes, para, real_cur, table, tad66k
+from protocols.datasets import aadb, ava, ava_subsets, flickr_aes, histograms, para, real_cur, table, tad66k
 from protocols.datasets.counts import PublishedCount
 
 
@@ -43,6 +43,16 @@ DATASETS: Mapping[str, Known] = MappingProxyType(
         ava.NAME: Known(
             load=ava.load, what="DPChallenge photos with histograms of 1..10", published=ava.PUBLISHED
         ),
+        ava_subsets.AVA1: Known(
+            load=ava_subsets.load_ava1,
+            what="all of AVA in two classes, 90 % to train, 10 % to test",
+            published=ava_subsets.PUBLISHED[ava_subsets.AVA1],
+        ),
+        ava_subsets.AVA2: Known(
+            load=ava_subsets.load_ava2,
+            what="the best and the worst tenth of AVA",
+            published=ava_subsets.PUBLISHED[ava_subsets.AVA2],
+        ),
         tad66k.NAME: Known(
             load=tad66k.load,
             what="Flickr photos of 47 themes with means in 1..10",
@@ -60,6 +70,11 @@ DATASETS: Mapping[str, Known] = MappingProxyType(
             load=table.load,
             what="your own table of ratings and a folder of images",
             published=table.PUBLISHED,
+        ),
+        histograms.NAME: Known(
+            load=histograms.load,
+            what="your own photos with histograms of ratings, or single ratings to count",
+            published=histograms.PUBLISHED,
         ),
     }
 )

@@ -37,7 +37,8 @@ def test_a_run_leaves_its_folder_and_a_model_that_learns_people(
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert set(rows[0]) == {
-        *("epoch", "step", "rate", "loss", "srcc", "plcc", "accuracy", "ratio", "mse", "emd")
+        *("epoch", "step", "rate", "loss", "srcc", "plcc", "accuracy", "ratio", "mse"),
+        *("emd", "emd1", "plcc_std"),
     }
     header = read_header(out / "best.safetensors")
     assert header.hash == done.hash

@@ -249,3 +249,30 @@ def test_a_photo_alone_is_no_batch(network):
         "this network takes images of shape (b, 3, height, width), got (3, 64, 64); give it a batch, "
         "channels first"
     )
+
+
+@pytest.mark.parametrize("unit", ["resnext", "inception"])
+def test_a_network_of_other_units_learns_and_its_masks_lie_between_0_and_1(network, unit):
+    built = network(unit=unit, dims=(64, 64, 128, 128), modules=(1, 1, 0, 0))
+    assert built.options["unit"] == unit
+    x = torch.randn(2, 3, 64, 64)
+    outputs, masks = masks_of(built, x)
+    assert outputs.shape == (2, 5)
+    assert len(masks) == 2
+    assert all(mask.min() >= 0 and mask.max() <= 1 for mask in masks)
+    outputs.square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in built.parameters())
+
+
+def test_units_that_cannot_be(network):
+    with pytest.raises(ShapeError) as caught:
+        network(unit="dense")
+    assert str(caught.value) == (
+        "a Residual Attention Network cannot be built: unit is 'dense', expected one of bottleneck, resnext, "
+        "inception"
+    )
+    with pytest.raises(ShapeError) as caught:
+        network(unit="resnext", dims=(64, 96, 128, 128))
+    assert str(caught.value) == (
+        "a Residual Attention Network cannot be built: stage 2 has 96 channels, expected a multiple of 64"
+    )

@@ -8,7 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from generic.errors import ShapeError
-from generic.residual_attention.units import AttentionModule, MaskBranch, PreActivationUnit
+from generic.residual_attention.basic_units import InceptionUnit, PreActivationUnit, ResNeXtUnit, make_unit
+from generic.residual_attention.units import AttentionModule, MaskBranch
 
 SIDE = 32
 
@@ -44,6 +45,52 @@ def test_a_unit_whose_last_convolution_is_zero_is_the_identity():
     unit = PreActivationUnit(8, 8)
     nn.init.zeros_(unit.expand.weight)
     assert torch.equal(unit(maps()), maps())
+
+
+@pytest.mark.parametrize(("dim", "stride"), [(64, 1), (128, 2)])
+def test_a_resnext_unit_by_its_parts(dim, stride):
+    unit = ResNeXtUnit(64, dim, stride=stride).eval()
+    x = maps(c=64, side=12)
+    ready = unit.norm1(x).clamp(min=0)
+    y = unit.norm2(unit.reduce(ready)).clamp(min=0)
+    assert y.shape[1] == dim // 2
+    # Each of 32 groups sees its own channels alone.
+    weights = unit.spatial.weight.chunk(32)
+    groups = [
+        F.conv2d(part, weight, stride=stride, padding=1)
+        for part, weight in zip(y.chunk(32, 1), weights, strict=True)
+    ]
+    y = unit.norm3(torch.cat(groups, 1)).clamp(min=0)
+    kept = x if unit.shortcut is None else unit.shortcut(ready)
+    torch.testing.assert_close(unit(x), kept + unit.expand(y))
+
+
+@pytest.mark.parametrize(("dim", "stride"), [(8, 1), (16, 2)])
+def test_an_inception_unit_by_its_parts(dim, stride):
+    unit = InceptionUnit(8, dim, stride=stride).eval()
+    x = maps(side=12)
+    ready = unit.norm1(x).clamp(min=0)
+    parts = []
+    for n_spatial, branch in enumerate(unit.branches):
+        convolutions = [layer for layer in branch if isinstance(layer, nn.Conv2d)]
+        assert [layer.kernel_size for layer in convolutions] == [(1, 1), *[(3, 3)] * n_spatial]
+        y = ready
+        for layer in branch:
+            y = layer(y)
+        parts.append(y)
+    y = unit.norm2(torch.cat(parts, 1)).clamp(min=0)
+    assert y.shape == (2, 3 * dim // 8, 12 // stride, 12 // stride)
+    kept = x if unit.shortcut is None else unit.shortcut(ready)
+    torch.testing.assert_close(unit(x), kept + unit.expand(y))
+
+
+@pytest.mark.parametrize(("kind", "far"), [("bottleneck", 1), ("resnext", 1), ("inception", 2)])
+def test_how_far_a_unit_sees(kind, far):
+    unit = make_unit(kind, 64, 64).eval()
+    x = torch.zeros(1, 64, 9, 9, requires_grad=True)
+    unit(x + maps(1, 64, 9))[0, :, 4, 4].sum().backward()
+    seen = (x.grad[0].abs().sum(0) > 0).nonzero()
+    assert (seen.min(0).values.tolist(), seen.max(0).values.tolist()) == ([4 - far] * 2, [4 + far] * 2)
 
 
 # ---- the mask ----

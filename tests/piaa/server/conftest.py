@@ -22,7 +22,7 @@ class Server:
     """``piaa serve`` in a process of its own, on a free loopback port."""
 
     def __init__(self, store: str | Path, model: Path, folder: Path, *options: str) -> None:
-        self.store = store
+        self.store, self.model = store, model
         self.log = folder / f"server-{time.monotonic_ns()}.log"
         command = [sys.executable, "-m", "cli", "serve", "--port", "0", "--store", store, "--model", model]
         command += ["--cache", folder / "served-cache", *options]

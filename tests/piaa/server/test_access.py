@@ -21,6 +21,8 @@ ROUTES = {
     "see own": ("GET", "/v1/users/ana", {}),
     "see other": ("GET", "/v1/users/bob", {}),
     "see nobody": ("GET", "/v1/users/nobody", {}),
+    "export own": ("GET", "/v1/users/ana/export", {}),
+    "export other": ("GET", "/v1/users/bob/export", {}),
     "suggest own": ("GET", "/v1/users/ana/suggest", {"params": {"sha256": "0" * 64}}),
     "suggest other": ("GET", "/v1/users/bob/suggest", {"params": {"sha256": "0" * 64}}),
     "list users": ("GET", "/v1/users", {}),

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import re
 import socket
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from generic.errors import PiaaError
+from generic.images import load_pixels
+from generic.model import GenericModel
 from piaa.client import Client, ServerError
+from piaa.store import AdapterStore
 
 PAGE = Path(__file__).parents[3] / "docs" / "serve.md"
 
@@ -45,6 +51,32 @@ def test_a_day_with_the_client(client, album, names):
         client.user("cleo")
     assert str(caught.value) == "there is no user 'cleo'; rate some photos for the user first"
     assert caught.value.status == 404
+
+
+def test_an_export_holds_all_and_can_be_imported(client, server, album, names, tmp_path):
+    with pytest.raises(ServerError) as caught:
+        client.export("uma")
+    assert str(caught.value) == "there is no user 'uma'; rate some photos for the user first"
+    rated = {album / name: score for name, score in zip(names, (5, 1, 4, 2), strict=False)}
+    client.rate("uma", rated, scale=(0, 10))
+    assert client.export("uma").adapters is None
+    jobs = [client.wait(client.fit("uma", adapter).id) for adapter in ("ridge", "generic")]
+    client.rollback("uma", 1)
+    got = client.export("uma")
+    assert (got.user, got.active, got.scale, got.jobs) == ("uma", 1, (0, 10), jobs)
+    hashes = {hashlib.sha256(path.read_bytes()).hexdigest(): score for path, score in rated.items()}
+    assert {one.sha256: one.score for one in got.ratings} == hashes
+    model = GenericModel(server.model)
+    for one in got.ratings:
+        pixels = load_pixels(album / one.image, model.size)[None]
+        vector = np.frombuffer(base64.b64decode(one.vector), "<f4")
+        np.testing.assert_array_equal(vector, model.forward(pixels)[0])
+        assert one.model_hash == model.hash
+    (tmp_path / "uma.json").write_text(json.dumps(got.adapters))
+    there, here = AdapterStore(Path(server.store)), AdapterStore(tmp_path / "new.db")
+    assert here.import_(tmp_path / "uma.json").n_versions == 2
+    assert here.history("uma") == there.history("uma")
+    client.erase("uma")
 
 
 @pytest.mark.parametrize("name", ["Ána Lúcia", "a b?c#d", "100%"])
@@ -107,7 +139,7 @@ def test_the_tour_of_the_page(server, album, names, tmp_path):
         if "/fit" in line:
             server.follow(re.search(r'"id":"([0-9a-f]+)"', done.stdout)[1])
         ran += 1
-    assert ran == 6
+    assert ran == 7
     assert server.http.get("/v1/users/tia").status_code == 404
 
 

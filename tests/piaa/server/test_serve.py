@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 
+import httpx
 import numpy as np
 import pytest
 
@@ -204,3 +206,29 @@ def test_a_network_of_ones_own_sees_the_photos_sent(server, ana, album, names, t
         "adapter 'lora' is fitted from the photos themselves, which this server does not keep; choose one of "
         f"{', '.join(ADAPTERS)}, or fit the user with: piaa fit-user --adapter lora"
     )
+
+
+@pytest.mark.slow
+def test_workers_see_each_others_fits(serve, tmp_path, album, names):
+    server = serve(tmp_path / "piaa.db", "--no-keys", "--rate", "100000", "--workers", "2")
+    # The address is printed by their parent, before they listen.
+    while server.log.read_text().count("Application startup complete") < 2:
+        assert server.process.poll() is None, server.log.read_text()
+        time.sleep(0.1)
+    file = (names[0], (album / names[0]).read_bytes())
+    assert server.rate("ana", album, dict(zip(names, SCORES, strict=False))).status_code == 200
+    for version, adapter in enumerate(("ridge", "generic", "auto"), 1):
+        job = server.fit("ana", adapter)
+        assert (job["state"], job["version"]) == ("done", version)
+        lines = []
+        for _ in range(20):  # a connection each, so that both workers answer
+            with httpx.Client(base_url=server.url, timeout=60) as one:
+                answer = one.post("/v1/score", data={"user": "ana"}, files={"image": file})
+                lines += answer.raise_for_status().json()["users"]
+        assert {line["version"] for line in lines} == {version}
+        assert len({tuple(line["scores"]) for line in lines}) == 1
+    assert server.log.read_text().count("Started server process") == 2
+    # Of both workers, whichever answers.
+    count = 'piaa_request_seconds_count{method="POST",route="/v1/score",status="200"} 60.0'
+    assert count in server.http.get("/metrics").text
+    server.stop()

@@ -79,7 +79,7 @@ def test_no_table(root):
 
 
 def test_unknown_names_and_options(root):
-    names = "flickr-aes, aadb, ava, tad66k, para, real-cur, table"
+    names = "flickr-aes, aadb, ava, ava1, ava2, tad66k, para, real-cur, table, histograms"
     assert ", ".join(DATASETS) == names
     assert message("flickr_aes", root) == "there is no dataset 'flickr_aes'; did you mean 'flickr-aes'?"
     assert message("coco", root) == f"there is no dataset 'coco'; choose one of {names}"

@@ -1,0 +1,88 @@
+"""``piaa evaluate-generic``: how well generic models predict ratings of photos that they have not seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from piaa.terminal import AsJson, MaxPixels, note, print_json, progress_bar, report_skipped, reporting
+from protocols.commands.options import (
+    DuplicatesChoice,
+    Images,
+    MinRaters,
+    RatingsFile,
+    ScaleEnds,
+    TestList,
+    Threshold,
+    TrainList,
+    Users,
+    open_dataset,
+)
+
+
+@reporting
+def evaluate_generic(
+    dataset: Annotated[str, typer.Option(help="As for `piaa pretrain`.")],
+    model: Annotated[
+        list[str], typer.Option("--model", help="An embedded model's name or a model file; may be repeated.")
+    ],
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of its label files; default: that of --ratings.")
+    ] = None,
+    images: Images = None,
+    ratings: RatingsFile = None,
+    users: Users = None,
+    scale: ScaleEnds = None,
+    duplicates: DuplicatesChoice = None,
+    min_raters: MinRaters = None,
+    train: TrainList = None,
+    test: TestList = None,
+    split: Annotated[
+        Path | None, typer.Option(help="Of `piaa data split`; default: the dataset's own.")
+    ] = None,
+    threshold: Threshold = None,
+    max_pixels: MaxPixels = None,
+    as_json: AsJson = False,
+) -> None:
+    """Test generic models on a dataset: accuracy of two classes, correlations, distance of distributions."""
+    from generic.model import GenericModel
+    from generic.registry import find_model
+    from protocols.held_out import evaluate_model, held_out
+    from protocols.held_out_report import facts, lines
+    from protocols.split import read_split
+
+    models = [GenericModel(find_model(name)) for name in model]
+    opened = open_dataset(
+        dataset,
+        root,
+        images=images,
+        ratings=ratings,
+        users=users,
+        scale=scale,
+        duplicates=duplicates,
+        min_raters=min_raters,
+        train=train,
+        test=test,
+    )
+    chosen = None if split is None else read_split(split)
+    photos = held_out(opened, split=chosen, threshold=threshold)
+    report_skipped(photos.missing, len(photos.files) + len(photos.missing), "photos")
+    tested = []
+    for one in models:
+        with progress_bar(one.name, len(photos.files)) as bar:
+            tested.append(evaluate_model(one, photos, max_pixels=max_pixels, progress=bar))
+        report_skipped(tested[-1].unreadable, len(photos.files), "photos")
+    if as_json:
+        print_json(facts(photos, tested))
+        return
+    for text in opened.notes:
+        note(f"note: {text}")
+    typer.echo("\n".join(lines(photos, tested)))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the command into the command line."""
+    example = "Example: piaa evaluate-generic --dataset histograms --root DIR --model runs/a/best.safetensors"
+    app.command("evaluate-generic", epilog=example)(evaluate_generic)

@@ -1,0 +1,70 @@
+"""Figures of distributions, against values worked by hand and SciPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import pearsonr, wasserstein_distance
+
+from generic.pretrain.measure import deviations, measure
+from generic.pretrain.objective import Targets
+
+BINS = (1.0, 2.0, 3.0)
+
+
+def shares_as_logits(rows) -> np.ndarray:
+    return np.log(np.array(rows, np.float32) + 1e-30).astype(np.float32)
+
+
+def figures(predicted, rated, *, bins=BINS, threshold=0.5, softmax=True):
+    rated = torch.tensor(rated, dtype=torch.float32)
+    scores = (rated @ torch.tensor(bins) - bins[0]) / (bins[-1] - bins[0])
+    outputs = shares_as_logits(predicted) if softmax else np.array(predicted, np.float32)
+    targets = Targets(scores=scores, shares=rated)
+    return measure(outputs, targets, bins=bins, softmax=softmax, threshold=threshold)
+
+
+def test_by_hand():
+    # Cumulated differences of the two images: (0.5, 0, 0) and (-0.25, 0, 0).
+    found = figures([[0.5, 0.0, 0.5], [0.0, 0.75, 0.25]], [[0.0, 0.5, 0.5], [0.25, 0.5, 0.25]])
+    assert found["emd1"] == pytest.approx((0.5 / 3 + 0.25 / 3) / 2, abs=1e-6)
+    assert found["emd"] == pytest.approx(((0.25 / 3) ** 0.5 + (0.0625 / 3) ** 0.5) / 2, abs=1e-6)
+    # Standard deviations 1 and sqrt(3)/4 against 1/2 and 1/sqrt(2): two points, falling.
+    assert found["plcc_std"] == pytest.approx(-1.0)
+
+
+def test_against_scipy():
+    rng = np.random.default_rng(0)
+    bins = tuple(float(score) for score in range(1, 8))
+    predicted, rated = (rng.dirichlet(np.ones(7), 40) for _ in range(2))
+    found = figures(predicted, rated, bins=bins)
+    scores = np.array(bins)
+    means = [rows @ scores for rows in (predicted, rated)]
+    spreads = [
+        [np.sqrt(np.average((scores - mean) ** 2, weights=row)) for mean, row in zip(own, rows, strict=True)]
+        for own, rows in zip(means, (predicted, rated), strict=True)
+    ]
+    assert found["plcc"] == pytest.approx(pearsonr(*means)[0], abs=1e-6)
+    assert found["plcc_std"] == pytest.approx(pearsonr(*spreads)[0], abs=1e-6)
+    distances = [wasserstein_distance(bins, bins, p, q) / 7 for p, q in zip(predicted, rated, strict=True)]
+    assert found["emd1"] == pytest.approx(np.mean(distances), abs=1e-6)
+
+
+def test_a_perfect_prediction():
+    rows = [[0.5, 0.0, 0.5], [0.25, 0.5, 0.25], [0.0, 0.0, 1.0]]
+    found = figures(rows, rows)
+    assert found["accuracy"] == 1
+    assert found["emd1"] == pytest.approx(0, abs=1e-6)
+    assert found["plcc_std"] == pytest.approx(1)
+
+
+def test_outputs_that_are_no_logits_have_no_spread():
+    found = figures([[0.5, 0.0, 0.4], [0.0, 0.7, 0.2]], [[0.0, 0.5, 0.5], [0.25, 0.5, 0.25]], softmax=False)
+    assert "emd" in found
+    assert not {"emd1", "plcc_std"} & set(found)
+
+
+def test_the_deviation_of_one_bin_is_zero_and_of_the_ends_half_the_scale():
+    shares = torch.tensor([[0, 1.0, 0, 0], [0.5, 0, 0, 0.5]])
+    assert deviations(shares, (1.0, 2.0, 3.0, 4.0)).tolist() == [0.0, 1.5]
