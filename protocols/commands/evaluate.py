@@ -27,6 +27,7 @@ from protocols.commands.options import (
     DuplicatesChoice,
     Images,
     Jobs,
+    LabelRoot,
     MinRatings,
     Nan,
     Out,
@@ -63,9 +64,7 @@ _QUERY: tuple[Literal["rest", "common"], ...] = ("rest", "common")
 def evaluate(
     context: typer.Context,
     dataset: Annotated[str, typer.Option(help="flickr-aes, aadb, para, real-cur or table (your own).")],
-    root: Annotated[
-        Path | None, typer.Option(help="Folder of its label files; table: default that of --ratings.")
-    ] = None,
+    root: LabelRoot = None,
     ratings: RatingsFile = None,
     images: Images = None,
     users: Users = None,

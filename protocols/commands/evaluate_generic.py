@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,9 +10,11 @@ from piaa.terminal import AsJson, MaxPixels, note, print_json, progress_bar, rep
 from protocols.commands.options import (
     DuplicatesChoice,
     Images,
+    LabelRoot,
     MinRaters,
     RatingsFile,
     ScaleEnds,
+    SplitFile,
     TestList,
     Threshold,
     TrainList,
@@ -28,9 +29,7 @@ def evaluate_generic(
     model: Annotated[
         list[str], typer.Option("--model", help="An embedded model's name or a model file; may be repeated.")
     ],
-    root: Annotated[
-        Path | None, typer.Option(help="Folder of its label files; default: that of --ratings.")
-    ] = None,
+    root: LabelRoot = None,
     images: Images = None,
     ratings: RatingsFile = None,
     users: Users = None,
@@ -39,9 +38,7 @@ def evaluate_generic(
     min_raters: MinRaters = None,
     train: TrainList = None,
     test: TestList = None,
-    split: Annotated[
-        Path | None, typer.Option(help="Of `piaa data split`; default: the dataset's own.")
-    ] = None,
+    split: SplitFile = None,
     threshold: Threshold = None,
     max_pixels: MaxPixels = None,
     as_json: AsJson = False,

@@ -27,6 +27,7 @@ from piaa.terminal import (
 from protocols.commands.options import (
     DuplicatesChoice,
     Images,
+    LabelRoot,
     MinRatings,
     RatingsFile,
     ScaleEnds,
@@ -62,9 +63,7 @@ def meta_train(
     dataset: Annotated[str, typer.Option(help="flickr-aes, aadb, para or table (your own).")],
     algorithm: Annotated[str, typer.Option(help="anil, maml or meta-sgd.")],
     out: Annotated[Path, typer.Option(help="The start's file; a run that was stopped goes on beside it.")],
-    root: Annotated[
-        Path | None, typer.Option(help="Folder of its label files; table: default that of --ratings.")
-    ] = None,
+    root: LabelRoot = None,
     ratings: RatingsFile = None,
     images: Images = None,
     users: Users = None,

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 Choice = TypeVar("Choice", bound=str)
 
+LabelRoot = Annotated[
+    Path | None,
+    typer.Option("--root", help="Folder of its label files; table: default that of --ratings."),
+]
+SplitFile = Annotated[
+    Path | None, typer.Option("--split", help="Of `piaa data split`; default: the dataset's own.")
+]
 Images = Annotated[
     Path | None, typer.Option("--images", help="Folder of the images, if not the official one.")
 ]

@@ -12,9 +12,11 @@ from protocols.commands import training as t
 from protocols.commands.options import (
     DuplicatesChoice,
     Images,
+    LabelRoot,
     MinRaters,
     RatingsFile,
     ScaleEnds,
+    SplitFile,
     TestList,
     Threshold,
     TrainList,
@@ -39,9 +41,7 @@ def pretrain(
     ],
     preset: t.PresetName,
     out: t.RunFolder,
-    root: Annotated[
-        Path | None, typer.Option(help="Folder of its label files; table: default that of --ratings.")
-    ] = None,
+    root: LabelRoot = None,
     images: Images = None,
     shards: Annotated[
         Path | None, typer.Option(help="Read photos from shards of `piaa data pack` instead.")
@@ -53,9 +53,7 @@ def pretrain(
     min_raters: MinRaters = None,
     train: TrainList = None,
     test: TestList = None,
-    split: Annotated[
-        Path | None, typer.Option(help="Of `piaa data split`; default: the dataset's own.")
-    ] = None,
+    split: SplitFile = None,
     validation_share: Annotated[
         float, typer.Option(help="Of the training images, to choose the epoch by.")
     ] = 0.05,
