@@ -8,6 +8,7 @@ Maps have shape (b, c, h, w).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import cast
 
 import torch
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 from generic.residual_attention.config import CARDINALITY, EXPANSION, Unit
 
 
-class ResidualUnit(nn.Module):
+class ResidualUnit(nn.Module, ABC):
     """Norm and ReLU, then a branch that is added to what came in (He et al., "Identity Mappings", ECCV 2016).
 
     Args:
@@ -38,9 +39,9 @@ class ResidualUnit(nn.Module):
         kept = x if self.shortcut is None else self.shortcut(ready)
         return cast("Tensor", kept + self.branch(ready))
 
+    @abstractmethod
     def branch(self, ready: Tensor) -> Tensor:
         """What is added: from (b, dim_in, h, w) to (b, dim, h', w')."""
-        raise NotImplementedError
 
 
 class PreActivationUnit(ResidualUnit):
