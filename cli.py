@@ -30,7 +30,7 @@ def adapters_of(model: GenericModel, names: Sequence[str]) -> dict[str, Callable
         PiaaError: there is no adapter of a name, or the model has not what it needs.
     """
     from generic.errors import PiaaError
-    from piaa.person import Model
+    from piaa.model import Model
     from protocols.results import ORACLE
 
     opened, makers = Model(model), dict[str, "Callable[[], AnyAdapter]"]()

@@ -27,7 +27,7 @@ from scipy.stats import wilcoxon
 import piaa as library
 from generic.metrics import coverage, spearman
 from generic.seeds import stream
-from piaa.person import Model
+from piaa.model import Model
 from piaa.tables import COLUMNS
 
 LEFT_OUT = 3

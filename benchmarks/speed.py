@@ -26,7 +26,8 @@ from record import piaa, table, tell, timed, write_result
 
 import piaa as library
 from generic.model import BATCH, GenericModel
-from piaa.person import Model, Person, Settings
+from piaa.model import Model, Settings
+from piaa.person import Person
 
 IMPORTS = (sys.executable, "-c", "import torch, timm")
 

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 import generic
 
 if TYPE_CHECKING:
-    from piaa.person import Model, Person
+    from piaa.model import Model
+    from piaa.person import Person
     from piaa.ratings import Ratings
     from piaa.scale import Scale
 
@@ -33,7 +34,7 @@ if Path(generic.__file__ or "").parent.parent != Path(__file__).parent.parent:
 __version__ = "0.1.0"
 __all__ = ["Model", "Person", "Ratings", "Scale", "load_model"]
 
-_HOMES = {"Model": "piaa.person", "Person": "piaa.person", "Ratings": "piaa.ratings", "Scale": "piaa.scale"}
+_HOMES = {"Model": "piaa.model", "Person": "piaa.person", "Ratings": "piaa.ratings", "Scale": "piaa.scale"}
 
 
 def load_model(
@@ -52,7 +53,7 @@ def load_model(
     from generic.cache import default_cache_folder
     from generic.model import GenericModel
     from generic.registry import find_model
-    from piaa.person import Model, Settings
+    from piaa.model import Model, Settings
 
     folder = default_cache_folder() if cache is True else None if cache is False else Path(cache)
     return Model(GenericModel(find_model(name)), Settings(cache=folder, max_pixels=max_pixels))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def add_ratings(person: Person, table: Ratings, read: RatedPhotos, duplicates: Duplicates) -> Person:
     """The person with the ratings of a table; see :meth:`piaa.person.Person.add`."""
-    from piaa.person import stored_ratings
+    from piaa.rated import stored_ratings
 
     adapter = _copy(person)
     kept = table.take([row for row, name in enumerate(table.images) if name in read.vectors])

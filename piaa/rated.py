@@ -14,9 +14,11 @@ from generic.errors import ImageError
 from generic.model import GenericModel
 from generic.progress import Progress
 from piaa.locate import locate_images
+from piaa.stored import StoredRating
 
 if TYPE_CHECKING:
-    from piaa.person import Settings
+    from piaa.model import Settings
+    from piaa.ratings import Ratings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,3 +79,11 @@ def read_rated(
     digests = {name: embedded[name].digest for name in vectors}
     files = {name: found[name] for name in vectors}
     return RatedPhotos(vectors=vectors, digests=digests, paths=files, skipped=skipped)
+
+
+def stored_ratings(table: Ratings, read: RatedPhotos) -> tuple[StoredRating, ...]:
+    """One person's ratings of readable photos as the store keeps them."""
+    return tuple(
+        StoredRating(image=name, sha256=read.digests[name], score=float(score))
+        for name, score in zip(table.images, table.scores, strict=True)
+    )

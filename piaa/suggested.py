@@ -23,7 +23,8 @@ from piaa.scale import Scale
 from piaa.suggest import knowledge, suggest
 
 if TYPE_CHECKING:
-    from piaa.person import Model, Person
+    from piaa.model import Model
+    from piaa.person import Person
     from piaa.prior import Prior
 
 FORMATS = (".csv", ".json")

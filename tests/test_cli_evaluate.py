@@ -25,7 +25,7 @@ from generic.cache import FeatureCache
 from generic.checkpoint import Header, load_checkpoint, save_checkpoint
 from generic.model import GenericModel
 from piaa.adapters import ADAPTERS, META, NETWORK, make_adapter
-from piaa.person import Model
+from piaa.model import Model
 from protocols.datasets import load_dataset
 from protocols.results import Results
 from protocols.study import Settings, default_split, prepare, run

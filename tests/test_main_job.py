@@ -12,7 +12,7 @@ import pytest
 import piaa
 from generic.metrics import spearman
 from generic.seeds import stream
-from piaa.person import Model
+from piaa.model import Model
 from piaa.tables import COLUMNS
 
 USER = "u364"  # the first rater of OASIS list 3

@@ -25,7 +25,8 @@ from piaa.terminal import (
 )
 
 if TYPE_CHECKING:
-    from piaa.person import Model, Person
+    from piaa.model import Model
+    from piaa.person import Person
     from piaa.tables import ScoreTable
 
 

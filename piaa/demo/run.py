@@ -26,7 +26,8 @@ from piaa import load_model
 from piaa.contact_sheet import Item, Section, contact_sheet
 from piaa.demo.person import PERSONS
 from piaa.demo.scenes import render_album
-from piaa.person import Model, Person
+from piaa.model import Model
+from piaa.person import Person
 from piaa.tables import ScoreTable
 
 N_PHOTOS = 60

@@ -15,7 +15,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 import piaa
 from generic.cache import FeatureCache
 from generic.model import GenericModel
-from piaa.person import Model
+from piaa.model import Model
 from piaa.prior import Prior
 from piaa.server import metrics, people, problems, scoring
 from piaa.server.embedder import Embedder

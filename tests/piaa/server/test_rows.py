@@ -8,7 +8,7 @@ import pytest
 from generic.errors import StoreError
 from generic.seeds import stream
 from piaa.adapters import make_adapter
-from piaa.person import Model
+from piaa.model import Model
 from piaa.server import rows
 from piaa.server.rows import AS_ROWS, row_of, unit_scores, unpack_row
 
