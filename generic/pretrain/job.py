@@ -16,6 +16,7 @@ from generic.checkpoint import Header, load_checkpoint, read_header, save_checkp
 from generic.model import NETWORK
 from generic.pretrain.config import NetworkSpec, Settings
 from generic.pretrain.export import Provenance, write_model
+from generic.pretrain.feasible import check_feasible
 from generic.pretrain.loop import Listeners, Row, Trainer, make_accelerator
 from generic.pretrain.network import Trainee, build_network
 from generic.pretrain.photos import Photos
@@ -126,6 +127,8 @@ def run_job(
     begun = RANDOM if job.start is None else load_start(trainee, job.start)
     if first:
         _tell_start(begun, tell)
+    n_processes = accelerator.num_processes
+    check_feasible(trainee.network, job.settings, len(job.train), n_processes=n_processes)
     with closing(TrainingFolder(out, _config(job, begun), write=first)) as folder:
         return _train(
             job, trainee, begun, folder, accelerator, bar=bar if first else _no_bar, on_epoch=on_epoch

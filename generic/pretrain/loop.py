@@ -26,6 +26,7 @@ from generic.eat.points import set_progress
 from generic.errors import TrainingError
 from generic.pretrain.batches import MicroBatch, PhotoReader, Plan, loader
 from generic.pretrain.config import Settings
+from generic.pretrain.feasible import recompute_activations
 from generic.pretrain.measure import measure
 from generic.pretrain.network import Trainee
 from generic.pretrain.objective import loss_of
@@ -118,7 +119,7 @@ class Trainer:
         )
         self.network = trainee.network.to(accelerator.device)
         if settings.grad_checkpointing:
-            _checkpoint_gradients(self.network)
+            recompute_activations(self.network)
         self.optimiser = accelerator.prepare_optimizer(make_optimiser(self.network, settings))
         self.ema = ModelEmaV3(self.network, decay=settings.ema) if settings.ema else None
         self.bins = torch.tensor(trainee.bins, device=accelerator.device)
@@ -336,12 +337,3 @@ def _quiet(model: nn.Module, *, quiet: bool) -> AbstractContextManager[Any]:
     if quiet and isinstance(model, nn.parallel.DistributedDataParallel):
         return model.no_sync()
     return nullcontext()
-
-
-def _checkpoint_gradients(network: nn.Module) -> None:
-    switch = getattr(network, "set_grad_checkpointing", None)
-    if switch is None:
-        raise TrainingError(
-            f"{type(network).__name__} cannot recompute its activations; leave --grad-checkpointing out"
-        )
-    switch(enable=True)
