@@ -17,9 +17,10 @@ from generic.model import NETWORK
 from generic.pretrain.config import NetworkSpec, Settings
 from generic.pretrain.export import Provenance, write_model
 from generic.pretrain.feasible import check_feasible
-from generic.pretrain.loop import Listeners, Row, Trainer, make_accelerator
+from generic.pretrain.loop import Listeners, Row, Trainer
 from generic.pretrain.network import Trainee, build_network
 from generic.pretrain.photos import Photos
+from generic.pretrain.processes import make_accelerator
 from generic.pretrain.run_folder import BEST, TrainingFolder, device_name
 from generic.pretrain.start import HUB, RANDOM, Start, load_start
 from generic.progress import Progress, no_progress
