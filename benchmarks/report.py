@@ -33,6 +33,7 @@ DOCUMENTS = (
     "docs/piaa-lite.md",
     "docs/eat.md",
     "docs/pretrain.md",
+    "docs/reproduce.md",
     "docs/second-paper.md",
     "docs/meta-learning.md",
     "docs/serve.md",

@@ -64,6 +64,7 @@ def pack(
 
     Raises:
         OutputError: the folder cannot be written, or holds shards.
+        DatasetError: not one photo can be read.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,6 +89,9 @@ def pack(
                 number += 1
         n_bytes += (folder / name).stat().st_size
         shard += 1
+    if not places:
+        reason = f"; the first: {next(iter(skipped.values()))}" if skipped else ""
+        raise DatasetError(f"not one of {len(files)} photos can be packed{reason}")
     content = {"format": _FORMAT, "version": 1, "side": side, "images": places}
     write_bytes(folder / INDEX, json.dumps(content).encode())
     return Packed(n_photos=number, n_shards=shard, n_bytes=n_bytes, skipped=skipped)

@@ -61,7 +61,7 @@ def find_columns(names: Sequence[str], *, source: str, user: str | None) -> Colu
     if "user" not in found and user is None:
         raise RatingsError(
             f"{source} has no user column and no user is named; its columns are {_listed(names)}; "
-            f"add a column named one of {', '.join(ALIASES['user'])}, or pass --user NAME"
+            f"add a column named one of {', '.join(ALIASES['user'])}"
         )
     return Columns(user=found.get("user"), image=found["image"], score=found["score"])
 

@@ -32,6 +32,9 @@ MIN_RATINGS = 110
 # would be one of ten. Its official list of test images leaves all others to training.
 _TESTED_ON_OFFICIAL_IMAGES = ("para",)
 
+_SPLIT_BY_LISTS = ("ava",)
+"""Datasets that papers split by lists of images, which commands take."""
+
 _ITS_LIST = "the list that comes with the dataset"
 
 
@@ -92,11 +95,13 @@ def _official(dataset: Dataset) -> Split:
             return _by_users(dataset, dataset.ratings.user_names(), "everybody, nothing to train on", None)
     if dataset.lists.get("train") and dataset.lists.get("test"):
         return _by_lists(dataset)
+    lists = "name two lists, --train FILE and --test FILE, or " if dataset.name in _SPLIT_BY_LISTS else ""
     by_user = (
         "" if dataset.ratings is None else ", test users (--test-users FILE) or a share (--test-share 0.2)"
     )
     raise DatasetError(
-        f"dataset {dataset.name!r} has no split of its own; give test images (--test-images FILE){by_user}"
+        f"dataset {dataset.name!r} has no split of its own; {lists}make one with `piaa data split` and test "
+        f"images (--test-images FILE){by_user}"
     )
 
 
@@ -135,7 +140,8 @@ def _hashed(dataset: Dataset, ratings: Ratings, n: int) -> Split:
     if len(eligible) < n:
         raise DatasetError(
             f"dataset {dataset.name!r} has {len(eligible)} users with at least {MIN_RATINGS} {of}, "
-            f"but its split tests {n}; give the whole per-user label file, or test users (--test-users FILE)"
+            f"but its split tests {n}; give the whole per-user label file, or make a split with `piaa data "
+            f"split` and test users (--test-users FILE)"
         )
     how = (
         f"the first {n} by SHA-256 of 'piaa/{dataset.name}/' + name among those with at least {MIN_RATINGS} "

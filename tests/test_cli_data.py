@@ -207,8 +207,8 @@ def test_split_by_images_and_by_users_and_images(piaa, table, tmp_path, names):
     [
         (
             (),
-            "dataset 'table' has no split of its own; give test images (--test-images FILE), "
-            "test users (--test-users FILE) or a share (--test-share 0.2)",
+            "dataset 'table' has no split of its own; make one with `piaa data split` and test images "
+            "(--test-images FILE), test users (--test-users FILE) or a share (--test-share 0.2)",
         ),
         (
             ("--test-share", "2"),

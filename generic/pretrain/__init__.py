@@ -4,6 +4,9 @@
 ``config.py``      settings of one run, checked together
 ``presets.py``     networks and settings by name: the released ones and ours
 ``network.py``     the network that is trained, and what a model file says of it
+``refusals.py``    what a person is told when it cannot be built
+``feasible.py``    whether a training can be done, before its folder is begun
+``processes.py``   the processes of a launcher, and what one does for all
 ``start.py``       weights to begin with: our files, timm's hub, packaged ImageNet weights
 ``photos.py``      photos with their targets; where their files are
 ``batches.py``     which photo is in which batch, on which process; decoding in workers

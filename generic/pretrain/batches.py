@@ -142,8 +142,9 @@ class Plan(Sampler[list[Key]]):
         self.micro = min(settings.micro_batch or share, share)
         if batch % (n_processes * max(self.micro, 1)) or self.micro == 0:
             raise TrainingError(
-                f"a batch of {batch} photos cannot be cut into {n_processes} processes with passes of "
-                f"{settings.micro_batch or share}; choose --batch as a multiple of their product"
+                f"a batch of {batch} photos cannot be cut into {n_processes} "
+                f"process{'es' * (n_processes > 1)} with passes of {settings.micro_batch or share}; choose "
+                f"--batch as a multiple of their product"
             )
         self.n, self.settings = n, settings
         self.process, self.n_processes = process, n_processes

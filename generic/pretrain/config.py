@@ -79,7 +79,13 @@ class Settings:
 
     def __post_init__(self) -> None:
         # TOML and JSON know no tuples.
-        object.__setattr__(self, "freeze", tuple((int(a), float(b)) for a, b in self.freeze))
+        try:
+            object.__setattr__(self, "freeze", tuple((int(a), float(b)) for a, b in self.freeze))
+        except (TypeError, ValueError):
+            raise TrainingError(
+                f"training setting freeze is {self.freeze!r}, expected pairs of an epoch and a share such as "
+                f"[[0, 1.0], [2, 0.0]]"
+            ) from None
         problems = list(self._problems())
         if problems:
             raise TrainingError(f"the training settings cannot be used: {'; '.join(problems)}")
@@ -132,9 +138,20 @@ _RANGES: Mapping[str, tuple[float, float, str]] = {
 }
 
 
+_NOT_OPTIONS: Mapping[str, str] = {
+    "img_size": "give size",
+    "num_classes": "the loss and the scale of the scores say how many outputs it has",
+    "pretrained": "weights to begin with are --start",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
-    """Which network is trained."""
+    """Which network is trained.
+
+    Raises:
+        TrainingError: a name that is no text, or a size that is no number of pixels.
+    """
 
     name: str
     """In timm's registry, where EAT's presets are too."""
@@ -142,6 +159,17 @@ class NetworkSpec:
     """Side of the input square in pixels; None: the network's own."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments of the network beside its outputs and its size, such as ``drop_path_rate``."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise TrainingError(f"the network's name is {self.name!r}, expected one of timm's, in quotes")
+        if self.size is not None and (not _is(self.size, int) or self.size < 1):
+            raise TrainingError(
+                f"the network's size is {self.size!r}, expected a whole number of pixels of at least 1"
+            )
+        for option, cure in _NOT_OPTIONS.items():
+            if option in self.options:
+                raise TrainingError(f"{option!r} is no option of a network here; {cure}")
 
 
 def settings_from(content: Mapping[str, Any], base: Settings) -> Settings:

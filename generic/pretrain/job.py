@@ -16,9 +16,11 @@ from generic.checkpoint import Header, load_checkpoint, read_header, save_checkp
 from generic.model import NETWORK
 from generic.pretrain.config import NetworkSpec, Settings
 from generic.pretrain.export import Provenance, write_model
-from generic.pretrain.loop import Listeners, Row, Trainer, make_accelerator
+from generic.pretrain.feasible import check_feasible
+from generic.pretrain.loop import Listeners, Row, Trainer
 from generic.pretrain.network import Trainee, build_network
 from generic.pretrain.photos import Photos
+from generic.pretrain.processes import make_accelerator
 from generic.pretrain.run_folder import BEST, TrainingFolder, device_name
 from generic.pretrain.start import HUB, RANDOM, Start, load_start
 from generic.progress import Progress, no_progress
@@ -126,6 +128,8 @@ def run_job(
     begun = RANDOM if job.start is None else load_start(trainee, job.start)
     if first:
         _tell_start(begun, tell)
+    n_processes = accelerator.num_processes
+    check_feasible(trainee.network, job.settings, len(job.train), n_processes=n_processes)
     with closing(TrainingFolder(out, _config(job, begun), write=first)) as folder:
         return _train(
             job, trainee, begun, folder, accelerator, bar=bar if first else _no_bar, on_epoch=on_epoch

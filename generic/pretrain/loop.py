@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from accelerate.utils import gather_object
 from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
@@ -26,6 +25,7 @@ from generic.eat.points import set_progress
 from generic.errors import TrainingError
 from generic.pretrain.batches import MicroBatch, PhotoReader, Plan, loader
 from generic.pretrain.config import Settings
+from generic.pretrain.feasible import recompute_activations
 from generic.pretrain.measure import measure
 from generic.pretrain.network import Trainee
 from generic.pretrain.objective import loss_of
@@ -57,27 +57,6 @@ class Listeners:
     """With the network, in evaluation mode, of an epoch that is better than all before it."""
 
 
-def make_accelerator(settings: Settings) -> Accelerator:
-    """The device or devices of this process, as ``accelerate launch`` or the machine says.
-
-    Raises:
-        TrainingError: the device cannot compute in the precision asked for.
-    """
-    # A second training in one process may ask for another precision, which accelerate refuses.
-    AcceleratorState._reset_state(reset_partial_state=False)
-    precision = "no" if settings.precision == "fp32" else settings.precision
-    try:
-        accelerator = Accelerator(mixed_precision=precision, cpu=not torch.cuda.is_available())
-    except ValueError as error:
-        raise TrainingError(
-            f"this device cannot train in {settings.precision} ({' '.join(str(error).split())}); choose "
-            f"--precision bf16 or fp32"
-        ) from error
-    if settings.precision == "fp16" and accelerator.device.type == "cpu":
-        raise TrainingError("a CPU cannot train in fp16; choose --precision bf16 or fp32")
-    return accelerator
-
-
 class Trainer:
     """Trains a network on photos and chooses the epoch that is best on others.
 
@@ -88,7 +67,7 @@ class Trainer:
         validation: photos to choose the epoch by; none of them in ``train``.
         threshold: unit score above which an image counts as good.
         folder: the run's.
-        accelerator: see :func:`make_accelerator`.
+        accelerator: see :func:`generic.pretrain.processes.make_accelerator`.
         listeners: whom to tell.
 
     Raises:
@@ -118,7 +97,7 @@ class Trainer:
         )
         self.network = trainee.network.to(accelerator.device)
         if settings.grad_checkpointing:
-            _checkpoint_gradients(self.network)
+            recompute_activations(self.network)
         self.optimiser = accelerator.prepare_optimizer(make_optimiser(self.network, settings))
         self.ema = ModelEmaV3(self.network, decay=settings.ema) if settings.ema else None
         self.bins = torch.tensor(trainee.bins, device=accelerator.device)
@@ -336,12 +315,3 @@ def _quiet(model: nn.Module, *, quiet: bool) -> AbstractContextManager[Any]:
     if quiet and isinstance(model, nn.parallel.DistributedDataParallel):
         return model.no_sync()
     return nullcontext()
-
-
-def _checkpoint_gradients(network: nn.Module) -> None:
-    switch = getattr(network, "set_grad_checkpointing", None)
-    if switch is None:
-        raise TrainingError(
-            f"{type(network).__name__} cannot recompute its activations; leave --grad-checkpointing out"
-        )
-    switch(enable=True)

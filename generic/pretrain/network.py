@@ -20,6 +20,7 @@ from generic.eat.stems import REFUSALS
 from generic.errors import CheckpointError, TrainingError
 from generic.images import Fit
 from generic.pretrain.config import NetworkSpec
+from generic.pretrain.refusals import refusal
 from generic.seeds import stream
 
 
@@ -162,12 +163,12 @@ def _start_head(network: nn.Module, *, scores: bool) -> None:
 def _create(spec: NetworkSpec, outputs: int, options: dict[str, Any], *, hub: bool) -> tuple[nn.Module, bool]:
     """The network, and whether it was told its image size."""
     sizes: list[dict[str, Any]] = [{}] if spec.size is None else [{"img_size": spec.size}, {}]
-    refused: Exception | None = None
+    refused: Exception = TypeError()
     for sized in sizes:
         try:
             return timm.create_model(spec.name, num_classes=outputs, **sized, **options), bool(sized)
         except TypeError as error:  # Most networks without position tables refuse to be given a size.
-            refused = refused or error
+            refused = error
         except (*REFUSALS, OSError) as error:
             if isinstance(error, CheckpointError):
                 raise
@@ -176,9 +177,5 @@ def _create(spec: NetworkSpec, outputs: int, options: dict[str, Any], *, hub: bo
                     f"timm's hub gave no weights of {spec.name!r} ({shorten(str(error), 200)}); without a "
                     f"way to it, fetch the file elsewhere and give it as --start FILE, or leave --start out"
                 ) from error
-            raise TrainingError(
-                f"network {spec.name!r} cannot be built ({shorten(str(error), 300)}); correct its options"
-            ) from error
-    raise TrainingError(
-        f"network {spec.name!r} cannot be built ({shorten(str(refused), 300)}); correct its options"
-    ) from refused
+            raise refusal(spec.name, error) from error
+    raise refusal(spec.name, refused) from refused

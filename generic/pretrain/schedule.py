@@ -48,7 +48,7 @@ def make_optimiser(network: nn.Module, settings: Settings) -> torch.optim.Optimi
     if settings.layer_decay == 1:
         groups = param_groups_weight_decay(network, settings.decay, no_weight_decay_list=names)
     else:
-        _matcher(network, "layer-wise rates (--layer-decay)")
+        _matcher(network, "layer-wise rates", "layer_decay to 1")
         groups = param_groups_layer_decay(
             network, settings.decay, no_weight_decay_list=names, layer_decay=settings.layer_decay
         )
@@ -126,16 +126,16 @@ def _first_layers(network: nn.Module, share: float) -> set[str] | None:
     """Names of parameters in the first layers; None for all layers."""
     if share == 1:
         return None
-    layers = group_parameters(network, _matcher(network, "a partly frozen network (--freeze)")(coarse=False))
+    matcher = _matcher(network, "a partly frozen network", "the shares of freeze to 0 or 1")
+    layers = group_parameters(network, matcher(coarse=False))
     n = round(share * len(layers))
     return {name for layer in sorted(layers)[:n] for name in layers[layer]}
 
 
-def _matcher(network: nn.Module, what: str) -> Callable[..., Any]:
+def _matcher(network: nn.Module, what: str, cure: str) -> Callable[..., Any]:
     matcher = getattr(network, "group_matcher", None)
     if matcher is None:
         raise TrainingError(
-            f"{type(network).__name__} does not say which layers it has, which {what} would need; leave "
-            f"it out"
+            f"{type(network).__name__} does not say which layers it has, which {what} would need; set {cure}"
         )
     return cast("Callable[..., Any]", matcher)

@@ -203,4 +203,5 @@ def data_pack(
     if as_json:
         print_json({**asdict(packed), "skipped": skipped, "folder": str(out)})
         return
-    typer.echo(f"{out}: {packed.n_photos:,} photos in {packed.n_shards:,} shards, {packed.n_bytes:,} bytes")
+    shards = f"{packed.n_shards:,} shard{'s' * (packed.n_shards != 1)}"
+    typer.echo(f"{out}: {packed.n_photos:,} photos in {shards}, {packed.n_bytes:,} bytes")

@@ -13,6 +13,7 @@ from piaa.terminal import AsJson, CacheOption, NoCache, cache_folder, progress_b
 from protocols.commands import training as t
 
 if TYPE_CHECKING:
+    from generic.pretrain.distill import Lesson
     from generic.pretrain.photos import Photos
 
 
@@ -44,6 +45,7 @@ def distill(
     from generic.model import GenericModel
     from generic.pretrain.distill import ask
     from generic.pretrain.job import Job
+    from generic.pretrain.processes import by_the_first
     from generic.registry import find_model
 
     chosen = t.resolve(
@@ -64,8 +66,12 @@ def distill(
     model = GenericModel(find_model(teacher))
     paths = find_images(images)
     remembered = cache_folder(cache, no_cache)
-    with progress_bar("asking the teacher", len(paths)) as bar, FeatureCache.open(remembered) as known:
-        lesson = ask(model, paths, images, cache=known, progress=bar)
+
+    def lesson_of() -> Lesson:
+        with progress_bar("asking the teacher", len(paths)) as bar, FeatureCache.open(remembered) as known:
+            return ask(model, paths, images, cache=known, progress=bar)
+
+    lesson = by_the_first(lesson_of)
     train, validation = _halves(lesson.photos)
     job = Job(
         name=name or out.name,

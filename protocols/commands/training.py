@@ -105,14 +105,19 @@ def resolve(
             f"configuration {printable(str(config))} has a table {unknown[0]!r}; its tables are settings and "
             f"network"
         )
+    for key, table in content.items():
+        if not isinstance(table, dict):
+            raise TrainingError(
+                f"configuration {printable(str(config))} has {key} = {table!r}, expected a table [{key}]"
+            )
     settings = settings_from(content.get("settings", {}), preset.settings)
     settings = settings_from({**given, "freeze": _pairs(freeze)}, settings)
     options = dict(content.get("network", {}))
     named = options.pop("name", preset.network.name)
-    sized = size or options.pop("size", preset.network.size)
+    sized = options.pop("size", preset.network.size)
     # Another network does not have the preset's options.
     base = preset.network.options if named == preset.network.name else {}
-    network = replace(preset.network, name=named, size=sized, options={**base, **options})
+    network = replace(preset.network, name=named, size=size or sized, options={**base, **options})
     return replace(preset, network=network, settings=settings)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy.stats import pearsonr, wasserstein_distance
+from scipy.stats import pearsonr, spearmanr, wasserstein_distance
 
 from generic.pretrain.measure import deviations, measure
 from generic.pretrain.objective import Targets
@@ -68,3 +68,64 @@ def test_outputs_that_are_no_logits_have_no_spread():
 def test_the_deviation_of_one_bin_is_zero_and_of_the_ends_half_the_scale():
     shares = torch.tensor([[0, 1.0, 0, 0], [0.5, 0, 0, 0.5]])
     assert deviations(shares, (1.0, 2.0, 3.0, 4.0)).tolist() == [0.0, 1.5]
+
+
+def test_figures_of_scores_against_scipy_and_a_count():
+    rng = np.random.default_rng(3)
+    rated, predicted = rng.uniform(size=(2, 50)).astype(np.float32)
+    found = measure(
+        predicted[:, None],
+        Targets(scores=torch.from_numpy(rated)),
+        bins=(),
+        softmax=True,
+        threshold=0.4,
+    )
+    accuracy = sum((p > 0.4) == (r > 0.4) for p, r in zip(predicted, rated, strict=True)) / 50
+    srcc = spearmanr(predicted, rated)[0]
+    assert found == {
+        "srcc": pytest.approx(srcc, abs=1e-12),
+        "plcc": pytest.approx(pearsonr(predicted.astype(float), rated.astype(float))[0], abs=1e-12),
+        "accuracy": pytest.approx(accuracy),
+        "ratio": pytest.approx(srcc / accuracy),
+        "mse": pytest.approx(np.mean((predicted.astype(float) - rated.astype(float)) ** 2)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("threshold", "accuracy"), [(0.0, 0.5), (0.24, 0.5), (0.25, 1.0), (0.5, 0.5), (0.75, 1.0), (0.99, 1.0)]
+)
+def test_a_score_at_the_threshold_is_of_the_worse_class(threshold, accuracy):
+    rated = torch.tensor([0.0, 0.25, 0.5, 0.75])
+    predicted = np.array([[0.25], [0.0], [0.75], [0.5]], np.float32)
+    found = measure(predicted, Targets(scores=rated), bins=(), softmax=True, threshold=threshold)
+    assert found["accuracy"] == accuracy  # counted by hand
+
+
+def test_a_mean_of_exactly_5_is_not_above_avas_threshold():
+    bins = tuple(float(score) for score in range(1, 11))
+    shares = torch.zeros(1, 10)
+    shares[0, 4] = 1
+    scores = (shares @ torch.tensor(bins) - 1) / 9
+    logits = np.full((2, 10), -40, np.float32)
+    logits[0, 3] = logits[1, 5] = 40  # a 4, and a 6
+    for row, right in ((0, 1.0), (1, 0.0)):
+        found = measure(
+            logits[row : row + 1],
+            Targets(scores=scores, shares=shares),
+            bins=bins,
+            softmax=True,
+            threshold=(5 - 1) / 9,
+        )
+        assert found["accuracy"] == right
+
+
+def test_an_accuracy_of_0_has_no_ratio():
+    found = measure(
+        np.array([[0.9], [0.1]], np.float32),
+        Targets(scores=torch.tensor([0.1, 0.9])),
+        bins=(),
+        softmax=True,
+        threshold=0.5,
+    )
+    assert (found["accuracy"], found["srcc"]) == (0, pytest.approx(-1))
+    assert np.isnan(found["ratio"])

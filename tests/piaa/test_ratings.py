@@ -218,7 +218,7 @@ def test_a_mean_never_leaves_a_scale_by_rounding(scores):
             "r.csv",
             "image,score\na.jpg,4\n",
             "r.csv has no user column and no user is named; its columns are 'image', 'score'; "
-            f"add a column named one of {USER_NAMES}, or pass --user NAME",
+            f"add a column named one of {USER_NAMES}",
         ),
         (
             "r.csv",
@@ -627,7 +627,7 @@ def test_a_frame_with_other_names_and_without_users():
         Ratings.from_frame(frame, scale=SCALE)
     assert str(caught.value) == (
         "the data frame has no user column and no user is named; its columns are 'Photo', 'stars', 'when'; "
-        f"add a column named one of {USER_NAMES}, or pass --user NAME"
+        f"add a column named one of {USER_NAMES}"
     )
 
 

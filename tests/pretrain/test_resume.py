@@ -1,4 +1,4 @@
-"""kill -9 of a training at any moment: it goes on to the very weights of the undisturbed run."""
+"""kill -9 of a training, once and twenty times: it goes on to the very weights of the undisturbed run."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ FORKS = """
     for part in range(n):
         child = start("killed")
         # Longer at first, so that a state is there; then anywhere in a step, and so soon that the training
-        # is not done before the last kill: the others take half a run together.
-        time.sleep(draw.uniform(0.3, 0.6) * whole if part == 0 else draw.uniform(0.0, 0.05) * whole)
+        # is not done before the last kill: the others take a fifth of a run together.
+        time.sleep(draw.uniform(0.3, 0.5) * whole if part == 0 else draw.uniform(0.0, 0.02) * whole)
         os.kill(child, signal.SIGKILL)
         killed += os.WIFSIGNALED(os.waitpid(child, 0)[1])
         progressed.add(os.path.exists("killed/state.safetensors"))
@@ -57,7 +57,7 @@ def test_killed_training_goes_on_to_the_same_weights(command, user_folders, n):
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout.splitlines()[-1])
     assert seen["state"]
-    assert seen["killed"] > n // 2
+    assert seen["killed"] == n
     whole, killed = user_folders / "whole", user_folders / "killed"
     for name in ("state.safetensors", "best.safetensors"):
         expected, got = load_file(whole / name), load_file(killed / name)

@@ -152,7 +152,8 @@ def test_the_hashed_users_are_frozen():
 def test_too_few_busy_users_are_no_aadb():
     assert refusal(table(busy(USERS[:21]), name="aadb")) == (
         "dataset 'aadb' has 21 users with at least 110 ratings, but its split tests 22; "
-        "give the whole per-user label file, or test users (--test-users FILE)"
+        "give the whole per-user label file, or make a split with `piaa data split` and "
+        "test users (--test-users FILE)"
     )
 
 
@@ -178,7 +179,8 @@ def test_para_is_tested_on_its_official_test_images():
     )
     assert refusal(table(rows, name="para", lists={"test": tuple(shared[1:])})) == (
         "dataset 'para' has 0 users with at least 110 ratings of official test images, but its split tests "
-        "40; give the whole per-user label file, or test users (--test-users FILE)"
+        "40; give the whole per-user label file, or make a split with `piaa data split` and "
+        "test users (--test-users FILE)"
     )
 
 
@@ -234,11 +236,12 @@ def test_by_both_uses_two_of_the_four_quarters():
 
 def test_what_cannot_be_split_says_what_to_give():
     assert refusal(table([("ana", "a")])) == (
-        "dataset 'table' has no split of its own; give test images (--test-images FILE), "
-        "test users (--test-users FILE) or a share (--test-share 0.2)"
+        "dataset 'table' has no split of its own; make one with `piaa data split` and test images "
+        "(--test-images FILE), test users (--test-users FILE) or a share (--test-share 0.2)"
     )
     assert refusal(table(None, name="ava", lists={"train": ("a",)})) == (
-        "dataset 'ava' has no split of its own; give test images (--test-images FILE)"
+        "dataset 'ava' has no split of its own; name two lists, --train FILE and --test FILE, or make one "
+        "with `piaa data split` and test images (--test-images FILE)"
     )
     assert refusal(table(None, name="ava"), test_users=["ana"]) == (
         "dataset 'ava' has no ratings by single users here, so it cannot be split by user; "

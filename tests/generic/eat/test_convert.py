@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -330,3 +331,28 @@ def test_starts_that_cannot_be(tmp_path, dat, config, weights, refused):
         f"(128, 3, 4, 4); choose another --start"
     )
     assert not out.exists()
+
+
+@pytest.mark.slow
+def test_dats_base_becomes_the_starts_of_the_reproduction_guide(
+    published_dat, shaped, tmp_path, monkeypatch, piaa
+):
+    """One number for each tensor, so that the file is small."""
+    monkeypatch.chdir(tmp_path)
+    state = shaped(published_dat["base"], interest=False)
+    torch.save(
+        {"model": {name: torch.zeros(()).expand(value.shape) for name, value in state.items()}},
+        "dat_base_in1k_224.pth",
+    )
+    page = Path(__file__).resolve().parents[3] / "docs" / "reproduce.md"
+    lines = [line.split() for line in page.read_text("utf-8").splitlines() if "models convert" in line]
+    assert [line[line.index("--start") + 1] for line in lines] == [
+        "eat_base_patch4_224",
+        "eat_base_released_patch4_224",
+    ]
+    for line in lines:
+        done = piaa(*line[1:])
+        assert done.exit_code == 0, done.stderr
+        out = Path(line[line.index("--out") + 1])
+        assert read_header(out).training["start"] == line[line.index("--start") + 1]
+        out.unlink()  # a third of a gigabyte

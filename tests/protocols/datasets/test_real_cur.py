@@ -61,7 +61,7 @@ def test_neither_table_nor_folders(official, root):
         (
             "owner,image,score\nana,a.jpg,3\n",
             " has no user column and no user is named; its columns are 'owner', 'image', 'score'; "
-            "add a column named one of user, worker, userId, user_id, rater, or pass --user NAME",
+            "add a column named one of user, worker, userId, user_id, rater",
         ),
         ("", " is empty, expected ratings; give it the columns user, image, score"),
     ],
