@@ -29,8 +29,9 @@ from serving import Served
 
 import piaa
 from generic.model import BATCH
-from piaa.server.calls import SMALLER
 
+SIZES = (1, 2, 4, 8, BATCH)
+"""Photos in a call of the network by itself."""
 SINGLE, SEVERAL = (1, 8, 64), ((1, 16), (8, 4), (8, 16))
 """Clients with one photo a request, and (clients, photos a request)."""
 SCRIPT = """
@@ -89,19 +90,17 @@ def network(seconds: float) -> dict[int, float]:
     """Photos per second of the network by itself, by the number of photos in a call, calls in turn."""
     model = piaa.load_model("piaa-lite", cache=False).generic
     pixels = np.zeros((BATCH, model.size, model.size, 3), np.uint8)
-    sizes = (*SMALLER, BATCH)
-    spent = dict.fromkeys(sizes, 0.0)
-    for size in sizes:
+    spent, n = dict.fromkeys(SIZES, 0.0), 0
+    for size in SIZES:
         model.forward(pixels[:size], batch=size)
-    n = 0
     while sum(spent.values()) < seconds:
-        for size in sizes:
+        for size in SIZES:
             started = time.perf_counter()
             for _ in range(BATCH // size):
                 model.forward(pixels[:size], batch=size)
             spent[size] += time.perf_counter() - started
         n += BATCH
-    return {size: n / spent[size] for size in sizes}
+    return {size: n / spent[size] for size in SIZES}
 
 
 def bare(seconds: float) -> dict[str, dict[int, float]]:
@@ -119,8 +118,7 @@ def bare(seconds: float) -> dict[str, dict[int, float]]:
 def means(runs: Sequence[dict[str, dict[int, float]]]) -> dict[int, float]:
     """Of the runs before and after, the better policy's."""
     return {
-        size: max(float(np.mean([run[policy][size] for run in runs])) for policy in runs[0])
-        for size in (*SMALLER, BATCH)
+        size: max(float(np.mean([run[policy][size] for run in runs])) for policy in runs[0]) for size in SIZES
     }
 
 

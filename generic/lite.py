@@ -26,6 +26,8 @@ from generic.eat.layers import Block, Mlp
 STEM = "tf_efficientnet_lite2"
 FIRST_TAP = 4
 """Index of the first stage whose blocks are tapped; it is the stride-16 map's stage."""
+_ROWS = 4
+"""Rows that a matrix product has at least, filled up with zeros."""
 
 
 def moments(x: Tensor) -> Tensor:
@@ -177,9 +179,12 @@ class PiaaLite(nn.Module):
             unit variance over the training photos, the widest first.
         """
         taps, middle, last = self.stem(x)
-        z = self.project(taps - self.tap_mean)
-        score = self.kernel(z) + self.eat_head(self.eat(middle, last))[:, 0]
-        return score, z * self.whiten
+        attended = self.eat(middle, last)
+        # Products of one to three rows are summed in another order than those of more.
+        b, filling = len(x), (0, 0, 0, max(0, _ROWS - len(x)))
+        z = self.project(nn.functional.pad(taps - self.tap_mean, filling))
+        score = self.kernel(z) + self.eat_head(nn.functional.pad(attended, filling))[:, 0]
+        return score[:b], (z * self.whiten)[:b]
 
 
 def fold_batch_norms(network: PiaaLite) -> PiaaLite:

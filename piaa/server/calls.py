@@ -13,14 +13,17 @@ from generic.cache import Features
 from generic.model import BATCH, GenericModel
 from generic.seeds import stream
 
-SMALLER = (4, 8)
+SMALLER = (2, 4, 8)
 """Sizes of a call that may do instead of :data:`generic.model.BATCH`. Libraries choose their arithmetic by
 the size, so each is used only if, when the server starts, it gives the same vectors to the bit: a score must
 equal that of ``piaa score``."""
 _WHILE_DECODING = 10
 """How many times the usual wait a call waits for images that are being decoded: they are milliseconds away,
 but a photo of 50 million pixels takes a second, and must not hold up the others."""
-_TRIALS = 2
+_TRIALS = 3
+_AS_QUICK = 1.05
+"""A call that takes up to this many times as long an image is as quick: small calls answer sooner, and nobody
+waits until a large one is full."""
 
 Pixels = NDArray[np.uint8]
 
@@ -58,18 +61,19 @@ class Calls:
         return min(times)
 
     def size_for(self, n: int) -> int:
-        """The size of the call when n images wait: the one that answers most images a second.
+        """The size of the call when n images wait: the smallest of those that answer most images a second.
 
         Example:
             >>> calls = Calls(None, 0)
-            >>> calls._seconds = {4: 0.1, 8: 0.21, 16: 0.5}  # on two cores, larger calls gain nothing
+            >>> calls._seconds = {4: 0.1, 8: 0.196, 16: 0.4}  # on two cores, larger calls gain nothing
             >>> calls.size_for(1), calls.size_for(7), calls.size_for(100)
             (4, 4, 4)
             >>> calls._seconds = {4: 0.05, 8: 0.06, 16: 0.09}  # on many cores they do
             >>> calls.size_for(1), calls.size_for(7), calls.size_for(100)
             (4, 8, 16)
         """
-        return min(self._seconds, key=lambda size: self._seconds[size] / min(n, size))
+        each = {size: seconds / min(n, size) for size, seconds in self._seconds.items()}
+        return min(size for size in each if each[size] <= min(each.values()) * _AS_QUICK)
 
     def expect(self) -> None:
         """An image is being decoded: :meth:`add` or :meth:`give_up` follows."""

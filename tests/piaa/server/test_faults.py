@@ -137,6 +137,7 @@ def rate_and_fit_until_killed(server, album, names, draw, book, seconds: float) 
             assert server.http.post("/v1/users/ana/fit").status_code == 202
     except httpx.TransportError:
         killer.join()
+    server.http.close()
     assert server.process.wait() == -signal.SIGKILL
 
 
