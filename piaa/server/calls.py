@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from generic.cache import Features
 from generic.model import BATCH, GenericModel
 from generic.seeds import stream
+from piaa.server.allocator import give_back
 
 SMALLER = (2, 4, 8)
 """Sizes of a call that may do instead of :data:`generic.model.BATCH`. Libraries choose their arithmetic by
@@ -24,6 +25,9 @@ _TRIALS = 3
 _AS_QUICK = 1.05
 """A call that takes up to this many times as long an image is as quick: small calls answer sooner, and nobody
 waits until a large one is full."""
+
+_GIVE_BACK_EVERY = 256
+"""Images after which free memory is given back: some seconds of load, so that it costs less than 1 %."""
 
 Pixels = NDArray[np.uint8]
 
@@ -41,6 +45,7 @@ class Calls:
         self._seconds: dict[int, float] = {BATCH: 1.0}
         self._ready: deque[tuple[str, Pixels]] = deque()
         self._coming = 0
+        self._since_given_back = 0
         self._changed = asyncio.Event()
 
     def choose_sizes(self) -> None:
@@ -50,6 +55,7 @@ class Calls:
         full = self._model.forward(probe)
         same = [n for n in SMALLER if np.array_equal(self._model.forward(probe[:n], batch=n), full[:n])]
         self._seconds = {size: self._time(probe[:size]) for size in (*same, BATCH)}
+        give_back()
 
     def _time(self, probe: Pixels) -> float:
         """Seconds of one call of this size, once the libraries have seen it."""
@@ -116,4 +122,9 @@ class Calls:
     def forward(self, pixels: Pixels) -> Features:
         """One call: vectors, shape (n, 1 + d), of pixels, shape (n, size, size, 3)."""
         size = min(size for size in self._seconds if size >= len(pixels))
-        return self._model.forward(pixels, batch=size)
+        vectors = self._model.forward(pixels, batch=size)
+        self._since_given_back += size
+        if self._since_given_back >= _GIVE_BACK_EVERY:
+            self._since_given_back = 0
+            give_back()
+        return vectors
