@@ -6,7 +6,7 @@
 Photos are generated JPEG files of 1024 x 768 pixels. The loop is the very one of ``piaa pretrain``, with its
 loss, gradient clipping, running mean and worker processes; its first epoch warms up, and validation and
 writing between epochs are left out. The bare step has the same network, loss and optimiser, on tensors that
-lie on the device. Each round has both in turn; figures, the ratio too, are medians over rounds. Processor
+lie on the device. Each round has both in turn; figures are medians, ratios those of medians. Processor
 seconds are those of the training process without its workers: what the loop adds, also where other programs
 take the cores. About five minutes on two cores that do nothing else; on a GPU also the loop's peak memory and
 utilisation.
