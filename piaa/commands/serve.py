@@ -63,9 +63,11 @@ def serve(
     )
     _check(settings.store, settings.model)
     os.environ[VARIABLE] = settings.to_json()
-    # The network's threads wait for each other some hundred times a call. By default they do so at full
-    # speed, which takes the cores from the threads that decode and answer. Read when torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if "OMP_WAIT_POLICY" not in os.environ:
+        # The network's threads wait for each other some hundred times a call. By default they turn in a loop
+        # for long, which takes the cores from the threads that decode and answer; to sleep at once makes
+        # each of those waits longer. Read when torch is loaded.
+        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     if workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         with tempfile.TemporaryDirectory(prefix="piaa-metrics-") as shared:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
