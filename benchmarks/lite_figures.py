@@ -3,19 +3,21 @@
     uv run --group train python benchmarks/lite_figures.py ROOT --models runs/lite
 
 measures the models of ``benchmarks/train_piaa_lite.py`` that leave a list out: the score through the file,
-as ``piaa score`` gives it; its two heads alone; and library regressors on the same frozen features, fitted
-on the same photos. Writes
+as ``piaa score`` gives it; its parts alone; and library regressors on the same frozen features, fitted
+on the same photos; and how long the network takes beside one EfficientNet-Lite2. Writes
 ``benchmarks/results/lite_figures.json``; ``benchmarks/report.py`` makes the model card's table of it.
 """
 
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import timm
 import torch
 from oasis import LISTS, SCALE
 from oasis_sides import WITHOUT, Lists, load_lists
@@ -26,18 +28,20 @@ from sklearn.svm import SVR
 
 from generic.cache import FeatureCache
 from generic.images import load_pixels
-from generic.lite import PiaaLite
+from generic.lite import TUNED, PiaaLite
 from generic.metrics import pearson, spearman
 from generic.model import GenericModel
-from generic.train_lite import LiteConfig, Maps, imagenet_stem, stem_maps
+from generic.train_lite import LiteConfig, Maps, imagenet_stems, stem_maps
+from generic.tune_lite import predict
 
 Rows = np.ndarray
 
 
 def photo_maps(paths: Sequence[Path]) -> Maps:
     """What the frozen stem says of the photos."""
-    size = LiteConfig().size
-    return stem_maps(imagenet_stem(), np.stack([load_pixels(path, size) for path in paths]))
+    config = LiteConfig()
+    pixels = np.stack([load_pixels(path, config.size) for path in paths])
+    return stem_maps(imagenet_stems(config).stem, pixels)
 
 
 def through_the_file(model: GenericModel, paths: Sequence[Path], means: np.ndarray) -> dict[str, float]:
@@ -47,19 +51,37 @@ def through_the_file(model: GenericModel, paths: Sequence[Path], means: np.ndarr
     return {"srcc": spearman(score, means), "plcc": pearson(score, means)}
 
 
-def heads(network: PiaaLite, maps: Maps, means: np.ndarray) -> dict[str, float]:
-    """SRCC of the two heads alone, mirror images averaged. Their shares do not change ranks."""
+def parts(network: PiaaLite, maps: Maps, means: np.ndarray) -> dict[str, float]:
+    """SRCC of the parts alone, mirror images averaged. Their shares do not change ranks."""
     with torch.inference_mode():
         centred = maps.taps - cast("torch.Tensor", network.tap_mean)
         kernel = torch.stack([network.kernel(network.project(centred[:, side])) for side in (0, 1)]).mean(0)
-        attended = [
-            network.eat_head(network.eat(maps.middle[:, side].float(), maps.last[:, side].float()))[:, 0]
-            for side in (0, 1)
-        ]
     return {
-        "kernel head alone (no EAT)": spearman(kernel.numpy(), means),
-        "EAT head alone": spearman(torch.stack(attended).mean(0).numpy(), means),
+        "kernel head alone (frozen)": spearman(kernel.numpy(), means),
+        "tuned branch alone (with EAT)": spearman(predict(network.tuned, maps.middle), means),
     }
+
+
+def seconds(network: torch.nn.Module, size: int) -> float:
+    """Of the quickest of five forward passes over four photos, on one thread."""
+    x = torch.zeros(4, 3, size, size).contiguous(memory_format=torch.channels_last)
+    taken = []
+    with torch.inference_mode():
+        for _ in range(6):
+            started = time.perf_counter()
+            network(x)
+            taken.append(time.perf_counter() - started)
+    return min(taken[1:])
+
+
+def speed(model: GenericModel) -> dict[str, float]:
+    """Seconds of the model and of EfficientNet-Lite2 as timm makes it, on the same photos."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    plain = timm.create_model(TUNED).eval().to(memory_format=torch.channels_last)
+    own, usual = seconds(model.network, model.size), seconds(plain, model.size)
+    torch.set_num_threads(threads)
+    return {"piaa_lite": own, "efficientnet_lite2": usual, "ratio": own / usual}
 
 
 def baselines(maps: Maps, means: np.ndarray, train: Rows, test: Rows) -> dict[str, float]:
@@ -98,9 +120,8 @@ def measure(root: Path, lists: Lists, folder: Path) -> dict[str, Any]:
             "model": {"name": model.name, "hash": model.hash},
             "photos": len(test),
             "generic": through_the_file(model, [paths[row] for row in test], means[test]),
-            "ablation": heads(cast("PiaaLite", model.network), maps.take(test), means[test]),
+            "ablation": parts(cast("PiaaLite", model.network), maps.take(test), means[test]),
             "baselines": baselines(maps, means, train, test),
-            "eat_share": model.header.training["eat_share"],
         }
         tell(f"list {number}: {figures[str(number)]['generic']}")
     return figures
@@ -116,7 +137,9 @@ def main() -> None:
     given = parser.parse_args()
     figures = measure(given.root, load_lists(given.root), given.models)
     command = "uv run --group train python benchmarks/lite_figures.py ROOT --models runs/lite"
-    write_result("lite_figures", command, {"lists": figures})
+    times = speed(GenericModel(given.models / f"{WITHOUT[LISTS[0]]}.safetensors"))
+    tell(f"forward pass: {times}")
+    write_result("lite_figures", command, {"lists": figures, "forward_4_photos_s": times})
 
 
 if __name__ == "__main__":

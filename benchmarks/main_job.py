@@ -31,7 +31,7 @@ from piaa.model import Model
 from piaa.tables import COLUMNS
 
 LEFT_OUT = 3
-ADAPTERS = ("bayes", "generic")
+ADAPTERS = ("auto", "generic")
 N_BOOTSTRAP = 10_000
 _SHOWN = 20
 

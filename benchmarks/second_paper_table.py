@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from gaze_planted import PIXELS_PER_DEGREE, SHARE, SIDE, export
 from oasis import LISTS, SCALE, load_oasis
-from record import piaa, table, tell, write_result
+from record import RESULTS, piaa, table, tell, write_result
 
 from generic.atomic import write_bytes
 from protocols.gaze.media import image_sizes
@@ -67,6 +67,8 @@ MASKED_LIST = 3
 """The list that the NIMA trained on masked photos is tested on."""
 LITE = "piaa-lite, trained on means"
 LARGER = "always the larger class"
+Found = dict[str, dict[str, list[dict[str, Any]]]]
+"""Photos (original, masked) -> model -> one row a list."""
 FIGURES = ("accuracy", "plcc", "plcc_std", "emd1", "emd", "srcc")
 HEADER = ("model", "photos", "accuracy", "LCC mean", "LCC std", "EMD r=1", "EMD r=2", "SRCC")
 
@@ -130,6 +132,12 @@ def test(folder: Path, images: Path, models: list[Path]) -> list[dict[str, Any]]
     return [*rows, larger]
 
 
+def read_result(name: str) -> dict[str, Any]:
+    """What an earlier run wrote."""
+    content: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
+    return content
+
+
 def cells(rows: list[dict[str, Any]], name: str) -> tuple[str, ...]:
     """One line of the table: means over the lists."""
 
@@ -151,28 +159,34 @@ def main() -> None:
     parser.add_argument("root", type=Path)
     parser.add_argument("--models", type=Path, default=Path("runs/lite"))
     parser.add_argument("--out", type=Path, default=Path("runs/second-paper"))
+    parser.add_argument("--only-lite", action="store_true", help="keep the other models' rows as they are")
     given = parser.parse_args()
     names = [*NETWORKS, LITE, LARGER]
     photos = {"original": given.root / "images", "masked": mask(given.root, given.out)}
-    found: dict[str, dict[str, list[dict[str, Any]]]] = {
-        kind: {name: [] for name in names} for kind in photos
-    }
+    networks = () if given.only_lite else tuple(NETWORKS)
+    found: Found = {kind: {name: [] for name in names} for kind in photos}
+    if given.only_lite:
+        before: Found = read_result("second_paper_table")["lists"]
+        found = {kind: rows | {LITE: [], LARGER: []} for kind, rows in before.items()}
     for number in LISTS:
         folder = write_histograms(given.root, given.out, number)
         models = []
-        for name in NETWORKS:
+        for name in networks:
             model, seconds = train(name, folder, photos["original"])
             tell(f"without list {number}: {name}, {seconds:.0f} s")
             models.append(model)
         models.append(given.models / f"piaa-lite-without-{number}.safetensors")
         for kind, images in photos.items():
-            for name, row in zip(names, test(folder, images, models), strict=True):
+            for name, row in zip((*networks, LITE, LARGER), test(folder, images, models), strict=True):
                 found[kind][name].append(row)
                 tell(f"list {number}, {kind}, {name}: {[row.get(key) for key in FIGURES]}")
-    folder = given.out / f"list-{MASKED_LIST}"
-    model, seconds = train(FIRST, folder, photos["masked"], "-masked")
-    tell(f"trained on masked photos, without list {MASKED_LIST}: {seconds:.0f} s")
-    learned = test(folder, photos["masked"], [model])[0]
+    if given.only_lite:
+        learned = read_result("second_paper_masked")["trained_on_masked"]
+    else:
+        folder = given.out / f"list-{MASKED_LIST}"
+        model, seconds = train(FIRST, folder, photos["masked"], "-masked")
+        tell(f"trained on masked photos, without list {MASKED_LIST}: {seconds:.0f} s")
+        learned = test(folder, photos["masked"], [model])[0]
     text = table(HEADER, [cells(found["original"][name], name) for name in names])
     masked = table(
         HEADER,

@@ -14,6 +14,7 @@ import argparse
 import hashlib
 import logging
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +27,22 @@ from generic.checkpoint import Header, load_checkpoint, save_checkpoint
 from generic.images import load_pixels
 from generic.metrics import spearman
 from generic.model import NETWORK, GenericModel
-from generic.train_lite import LiteConfig, Maps, Trained, imagenet_stem, stem_maps, train_lite
+from generic.train_lite import LiteConfig, Maps, imagenet_stems, stem_maps, train_lite
 from piaa.prior import PREFIX, Prior, learn_prior
 from piaa.ratings import Ratings
+from piaa.tastes import taste_directions
 from protocols.dataset import mean_scores
 
 N_JOINT = 32
+N_TASTES = 6
+"""Directions of taste that are targets, for each list."""
 HISTORY = "training."
 """Prefix of what a prior can be learned from anew: out-of-fold scores of the photos, sorted by name."""
 TERMS = (
     "Photos: Open Affective Standardized Image Set (Kurdi, Lozano & Banaji, Behavior Research Methods 2017), "
     "chosen to be available for reuse with modification. Ratings: Brielmann & Pelli, individual beauty "
-    "ratings, 2019; their repository carries no licence statement. Stem: EfficientNet-Lite2, ImageNet-1k, "
-    "Apache-2.0."
+    "ratings, 2019; their repository carries no licence statement. Stems: EfficientNet-Lite1 and -Lite2, "
+    "ImageNet-1k, Apache-2.0."
 )
 log = logging.getLogger(__name__)
 
@@ -54,6 +58,7 @@ class Trainer:
     def __init__(self, root: Path, lists: Lists) -> None:
         self._lists, self._names = lists, sorted(lists.whole.labelled())
         self._paths = {name: root / "images" / name for name in self._names}
+        self._stems = imagenet_stems(LiteConfig())
         self._maps: Maps | None = None
 
     def train(self, name: str, file: Path) -> None:
@@ -63,13 +68,14 @@ class Trainer:
         config = config_for(len(photos))
         rows = np.searchsorted(np.array(self._names), np.array(photos))
         means = unit_means(ratings, photos)
-        trained = train_lite(imagenet_stem(), self.maps(config).take(rows), means, config)
+        tastes = taste_directions(ratings, photos, N_TASTES)
+        trained = train_lite(self._stems, self.maps(config).take(rows), means, tastes, config)
         header = Header(
             name=name,
             architecture=trained.architecture,
             scale=(0.0, 1.0),
             training={
-                **describe_training(ratings, config, trained, spearman(trained.out_of_fold, means)),
+                **describe_training(ratings, config, spearman(trained.out_of_fold, means)),
                 "images_sha256": sorted(sha256(self._paths[photo]) for photo in photos),
             },
         )
@@ -83,7 +89,7 @@ class Trainer:
         """What the stem says of all photos."""
         if self._maps is None:
             pixels = np.stack([load_pixels(path, config.size) for path in self._paths.values()])
-            self._maps = stem_maps(imagenet_stem(), pixels)
+            self._maps = stem_maps(self._stems.stem, pixels)
             log.info("stem done on %d photos", len(pixels))
         return self._maps
 
@@ -126,16 +132,15 @@ def half(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float16) if array.size > 10_000 else array
 
 
-def describe_training(ratings: Ratings, config: LiteConfig, trained: Trained, srcc: float) -> dict[str, Any]:
+def describe_training(ratings: Ratings, config: LiteConfig, srcc: float) -> dict[str, Any]:
     """What the header says of the training."""
     n_photos, n_users = len(set(ratings.images)), len(set(ratings.users))
     return {
-        "summary": f"EfficientNet-Lite2 + EAT, trained on {n_photos} OASIS photos",
-        "data": f"{n_photos} OASIS photos, mean unit scores of {n_users} raters",
+        "summary": f"EfficientNet-Lite1 and -Lite2 + EAT, trained on {n_photos} OASIS photos",
+        "data": f"{n_photos} OASIS photos, mean unit scores and directions of taste of {n_users} raters",
         "terms": TERMS,
         "rating_scale": SCALE.to_json(),
-        "config": config.__dict__,
-        "eat_share": trained.eat_share,
+        "config": asdict(config) | {"tastes": N_TASTES},
         "srcc_out_of_fold": srcc,
         "command": "uv run --group train python benchmarks/train_piaa_lite.py ROOT --out runs/lite",
     }

@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from generic.eat.attention import DeformableAttention, Look
 from generic.eat.seeing import look
 from generic.images import MAX_PIXELS, load_pixels, open_rgb
-from generic.lite import FIRST_TAP, PiaaLite
+from generic.lite import PiaaLite
 from generic.model import GenericModel
 
 Floats = NDArray[np.float32]
@@ -246,7 +246,9 @@ def _map_layers(scorer: _Scorer, x: Tensor) -> list[nn.Module]:
     """
     network = scorer.network
     if isinstance(network, PiaaLite):
-        return [block for stage in network.stem.blocks[FIRST_TAP:] for block in cast("nn.Sequential", stage)]
+        stem = network.stem
+        parts = (stem.frozen_early, stem.frozen_late, network.tuned.late)
+        return [block for part in parts for block in part.tapped()]
     maps: list[tuple[nn.Module, Tensor]] = []
 
     def keep(module: nn.Module, _inputs: object, output: object) -> None:

@@ -1,9 +1,10 @@
-"""``piaa-lite``: an EfficientNet-Lite stem, EAT stages, and heads for the score and the embedding.
+"""``piaa-lite``: two EfficientNet-Lite stems, one frozen, one tuned with EAT stages on it, and heads.
 
-The stem's blocks are tapped: mean and standard deviation over positions of every block output
-from ``first_tap`` on say what is in a photo and how it looks. They are projected to the embedding,
-on which a kernel head (Gaussian kernel, one centre per training photo) gives the score. EAT stages
-attend over the stride-16 and the stride-32 map and add what pooling cannot see.
+The frozen one says what is in a photo and how it looks: mean and standard deviation over positions of every
+block output from ``FIRST_TAP`` on are projected to the embedding, on which a kernel head (Gaussian kernel,
+one centre per training photo) gives one score. The tuned one is frozen up to its stride-16 map; its late
+stages, and EAT stages that attend over the stride-16 and the stride-32 map, are trained on scores and give
+another. The score is their sum.
 
 Notation: b images, c channels, d embedding size, s centres of the kernel head.
 """
@@ -23,11 +24,17 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from generic.eat.attention import DeformableAttention
 from generic.eat.layers import Block, Mlp
 
-STEM = "tf_efficientnet_lite2"
+FROZEN = "tf_efficientnet_lite1"
+TUNED = "tf_efficientnet_lite2"
 FIRST_TAP = 4
 """Index of the first stage whose blocks are tapped; it is the stride-16 map's stage."""
 _ROWS = 4
 """Rows that a matrix product has at least, filled up with zeros."""
+
+
+def smaller(x: Tensor, size: int) -> Tensor:
+    """Images (b, 3, h, w) as squares of ``size`` pixels, without aliasing."""
+    return nn.functional.interpolate(x, (size, size), mode="bilinear", antialias=True, align_corners=False)
 
 
 def moments(x: Tensor) -> Tensor:
@@ -36,40 +43,84 @@ def moments(x: Tensor) -> Tensor:
     return torch.cat((flat.mean(2), flat.var(2, correction=0).add(1e-6).sqrt()), 1)
 
 
-class Stem(nn.Module):
-    """An EfficientNet of timm without its classifier, tapped at every late block."""
+class Early(nn.Module):
+    """An EfficientNet up to its stride-16 map.
 
-    def __init__(self) -> None:
+    Args:
+        name: of the network in timm.
+    """
+
+    def __init__(self, name: str) -> None:
         super().__init__()
-        net = cast("Any", timm.create_model(STEM, num_classes=0))
+        net = cast("Any", timm.create_model(name, num_classes=0))
         self.conv_stem: nn.Module = net.conv_stem
         self.bn1: nn.Module = net.bn1
-        self.blocks: nn.Sequential = net.blocks
+        self.stages: nn.Sequential = net.blocks[: FIRST_TAP + 1]
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Maps of the last stage's blocks, of images (b, 3, size, size) in [-1, 1]; stride 16."""
+        x = self.bn1(self.conv_stem(x))
+        for stage in self.stages[:FIRST_TAP]:
+            x = stage(x)
+        maps = [x]
+        for block in self.tapped():
+            maps.append(block(maps[-1]))
+        return maps[1:]
+
+    def tapped(self) -> list[nn.Module]:
+        """The last stage's blocks, in the order in which they run."""
+        return list(cast("nn.Sequential", self.stages[FIRST_TAP]))
+
+
+class Late(nn.Module):
+    """The same network from there on, without its classifier."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        net = cast("Any", timm.create_model(name, num_classes=0))
+        self.stages: nn.Sequential = net.blocks[FIRST_TAP + 1 :]
         self.conv_head: nn.Module = net.conv_head
         self.bn2: nn.Module = net.bn2
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, middle: Tensor) -> list[Tensor]:
+        """Maps of every block, of the last convolution, and of its norm, of a stride-16 map."""
+        maps = [middle]
+        for block in self.tapped():
+            maps.append(block(maps[-1]))
+        before = self.conv_head(maps[-1])
+        return [*maps[1:], before, self.bn2(before)]
+
+    def tapped(self) -> list[nn.Module]:
+        """The blocks, in the order in which they run."""
+        return [block for stage in self.stages for block in cast("nn.Sequential", stage)]
+
+
+class Stem(nn.Module):
+    """All that stays as ImageNet made it: one whole network, and the other up to its stride-16 map.
+
+    Args:
+        frozen_size: side of the smaller square that the whole network sees, pixels.
+    """
+
+    def __init__(self, frozen_size: int) -> None:
+        super().__init__()
+        self.frozen_size = frozen_size
+        self.frozen_early = Early(FROZEN)
+        self.frozen_late = Late(FROZEN)
+        self.early = Early(TUNED)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Features of photos.
 
         Args:
             x: shape (b, 3, size, size), RGB in [-1, 1].
 
         Returns:
-            pooled moments (b, taps), the stride-16 map, the stride-32 map.
+            pooled moments of the whole network's late blocks (b, taps), the other's stride-16 map.
         """
-        x = self.bn1(self.conv_stem(x))
-        taps = []
-        middle = x
-        for index, stage in enumerate(self.blocks):
-            for block in cast("nn.Sequential", stage):
-                x = block(x)
-                if index >= FIRST_TAP:
-                    taps.append(moments(x))
-            if index == FIRST_TAP:
-                middle = x
-        before = self.conv_head(x)
-        taps += [moments(before), moments(self.bn2(before))]
-        return torch.cat(taps, 1), middle, x
+        maps = self.frozen_early(smaller(x, self.frozen_size))
+        maps += self.frozen_late(maps[-1])
+        return torch.cat([moments(each) for each in maps], 1), self.early(x)[-1]
 
 
 class EATBranch(nn.Module):
@@ -115,6 +166,40 @@ class EATBranch(nn.Module):
         return normed
 
 
+class TunedBranch(nn.Module):
+    """The stem's late stages, tuned for aesthetics, and EAT stages over the maps before and after them.
+
+    Args:
+        size: see :class:`PiaaLite`.
+        eat_dims: see :class:`PiaaLite`.
+        k_in: see :class:`PiaaLite`.
+        n_out: numbers that the heads give for a photo, the score first.
+    """
+
+    def __init__(self, *, size: int, eat_dims: tuple[int, int], k_in: int, n_out: int = 1) -> None:
+        super().__init__()
+        self.late = Late(TUNED)
+        self.eat = EATBranch((120, 352), (size // 16, size // 32), eat_dims, k_in=k_in)
+        self.out = nn.Linear(1280, n_out)
+        self.eat_out = nn.Linear(sum(eat_dims), n_out)
+
+    def features(self, middle: Tensor) -> tuple[Tensor, Tensor]:
+        """Pooled features (b, 1280) and attended features (b, sum(eat_dims)) of a stride-16 map."""
+        *_, last, _, head = self.late(middle)
+        return head.float().mean((2, 3)), self.eat(middle, last)
+
+    def forward(self, middle: Tensor) -> Tensor:
+        """Shape (b, n_out), of a stride-16 map."""
+        pooled, attended = (_filled(x) for x in self.features(middle))
+        both: Tensor = self.out(pooled) + self.eat_out(attended)
+        return both[: len(middle)]
+
+
+def _filled(x: Tensor) -> Tensor:
+    """At least ``_ROWS`` rows: products of one to three are summed in another order than those of more."""
+    return nn.functional.pad(x, (0, 0, 0, max(0, _ROWS - len(x))))
+
+
 class KernelHead(nn.Module):
     """A Gaussian-kernel expansion: sum over centres of weight * exp(-gamma * |z - centre|^2).
 
@@ -142,7 +227,8 @@ class PiaaLite(nn.Module):
 
     Args:
         size: side of the input square in pixels; a multiple of 32.
-        taps: number of pooled stem features.
+        frozen_size: side of the smaller square that the frozen network sees; a multiple of 32.
+        taps: number of pooled features of the frozen network.
         n_embedding: d.
         n_centres: s.
         eat_dims: widths of the two EAT stages.
@@ -153,6 +239,7 @@ class PiaaLite(nn.Module):
         self,
         *,
         size: int,
+        frozen_size: int,
         taps: int,
         n_embedding: int,
         n_centres: int,
@@ -160,13 +247,12 @@ class PiaaLite(nn.Module):
         k_in: int,
     ) -> None:
         super().__init__()
-        self.stem = Stem()
+        self.stem = Stem(frozen_size)
         self.register_buffer("tap_mean", torch.zeros(taps))
         self.project = nn.Linear(taps, n_embedding, bias=False)
         self.register_buffer("whiten", torch.ones(n_embedding))
         self.kernel = KernelHead(n_centres, n_embedding)
-        self.eat = EATBranch((120, 352), (size // 16, size // 32), eat_dims, k_in=k_in)
-        self.eat_head = nn.Linear(sum(eat_dims), 1)
+        self.tuned = TunedBranch(size=size, eat_dims=eat_dims, k_in=k_in)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Score and embed photos.
@@ -178,25 +264,40 @@ class PiaaLite(nn.Module):
             unit scores (b,), not confined to [0, 1], and the embedding (b, d), each direction of
             unit variance over the training photos, the widest first.
         """
-        taps, middle, last = self.stem(x)
-        attended = self.eat(middle, last)
-        # Products of one to three rows are summed in another order than those of more.
-        b, filling = len(x), (0, 0, 0, max(0, _ROWS - len(x)))
-        z = self.project(nn.functional.pad(taps - self.tap_mean, filling))
-        score = self.kernel(z) + self.eat_head(nn.functional.pad(attended, filling))[:, 0]
-        return score[:b], (z * self.whiten)[:b]
+        taps, middle = self.stem(x)
+        z = self.project(_filled(taps - self.tap_mean))
+        score = self.kernel(z)[: len(x)] + self.tuned(middle)[:, 0]
+        return score, (z * self.whiten)[: len(x)]
 
 
 def fold_batch_norms(network: PiaaLite) -> PiaaLite:
-    """Fold every batch norm of the stem into the convolution before it; exact in evaluation mode."""
-    stem = network.stem
-    for block in [block for stage in stem.blocks for block in cast("nn.Sequential", stage)]:
+    """Fold batch norms into the convolutions before them; exact in evaluation mode."""
+    for part in (network.stem.frozen_early, network.stem.frozen_late, network.stem.early):
+        fold(part)
+    fold(network.tuned.late)
+    fold_head(network.tuned.late)
+    return network
+
+
+def fold(part: Early | Late) -> None:
+    """Fold the norms of a part, all but its last: that one is tapped before and after."""
+    if isinstance(part, Early):
+        _fold(part, "conv_stem", "bn1")
+    for stage in part.stages:
+        _fold_blocks(list(cast("nn.Sequential", stage)))
+
+
+def fold_head(late: Late) -> None:
+    """Fold the last norm too, where nothing is tapped."""
+    _fold(late, "conv_head", "bn2")
+
+
+def _fold_blocks(blocks: list[nn.Module]) -> None:
+    for block in blocks:
         separable = not hasattr(block, "conv_pwl")  # depthwise first, no expansion
         pairs = (("conv_dw", "bn1"), ("conv_pw", "bn2")) if separable else _INVERTED
         for conv, norm in pairs:
             _fold(block, conv, norm)
-    _fold(stem, "conv_stem", "bn1")
-    return network
 
 
 _INVERTED = (("conv_pw", "bn1"), ("conv_dw", "bn2"), ("conv_pwl", "bn3"))
@@ -206,23 +307,6 @@ def _fold(module: nn.Module, conv: str, norm: str) -> None:
     batch_norm = getattr(module, norm)
     setattr(module, conv, fuse_conv_bn_eval(getattr(module, conv).eval(), batch_norm.eval()))
     setattr(module, norm, batch_norm.act)
-
-
-_RENAMED = (
-    (".attention.point_start", ".attention.interest.start"),
-    (".attention.interest.weight", ".attention.interest.conv.weight"),
-    (".attention.interest.bias", ".attention.interest.conv.bias"),
-    (".attention.offset_", ".attention.offset."),
-    (".mlp.0.", ".mlp.expand."),
-    (".mlp.2.", ".mlp.reduce."),
-)
-"""Names of EAT's layers in model files of 0.1, and now."""
-
-
-def _current_name(name: str) -> str:
-    for before, now in _RENAMED:
-        name = name.replace(before, now) if name.startswith("eat.") else name
-    return name
 
 
 def build(architecture: Mapping[str, Any], state: Mapping[str, NDArray[Any]]) -> PiaaLite:
@@ -237,7 +321,7 @@ def build(architecture: Mapping[str, Any], state: Mapping[str, NDArray[Any]]) ->
         TypeError: an argument that the network does not have, or one that is missing.
     """
     options = {key: value for key, value in architecture.items() if key != "kind"}
-    tensors = {_current_name(key): torch.from_numpy(value.astype(np.float32)) for key, value in state.items()}
+    tensors = {key: torch.from_numpy(value.astype(np.float32)) for key, value in state.items()}
     with torch.device("meta"):  # no random start that the file would overwrite
         network = fold_batch_norms(PiaaLite(**options))
     network.load_state_dict(tensors, assign=True)

@@ -31,6 +31,8 @@ def _timm(architecture: Mapping[str, Any], state: Mapping[str, NDArray[Any]]) ->
     return build(architecture, state)
 
 
+_LONGEST = 400
+"""Characters of a reason."""
 _BUILDERS = {"eat": _eat, "eat_lite": _eat_lite, "timm": _timm}
 
 
@@ -59,4 +61,7 @@ def build(architecture: Mapping[str, Any], state: Mapping[str, NDArray[Any]]) ->
         reason = (
             f"{error.args[0]} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
         )
+        # torch names every tensor that does not fit; of a file of another version that is all of them.
+        if len(reason) > _LONGEST:
+            reason = f"{reason[:_LONGEST]} ..."
         raise CheckpointError(f"the model file's tensors do not fit its architecture: {reason}") from error

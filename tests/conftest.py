@@ -20,7 +20,15 @@ settings.load_profile("piaa")
 BAD_INPUT = Path(__file__).resolve().parents[1] / "docs" / "bad-input.md"
 SIZE = 64
 N_PHOTOS = 12
-OPTIONS = {"size": SIZE, "taps": 8864, "n_embedding": 8, "n_centres": 4, "eat_dims": (32, 32), "k_in": 2}
+OPTIONS = {
+    "size": SIZE,
+    "frozen_size": SIZE,
+    "taps": 8576,
+    "n_embedding": 8,
+    "n_centres": 4,
+    "eat_dims": (32, 32),
+    "k_in": 2,
+}
 
 
 @pytest.fixture(scope="session")
@@ -91,13 +99,16 @@ def tiny_model(fixed_folder, album, names) -> Path:
         network = PiaaLite(**OPTIONS).eval()
         network.kernel.centres.normal_(0, 0.3)
         network.kernel.weights.normal_()
+        # Pooled features of about 0.2, as ImageNet's: larger ones would make a tuning step a leap.
+        network.tuned.late.bn2.weight.mul_(0.2)
         # As after training: embeddings of unit variance, scores around 0.5.
         taps = network.stem(photos)[0]
         network.tap_mean.copy_(taps.mean(0))
         network.project.weight.div_((network.project(taps - taps.mean(0)) ** 2).sum(1).mean().sqrt())
         network.whiten.copy_(1 / network(photos)[1].std(0))
+        heads = [p for head in (network.tuned.out, network.tuned.eat_out) for p in head.parameters()]
         gain = 0.15 / network(photos)[0].std()
-        for part in (network.kernel.weights, network.eat_head.weight, network.eat_head.bias):
+        for part in (network.kernel.weights, *heads):
             part.mul_(gain)
         network.kernel.offset.add_(0.5 - network(photos)[0].mean())
         state = fold_batch_norms(network).state_dict()

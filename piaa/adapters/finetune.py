@@ -41,7 +41,7 @@ class FinetuneAdapter(TunedNetwork):
         """See :class:`TunedNetwork`."""
         from piaa.network.tune import TuneConfig
 
-        return TuneConfig(rate=1e-4, epochs=4, pull=1e-3)
+        return TuneConfig(rate=3e-5, epochs=4, pull=1e-3)
 
     def copy(self, network: nn.Module) -> tuple[nn.Module, dict[str, nn.Parameter]]:
         """See :class:`TunedNetwork`."""

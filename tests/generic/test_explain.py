@@ -13,7 +13,6 @@ from generic.eat import DeformableAttention, look
 from generic.errors import ImageError
 from generic.explain import PHOTO_SIDE, explain, to_fractions
 from generic.images import load_pixels
-from generic.lite import FIRST_TAP
 from generic.model import GenericModel
 
 SIDE = 64
@@ -157,8 +156,8 @@ def test_a_network_without_deformable_layers_has_none(with_network, photo):
 def test_the_shipped_layout_shows_both_its_layers(tiny_model, album, names):
     explanation = explain(GenericModel(tiny_model), album / names[0])
     assert [(layer.name, layer.size, layer.grid) for layer in explanation.layers] == [
-        ("eat.stages.0.attention", (4, 4), (3, 3)),
-        ("eat.stages.1.attention", (2, 2), (2, 2)),
+        ("tuned.eat.stages.0.attention", (4, 4), (3, 3)),
+        ("tuned.eat.stages.1.attention", (2, 2), (2, 2)),
     ]
 
 
@@ -245,12 +244,13 @@ def test_piaa_lite_is_explained_by_every_block_that_its_score_reads(tiny_model, 
     model = GenericModel(tiny_model)
     path = album / names[0]
     stem = model.network.stem
+    parts_read = (stem.frozen_early, stem.frozen_late, model.network.tuned.late)
     cam = explain(model, path).cam
     taps: list[torch.Tensor] = []
     handles = [
         block.register_forward_hook(lambda _m, _i, output: taps.append(output))
-        for stage in stem.blocks[FIRST_TAP:]
-        for block in stage
+        for part in parts_read
+        for block in part.tapped()
     ]
     x = network_input(path).requires_grad_()
     gradients = torch.autograd.grad(model.network(x)[0].sum(), taps)
@@ -261,7 +261,7 @@ def test_piaa_lite_is_explained_by_every_block_that_its_score_reads(tiny_model, 
         heat = normalised((tap * gradient)[0].sum(0).detach().numpy())
         large = F.interpolate(torch.from_numpy(heat)[None, None], size=(SIDE, SIDE), mode="bilinear")
         parts.append(large[0, 0].numpy())
-    assert len(parts) == 10
+    assert len(parts) == 10 + 6
     np.testing.assert_allclose(cam, normalised(np.mean(parts, axis=0)), atol=1e-3)
 
 
@@ -281,7 +281,7 @@ def test_explaining_leaves_the_network_as_it_was(tiny_model, album, names):
     model = GenericModel(tiny_model)
     pixels = np.stack([load_pixels(album / name, SIDE) for name in names])
     before = model.forward(pixels)
-    model.network.eat.stages[0].train()
+    model.network.tuned.eat.stages[0].train()
     modes = {name: module.training for name, module in model.network.named_modules()}
     explain(model, album / names[0])
     assert {name: module.training for name, module in model.network.named_modules()} == modes

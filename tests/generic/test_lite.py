@@ -6,20 +6,28 @@ import copy
 
 import numpy as np
 import pytest
+import timm
 import torch
+from PIL import Image
 from sklearn.metrics.pairwise import rbf_kernel
 from torch import nn
 
 from generic import networks
-from generic.checkpoint import Header, load_checkpoint, load_tensors, save_checkpoint
+from generic.checkpoint import Header, load_checkpoint, save_checkpoint
 from generic.errors import CheckpointError
-from generic.lite import KernelHead, PiaaLite, build, fold_batch_norms, moments
-from generic.model import NETWORK
-from generic.registry import find_model
+from generic.lite import KernelHead, PiaaLite, build, fold_batch_norms, moments, smaller
 
-SIDE = 64
-TAPS = 2 * (4 * 120 + 5 * 208 + 352 + 2 * 1280)
-OPTIONS = {"size": SIDE, "taps": TAPS, "n_embedding": 6, "n_centres": 5, "eat_dims": (32, 64), "k_in": 2}
+SIDE = 96
+TAPS = 2 * (4 * 112 + 5 * 192 + 320 + 2 * 1280)
+OPTIONS = {
+    "size": SIDE,
+    "frozen_size": 64,
+    "taps": TAPS,
+    "n_embedding": 6,
+    "n_centres": 5,
+    "eat_dims": (32, 64),
+    "k_in": 2,
+}
 ARCHITECTURE = {"kind": "eat_lite", **OPTIONS, "eat_dims": [32, 64]}
 
 
@@ -75,16 +83,39 @@ def test_moments_of_a_flat_map_have_a_gradient():
     assert torch.isfinite(x.grad).all()
 
 
-def test_the_stem_gives_moments_of_late_blocks_and_the_two_coarsest_maps(unfolded, photos):
-    taps, middle, last = unfolded.stem(photos)
+def test_photos_are_made_smaller_as_pillow_does_it():
+    pixels = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    expected = np.asarray(Image.fromarray(pixels).resize((64, 64), Image.Resampling.BILINEAR)).astype(float)
+    got = smaller(torch.from_numpy(pixels).permute(2, 0, 1)[None].float(), 64)[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(got, expected, atol=1.01)  # Pillow rounds after each axis
+
+
+def test_the_stem_gives_moments_of_one_network_and_the_stride_16_map_of_the_other(unfolded, photos):
+    stem = unfolded.stem
+    taps, middle = stem(photos)
     assert taps.shape == (2, TAPS)
-    assert middle.shape == (2, 120, 4, 4)
-    assert last.shape == (2, 352, 2, 2)
+    assert middle.shape == (2, 120, 6, 6)
+    torch.testing.assert_close(middle, stem.early(photos)[-1])
     # The last block's moments come before those of the head convolution and of its norm, 1280 wide each.
-    torch.testing.assert_close(taps[:, -5120 - 704 : -5120], moments(last))
-    head = unfolded.stem.conv_head(last)
+    last = stem.frozen_late(stem.frozen_early(smaller(photos, 64))[-1])[-3]
+    assert last.shape == (2, 320, 2, 2)
+    torch.testing.assert_close(taps[:, -5120 - 640 : -5120], moments(last))
+    head = stem.frozen_late.conv_head(last)
     torch.testing.assert_close(taps[:, -5120:-2560], moments(head))
-    torch.testing.assert_close(taps[:, -2560:], moments(unfolded.stem.bn2(head)))
+    torch.testing.assert_close(taps[:, -2560:], moments(stem.frozen_late.bn2(head)))
+
+
+def test_both_parts_of_a_network_are_what_timm_makes_of_a_photo(unfolded, photos):
+    """Under timm's own forward pass, with the same weights."""
+    whole = timm.create_model("tf_efficientnet_lite1", num_classes=0).eval()
+    state = {}
+    for part in (unfolded.stem.frozen_early, unfolded.stem.frozen_late):
+        state |= {key.replace("stages.", "blocks.", 1): value for key, value in part.state_dict().items()}
+    whole.load_state_dict(state)
+    with torch.no_grad():
+        expected = whole(smaller(photos, 64))
+        head = unfolded.stem.frozen_late(unfolded.stem.frozen_early(smaller(photos, 64))[-1])[-1]
+    torch.testing.assert_close(head.mean((2, 3)), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_folding_batch_norms_changes_nothing_but_rounding(unfolded, folded, photos):
@@ -98,8 +129,8 @@ def test_folding_leaves_one_norm_whose_input_is_tapped(unfolded, folded):
     def norms(network):
         return [name for name, module in network.named_modules() if isinstance(module, nn.BatchNorm2d)]
 
-    assert len(norms(unfolded)) > 60
-    assert norms(folded) == ["stem.bn2"]
+    assert len(norms(unfolded)) > 120
+    assert norms(folded) == ["stem.frozen_late.bn2"]
 
 
 def test_the_kernel_head_equals_scikit_learn():
@@ -115,16 +146,20 @@ def test_the_kernel_head_equals_scikit_learn():
     np.testing.assert_allclose(got, rbf_kernel(z, centres, gamma=0.7) @ weights + 0.4, rtol=1e-12)
 
 
-def test_the_score_is_kernel_plus_attention_and_the_embedding_is_whitened(unfolded, photos):
+def test_the_score_is_kernel_plus_tuned_branch_and_the_embedding_is_whitened(unfolded, photos):
     score, embedding = unfolded(photos)
-    taps, middle, last = unfolded.stem(photos)
+    taps, middle = unfolded.stem(photos)
     z = (taps - unfolded.tap_mean).double().numpy() @ unfolded.project.weight.double().numpy().T
     np.testing.assert_allclose(embedding, z * unfolded.whiten.numpy(), rtol=1e-4, atol=1e-5)
     kernel = rbf_kernel(z, unfolded.kernel.centres.numpy(), gamma=0.3) @ unfolded.kernel.weights.numpy() + 0.4
-    attended = unfolded.eat(middle, last) @ unfolded.eat_head.weight[0] + unfolded.eat_head.bias
-    assert np.ptp(kernel) > 1e-4  # the photos are not alike to either head
-    assert np.ptp(attended.numpy()) > 1e-4
-    np.testing.assert_allclose(score, kernel + attended.numpy(), rtol=1e-4, atol=1e-5)
+    tuned = unfolded.tuned
+    maps = tuned.late(middle)
+    assert [tuple(each.shape[1:]) for each in maps] == [(208, 3, 3)] * 5 + [(352, 3, 3)] + [(1280, 3, 3)] * 2
+    pooled = maps[-1].mean((2, 3)) @ tuned.out.weight[0] + tuned.out.bias
+    attended = tuned.eat(middle, maps[-3]) @ tuned.eat_out.weight[0] + tuned.eat_out.bias
+    for part in (kernel, pooled.numpy(), attended.numpy()):
+        assert np.ptp(part) > 1e-4  # the photos are not alike to any part
+    np.testing.assert_allclose(score, kernel + pooled.numpy() + attended.numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_a_score_does_not_depend_on_what_else_is_scored(folded, photos):
@@ -135,11 +170,11 @@ def test_a_score_does_not_depend_on_what_else_is_scored(folded, photos):
 
 
 def test_the_attention_branch_pools_each_stage(unfolded, photos):
-    _, middle, last = unfolded.stem(photos)
-    eat = unfolded.eat
+    middle = unfolded.stem(photos)[1]
+    eat, last = unfolded.tuned.eat, unfolded.tuned.late(middle)[-3]
     stages = [stage(enter(x)) for x, enter, stage in zip((middle, last), eat.enter, eat.stages, strict=True)]
-    assert [tuple(stage.shape) for stage in stages] == [(2, 32, 4, 4), (2, 64, 2, 2)]
-    assert [stage.attention.grid for stage in eat.stages] == [(3, 3), (2, 2)]
+    assert [tuple(stage.shape) for stage in stages] == [(2, 32, 6, 6), (2, 64, 3, 3)]
+    assert [stage.attention.grid for stage in eat.stages] == [(5, 5), (3, 3)]
     pooled = torch.cat([stage.flatten(2).mean(2) for stage in stages], 1)
     torch.testing.assert_close(
         eat(middle, last), nn.functional.layer_norm(pooled, (96,)), rtol=1e-4, atol=1e-5
@@ -167,45 +202,6 @@ def test_a_network_saved_in_half_precision_is_used_in_single(folded, photos, sta
     torch.testing.assert_close(score, folded(photos)[0], rtol=0.02, atol=0.02)
 
 
-BEFORE = {
-    "attention.interest.start": "attention.point_start",
-    "attention.interest.conv.weight": "attention.interest.weight",
-    "attention.interest.conv.bias": "attention.interest.bias",
-    "attention.offset.depthwise.weight": "attention.offset_depthwise.weight",
-    "attention.offset.depthwise.bias": "attention.offset_depthwise.bias",
-    "attention.offset.norm.weight": "attention.offset_norm.weight",
-    "attention.offset.norm.bias": "attention.offset_norm.bias",
-    "attention.offset.out.weight": "attention.offset_out.weight",
-    "mlp.expand.weight": "mlp.0.weight",
-    "mlp.expand.bias": "mlp.0.bias",
-    "mlp.reduce.weight": "mlp.2.weight",
-    "mlp.reduce.bias": "mlp.2.bias",
-}
-"""What the tensors of an EAT stage are called now, and in model files of 0.1."""
-
-
-@pytest.fixture
-def old_state(state):
-    """The state dict as 0.1 wrote it."""
-    names = {
-        f"eat.stages.{stage}.{now}": f"eat.stages.{stage}.{before}"
-        for stage in (0, 1)
-        for now, before in BEFORE.items()
-    }
-    assert names.keys() <= state.keys()
-    return {names.get(name, name): value for name, value in state.items()}
-
-
-def test_old_names_are_those_of_the_shipped_file(old_state):
-    assert load_tensors(find_model(), NETWORK).keys() == old_state.keys()
-
-
-def test_tensors_under_their_old_names_build_the_same_network(state, old_state, photos):
-    now, before = build(ARCHITECTURE, state), build(ARCHITECTURE, old_state)
-    for one, other in zip(now(photos), before(photos), strict=True):
-        assert torch.equal(one, other)
-
-
 def refusal(architecture, state) -> str:
     with pytest.raises(CheckpointError) as caught:
         networks.build(architecture, state)
@@ -223,15 +219,10 @@ def test_tensors_that_do_not_fit_are_refused_in_one_line(state):
     assert refusal(ARCHITECTURE, {**state, "colour": np.zeros(2)}) == misfit(
         'Error(s) in loading state_dict for PiaaLite: Unexpected key(s) in state_dict: "colour".'
     )
-    other = {**state, "eat.stages.0.mlp.1.weight": np.zeros(2)}
+    other = {**state, "tuned.eat.stages.0.mlp.0.weight": np.zeros(2)}
     assert refusal(ARCHITECTURE, other) == misfit(
         "Error(s) in loading state_dict for PiaaLite: Unexpected key(s) in state_dict: "
-        '"eat.stages.0.mlp.1.weight".'
-    )
-    # An old name means something inside of EAT's stages alone.
-    assert refusal(ARCHITECTURE, {**state, "stem.attention.point_start": np.zeros(2)}) == misfit(
-        "Error(s) in loading state_dict for PiaaLite: Unexpected key(s) in state_dict: "
-        '"stem.attention.point_start".'
+        '"tuned.eat.stages.0.mlp.0.weight".'
     )
     assert refusal({**ARCHITECTURE, "n_centres": 4}, {**state, "kernel.weights": np.zeros(4)}) == misfit(
         "Error(s) in loading state_dict for PiaaLite: size mismatch for kernel.centres: copying a param with "

@@ -103,6 +103,12 @@ def test_what_does_not_fit_is_refused_in_one_line(state):
         "EAT cannot be built: img_size 30 does not divide into patches, stages and windows; the nearest "
         "sizes that do: 24 and 32"
     )
+    nothing = refusal(ARCHITECTURE, {})
+    assert nothing.startswith(
+        misfit("Error(s) in loading state_dict for EAT: Missing key(s) in state_dict: ")
+    )
+    assert nothing.endswith(" ...")
+    assert len(nothing) == len(misfit("")) + 400 + len(" ...")
     fewer = {key: value for key, value in state.items() if key != "head.bias"}
     assert refusal(ARCHITECTURE, fewer) == misfit(
         'Error(s) in loading state_dict for EAT: Missing key(s) in state_dict: "head.bias".'

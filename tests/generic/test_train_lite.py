@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
@@ -13,22 +12,12 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 from sklearn.kernel_ridge import KernelRidge
 
-from generic.lite import Stem, build
-from generic.train_lite import EATTrainer, LiteConfig, fit_pooled, out_of_fold, stem_maps, train_lite
+from generic.lite import TUNED, Late, Stem, build, fold, fold_head
+from generic.train_lite import LiteConfig, Stems, fit_pooled, split_folds, stem_maps, train_lite
+from generic.tune_lite import TuneConfig, Tuner, predict
 
-CONFIG = LiteConfig(
-    size=64,
-    n_embedding=5,
-    alpha=0.5,
-    eat_dims=(32, 32),
-    k_in=2,
-    epochs=1,
-    batch=4,
-    rate=1e-2,
-    dropout=0.1,
-    folds=3,
-    seed=4,
-)
+TUNE = TuneConfig(eat_dims=(32, 32), k_in=2, epochs=1, batch=4, runs=2)
+CONFIG = LiteConfig(size=64, frozen_size=32, n_embedding=5, alpha=0.5, folds=3, seed=4, tune=TUNE)
 N = 12
 
 
@@ -91,17 +80,17 @@ def test_the_sign_of_each_direction_is_fixed(pooled_data):
 @given(st.integers(5, 60), st.integers(2, 5), st.integers(0, 3))
 def test_folds_are_a_partition_of_nearly_equal_parts(n, folds, seed):
     config = LiteConfig(folds=folds, seed=seed)
-    parts = out_of_fold(n, config)
+    parts = split_folds(n, config)
     assert sorted(np.concatenate(parts).tolist()) == list(range(n))
     assert len(parts) == folds
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
-    again = out_of_fold(n, config)
+    again = split_folds(n, config)
     assert [part.tolist() for part in again] == [part.tolist() for part in parts]
 
 
 def test_folds_are_random_and_named_by_the_seed():
     def folds(seed):
-        return [part.tolist() for part in out_of_fold(12, LiteConfig(folds=3, seed=seed))]
+        return [part.tolist() for part in split_folds(12, LiteConfig(folds=3, seed=seed))]
 
     # The thirds of numpy's permutation from stream(0, "lite", "folds", 12), each sorted.
     assert folds(0) == [[1, 5, 9, 10], [3, 4, 6, 11], [0, 2, 7, 8]]
@@ -112,14 +101,17 @@ def test_folds_are_random_and_named_by_the_seed():
 
 
 @pytest.fixture(scope="module")
-def stem():
+def stems():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        stem = Stem().eval()
-        for key, value in stem.state_dict().items():
+        stem, late = Stem(CONFIG.frozen_size).eval(), Late(TUNED).eval()
+        for key, value in (*stem.state_dict().items(), *late.state_dict().items()):
             if key.endswith("running_var"):
                 value.uniform_(0.2, 1.0)
-    return stem.requires_grad_(requires_grad=False)
+    for part in (stem.frozen_early, stem.frozen_late, stem.early, late):
+        fold(part)
+    fold_head(late)
+    return Stems(stem=stem.requires_grad_(requires_grad=False), late=late)
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +122,8 @@ def photos():
 
 
 @pytest.fixture(scope="module")
-def maps(stem, photos):
-    return stem_maps(stem, photos)
+def maps(stems, photos):
+    return stem_maps(stems.stem, photos)
 
 
 @pytest.fixture(scope="module")
@@ -143,17 +135,25 @@ def scores(photos):
 
 
 @pytest.fixture(scope="module")
-def runs(stem, maps, scores):
+def tastes():
+    """One direction for the first half of the photos, one for the second."""
+    values = np.full((N, 2), np.nan)
+    values[: N // 2, 0] = values[N // 2 :, 1] = np.tile([1.0, -1.0], N // 4)
+    return values
+
+
+@pytest.fixture(scope="module")
+def runs(stems, maps, scores, tastes):
     """Two runs from different states of the global generators, and what the first did to them."""
     with torch.random.fork_rng(devices=[]):
         before = torch.get_rng_state()
         numpy_before = np.random.get_state()[1].tolist()
-        first = train_lite(stem, maps, scores, CONFIG)
+        first = train_lite(stems, maps, scores, tastes, CONFIG)
         untouched = (
             torch.equal(torch.get_rng_state(), before) and np.random.get_state()[1].tolist() == numpy_before
         )
         torch.manual_seed(99)
-        second = train_lite(stem, maps, scores, CONFIG)
+        second = train_lite(stems, maps, scores, tastes, CONFIG)
     return first, second, untouched
 
 
@@ -166,84 +166,59 @@ def as_input(photos):
     return torch.from_numpy(photos).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def test_maps_hold_each_photo_and_its_mirror_image(stem, photos, maps):
+def test_maps_hold_each_photo_and_its_mirror_image(stems, photos, maps):
     for side, pixels in enumerate((photos, photos[:, :, ::-1].copy())):
-        taps, middle, last = stem(as_input(pixels[[2, 7]]))
+        taps, middle = stems.stem(as_input(pixels[[2, 7]]))
         torch.testing.assert_close(maps.taps[[2, 7], side], taps, rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(maps.middle[[2, 7], side].float(), middle, rtol=0.01, atol=1e-3)
-        torch.testing.assert_close(maps.last[[2, 7], side].float(), last, rtol=0.01, atol=1e-3)
     assert maps.middle.shape == (N, 2, 120, 4, 4)
-    assert maps.last.shape == (N, 2, 352, 2, 2)
     assert (maps.taps[:, 0] - maps.taps[:, 1]).abs().max() > 0.01
     taken = maps.take(np.array([7, 2]))
     assert torch.equal(taken.taps, maps.taps[[7, 2]])
     assert torch.equal(taken.middle, maps.middle[[7, 2]])
-    assert torch.equal(taken.last, maps.last[[7, 2]])
 
 
-def test_progress_counts_every_photo_once(stem, photos):
+def test_progress_counts_every_photo_once(stems, photos):
     done = []
-    stem_maps(stem, np.concatenate((photos, photos[:6])), done.append)
+    stem_maps(stems.stem, np.concatenate((photos, photos[:6])), done.append)
     assert done == [16, 2]
 
 
-def test_the_score_is_a_mix_of_kernel_head_and_attention_head(stem, photos, maps, scores, trained):
-    assert 0.05 < trained.eat_share < 0.95  # or the mix would not be seen
+def the_tuner(stems):
+    return Tuner(stems.late, size=CONFIG.size, config=TUNE, seed=CONFIG.seed)
+
+
+def test_the_score_is_the_mean_of_kernel_head_and_tuned_branch(stems, photos, maps, scores, tastes, trained):
     pooled = fit_pooled(maps.taps.mean(1).double().numpy(), scores, CONFIG)
-    trainer = EATTrainer(CONFIG, maps.taps.shape[2])
-    eat = trainer.network(N, "all")
-    trainer.train(eat, maps, scores - scores.mean(), "all")
+    targets = np.concatenate((scores[:, None], tastes), 1)
+    branch = the_tuner(stems).train(maps.middle, targets, "all", runs=2)
     with torch.no_grad():
-        taps, middle, last = stem(as_input(photos))
-        attended = scores.mean() + eat.eat_head(eat.eat(middle, last))[:, 0].double().numpy()
+        taps, middle = stems.stem(as_input(photos))
+        tuned = branch(middle)[:, 0].double().numpy()
         got, embedding = trained.network(as_input(photos))
     kernel = pooled.score(taps.double().numpy())
-    assert np.abs(kernel - attended).max() > 0.01
-    expected = (1 - trained.eat_share) * kernel + trained.eat_share * attended
-    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-4)
+    assert np.abs(kernel - tuned).max() > 0.01
+    np.testing.assert_allclose(got, (kernel + tuned) / 2, rtol=0, atol=1e-4)
     whitened = pooled.embed(taps.double().numpy()) * pooled.whiten
     np.testing.assert_allclose(embedding, whitened, rtol=1e-3, atol=1e-3)
 
 
-def held_out_predictions(maps, scores, config):
-    """Of the kernel head and of the attention head, each by its own part of the training."""
-    taps = maps.taps.mean(1).double().numpy()
-    kernel, eat = np.zeros(N), np.zeros(N)
-    trainer = EATTrainer(config, taps.shape[1])
-    for number, held in enumerate(out_of_fold(N, config)):
-        rest = [row for row in range(N) if row not in held]
-        kernel[held] = fit_pooled(taps[rest], scores[rest], config).score(taps[held])
-        network = trainer.network(1, f"fold {number}")
-        trainer.train(network, maps.take(np.array(rest)), scores[rest] - scores.mean(), f"fold {number}")
-        eat[held] = scores.mean() + trainer.predict(network, maps.take(held))
-    return kernel, eat
-
-
-def test_the_share_is_half_of_what_is_best_for_photos_that_neither_head_has_seen(maps, scores, trained):
-    kernel, eat = held_out_predictions(maps, scores, CONFIG)
-    slope = np.linalg.lstsq((eat - kernel)[:, None], scores - kernel, rcond=None)[0][0]
-    assert trained.eat_share == pytest.approx(slope / 2, abs=1e-6)
-    np.testing.assert_allclose(trained.out_of_fold, kernel + slope / 2 * (eat - kernel), rtol=0, atol=1e-6)
-
-
-def test_an_attention_head_that_harms_has_no_share(stem, photos, maps):
-    config = dataclasses.replace(CONFIG, alpha=5.0)
-    noise = 0.5 + 0.3 * np.random.default_rng(1).standard_normal(N)
-    kernel, eat = held_out_predictions(maps, noise, config)
-    assert (noise - kernel) @ (eat - kernel) < 0
-    trained = train_lite(stem, maps, noise, config)
-    assert trained.eat_share == 0
-    np.testing.assert_allclose(trained.out_of_fold, kernel, rtol=0, atol=1e-12)
-    with torch.no_grad():
-        got = trained.network(as_input(photos))[0]
-        taps = stem(as_input(photos))[0].double().numpy()
-    alone = fit_pooled(maps.taps.mean(1).double().numpy(), noise, config)
-    np.testing.assert_allclose(got, alone.score(taps), rtol=0, atol=1e-4)
+def test_out_of_fold_scores_are_of_networks_that_have_not_seen_the_photo(
+    stems, maps, scores, tastes, trained
+):
+    targets = np.concatenate((scores[:, None], tastes), 1)
+    taps, expected = maps.taps.mean(1).double().numpy(), np.zeros(N)
+    for number, held in enumerate(split_folds(N, CONFIG)):
+        rest = np.array([row for row in range(N) if row not in held])
+        kernel = fit_pooled(taps[rest], scores[rest], CONFIG).score(taps[held])
+        own = maps.take(rest).middle
+        branch = the_tuner(stems).train(own, targets[rest], f"fold {number}", runs=1)
+        expected[held] = (kernel + predict(branch, maps.take(held).middle)) / 2
+    np.testing.assert_allclose(trained.out_of_fold, expected, rtol=0, atol=1e-6)
 
 
 def test_training_twice_gives_the_same_bits(runs):
     first, second, _ = runs
-    assert first.eat_share == second.eat_share
     assert first.out_of_fold.tobytes() == second.out_of_fold.tobytes()
     state, again = first.network.state_dict(), second.network.state_dict()
     assert state.keys() == again.keys()
@@ -254,11 +229,10 @@ def test_training_leaves_the_global_generators_alone(runs):
     assert runs[2]
 
 
-def test_the_stem_is_not_trained(stem, trained):
-    before = stem.state_dict()
-    kept = [key for key in trained.network.stem.state_dict() if key.startswith(("conv_head", "bn2"))]
-    assert len(kept) == 6
-    assert all(torch.equal(trained.network.stem.state_dict()[key], before[key]) for key in kept)
+def test_the_stem_is_not_trained(stems, trained):
+    before, after = stems.stem.state_dict(), trained.network.stem.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(after[key], before[key]) for key in before)
 
 
 def test_a_trained_network_is_ready_for_a_model_file(photos, trained):
@@ -269,23 +243,3 @@ def test_a_trained_network_is_ready_for_a_model_file(photos, trained):
         expected, got = trained.network(as_input(photos[:2])), network(as_input(photos[:2]))
     for one, other in zip(expected, got, strict=True):
         torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-4)
-
-
-def test_another_seed_begins_elsewhere(maps):
-    def start(seed, name):
-        trainer = EATTrainer(dataclasses.replace(CONFIG, seed=seed), maps.taps.shape[2])
-        return trainer.network(1, name).eat.enter[0].weight
-
-    assert torch.equal(start(0, "all"), start(0, "all"))
-    assert not torch.equal(start(0, "all"), start(1, "all"))
-    assert not torch.equal(start(0, "all"), start(0, "fold 0"))
-
-
-def test_the_attention_stages_can_learn(maps, scores):
-    """Fifteen passes over twelve photos bring their scores close; at the start the head says zero."""
-    config = dataclasses.replace(CONFIG, epochs=15, dropout=0.0, decay=0.0)
-    trainer, targets = EATTrainer(config, maps.taps.shape[2]), scores - scores.mean()
-    network = trainer.network(1, "all")
-    assert np.abs(trainer.predict(network, maps)).max() == 0
-    trainer.train(network, maps, targets, "all")
-    assert np.corrcoef(trainer.predict(network, maps), targets)[0, 1] > 0.8
