@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from generic.lite import TUNED, Late, fold, fold_head
 from generic.tune_lite import TuneConfig, Tuner, _goals, predict
@@ -79,6 +80,60 @@ def test_training_changes_all_but_the_depthwise_filters_and_leaves_the_start_alo
     assert not any(parameter.requires_grad for parameter in branch.parameters())
     assert not branch.training
     assert all(isinstance(block.conv_dw, nn.Conv2d) for block in branch.late.tapped())
+
+
+class Watched(Tuner):
+    """A tuner whose branch tells what reaches its heads and how far along its EAT stages believe to be."""
+
+    def __init__(self, late, **changes):
+        super().__init__(late, size=64, config=dataclasses.replace(CONFIG, **changes), seed=0)
+        self.heads, self.progress = {"out": [], "eat_out": []}, []
+
+    def start(self, n_out):
+        branch = super().start(n_out)
+        for name, seen in self.heads.items():
+            getattr(branch, name).register_forward_pre_hook(
+                lambda _, args, seen=seen: seen.append(args[0].detach().clone())
+            )
+        points = [module for module in branch.eat.modules() if hasattr(module, "progress")]
+        branch.eat.register_forward_pre_hook(
+            lambda *_: self.progress.append({float(p.progress) for p in points})
+        )
+        return branch
+
+
+@pytest.mark.parametrize("head", ["out", "eat_out"])
+def test_training_drops_the_wanted_part_of_the_features_of_each_head(late, middle, scores, head):
+    seen = {}
+    for dropout in (0.0, 0.3):
+        watched = Watched(late, dropout=dropout)
+        watched.train(middle, scores[:, None], "name", runs=1)
+        seen[dropout] = watched.heads[head][0]  # the first step, before any weight differs
+    whole, dropped = seen[0.0], seen[0.3]
+    kept = dropped != 0
+    torch.testing.assert_close(dropped[kept], whole[kept] / 0.7)
+    assert 0.2 < 1 - kept[whole != 0].float().mean() < 0.4
+
+
+def test_each_epoch_tells_the_eat_stages_how_much_of_the_training_is_over(late, middle, scores):
+    watched = Watched(late, epochs=4)
+    watched.train(middle, scores[:, None], "name", runs=1)
+    assert watched.progress == [{epoch / 4} for epoch in range(4) for _ in range(N // CONFIG.batch)]
+
+
+def test_no_step_follows_a_gradient_longer_than_one(late, middle, scores):
+    lengths = []
+
+    def measure(optimiser, *_):
+        gradients = [p.grad for group in optimiser.param_groups for p in group["params"]]
+        lengths.append(float(torch.cat([g.flatten() for g in gradients if g is not None]).norm()))
+
+    hook = register_optimizer_step_pre_hook(measure)
+    try:
+        tuner(late).train(middle, scores[:, None], "name", runs=1)
+    finally:
+        hook.remove()
+    assert max(lengths) == pytest.approx(1, abs=1e-4)  # of the first steps, which are longer as they come
 
 
 def test_several_runs_are_averaged_weight_by_weight(late, middle, scores):
