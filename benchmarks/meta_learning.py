@@ -41,8 +41,8 @@ def learn(
     """A start from the users of the other lists, with generic scores of photos as if never seen."""
     from piaa.meta.train import MetaTraining
 
-    tensors = load_checkpoint(model.path)[1]
-    rows, out_of_fold = tensors[HISTORY + "rows"], tensors[HISTORY + "out_of_fold"]
+    out_of_fold = load_checkpoint(model.path)[1][HISTORY + "out_of_fold"]
+    rows = np.flatnonzero(data.lists != left_out)  # sorted by name, as the scores are
     honest = features[rows].astype(np.float64)
     honest[:, 0] = out_of_fold
     place = {row: i for i, row in enumerate(rows.tolist())}
