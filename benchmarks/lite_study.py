@@ -3,10 +3,10 @@
     uv run --group train python benchmarks/lite_study.py ROOT --out runs/lite-study --seeds 0 1 2
 
 trains, for every variant, list and seed, a branch on the other lists, and measures SRCC to the mean of
-raters: of the branch alone, and of its mean with the kernel head, as the model scores. The variant "as
-shipped" averages three runs, as the shipped file does; all others are single runs, to be compared with the
-row "one run". A unit that is finished is kept, so a stopped study goes on; start it twice and the two share
-the work. Writes ``benchmarks/results/lite_study.json``, of which ``benchmarks/report.py`` makes a table.
+raters: of the branch alone, and of its mean with the kernel head, as the model scores. The shipped file
+averages three runs; rows that do not say so are single runs, to be compared with the row "one run". A unit
+that is finished is kept, so a stopped study goes on; start it twice and the two share the work. Writes
+``benchmarks/results/lite_study.json``, of which ``benchmarks/report.py`` makes a table.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ VARIANTS = {
     "EAT: k_in = 12": Variant(tune={"k_in": 12}),
     "EAT: half as wide": Variant(tune={"eat_dims": (32, 64)}),
     "EAT: twice as wide": Variant(tune={"eat_dims": (128, 192)}),
+    "without EAT: three runs averaged": Variant(eat=False, runs=3),
 }
+"""Files of units are named by the place here, so new variants go to the end."""
 
 
 class Nothing(nn.Module):
