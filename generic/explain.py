@@ -242,7 +242,8 @@ def _map_layers(scorer: _Scorer, x: Tensor) -> list[nn.Module]:
     The score of ``piaa-lite`` reads every late block of both stems, so all of these. Measured on 12 photos
     of OASIS, when it had one stem, as rank correlation with what the score loses when a patch of the photo
     is blurred: 0.44 for these (0.32 with gradients averaged, as Grad-CAM does), 0.28 for the last block
-    alone, 0.22 for the last map that all of the score passes through. Other networks read their last map.
+    alone, 0.22 for the last map that all of the score passes through. With two stems the agreement is weaker
+    (docs/eat.md). Other networks read their last map.
     """
     network = scorer.network
     if isinstance(network, PiaaLite):
