@@ -42,7 +42,7 @@ from generic.metrics import spearman
 from generic.model import GenericModel
 from generic.seeds import stream
 from generic.train_lite import LiteConfig, imagenet_stems, split_folds, stem_maps
-from generic.tune_lite import Tuner
+from generic.tune_lite import Tuner, mean_weights
 from piaa.adapters import ADAPTERS
 from piaa.prior import Prior
 from piaa.tastes import taste_directions
@@ -55,11 +55,7 @@ class WholeTuner(Tuner):
     """A tuner that keeps the outputs for directions of taste."""
 
     def _finished(self, branches: Sequence[TunedBranch], _scores: Array) -> TunedBranch:
-        states = [branch.state_dict() for branch in branches]
-        mean = {
-            key: torch.stack([state[key] for state in states]).mean(0) if value.is_floating_point() else value
-            for key, value in states[0].items()
-        }
+        mean = mean_weights(branches)
         branch = self.start(len(mean["out.bias"])).requires_grad_(requires_grad=False)
         branch.load_state_dict(mean)
         return branch

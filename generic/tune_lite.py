@@ -150,11 +150,7 @@ class Tuner:
 
     def _finished(self, branches: Sequence[TunedBranch], scores: Array) -> TunedBranch:
         """The mean of the branches' weights, with the score alone, in units of ``scores``."""
-        states = [branch.state_dict() for branch in branches]
-        mean = {
-            key: torch.stack([state[key] for state in states]).mean(0) if value.is_floating_point() else value
-            for key, value in states[0].items()
-        }
+        mean = mean_weights(branches)
         unit = _unit(scores)
         for key in ("out.weight", "out.bias", "eat_out.weight", "eat_out.bias"):
             mean[key] = unit * mean[key][:1]
@@ -162,6 +158,15 @@ class Tuner:
         branch = self.start(1).requires_grad_(requires_grad=False)
         branch.load_state_dict(mean)
         return branch
+
+
+def mean_weights(branches: Sequence[TunedBranch]) -> dict[str, Tensor]:
+    """The mean over branches of every tensor of their states."""
+    states = [branch.state_dict() for branch in branches]
+    return {
+        key: torch.stack([state[key] for state in states]).mean(0) if value.is_floating_point() else value
+        for key, value in states[0].items()
+    }
 
 
 def predict(branch: TunedBranch, middle: Tensor) -> Array:
