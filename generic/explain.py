@@ -239,10 +239,11 @@ def _heat(network: nn.Module, x: Tensor) -> Floats:
 def _map_layers(scorer: _Scorer, x: Tensor) -> list[nn.Module]:
     """The modules whose maps the heat map is made of, in the order in which they run.
 
-    The score of ``piaa-lite`` reads every late block of both stems, so all of these. Measured on 12 photos
-    of OASIS, when it had one stem, as rank correlation with what the score loses when a patch of the photo
-    is blurred: 0.44 for these (0.32 with gradients averaged, as Grad-CAM does), 0.28 for the last block
-    alone, 0.22 for the last map that all of the score passes through. With two stems the agreement is weaker
+    The score of ``piaa-lite`` reads every late block of its frozen stem, so all of these; the late blocks of
+    the tuned one are taken as well, though of them the score reads the last alone. Measured on 12 photos of
+    OASIS, when it had one stem, as rank correlation with what the score loses when a patch of the photo is
+    blurred: 0.44 for these (0.32 with gradients averaged, as Grad-CAM does), 0.28 for the last block alone,
+    0.22 for the last map that all of the score passes through. With two stems the agreement is weaker
     (docs/eat.md). Other networks read their last map.
     """
     network = scorer.network
