@@ -31,6 +31,16 @@ OPTIONS = {
 }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_folders(tmp_path_factory) -> Iterator[None]:
+    """No test reads or writes the store and the cache of whoever runs it."""
+    folder = tmp_path_factory.mktemp("nobody")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIAA_STORE", str(folder / "piaa.db"))
+        patch.setenv("PIAA_CACHE_DIR", str(folder / "cache"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real labels and photographs beside the checkout; tests skip where it is absent."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from generic.errors import CheckpointError
 from generic.model import BATCH, GenericModel, forward
 from piaa.adapters.base import Array, Photos, Prediction, State, check_support, fitted
+from piaa.adapters.state_format import FORMAT, VERSION, check_format
 from piaa.prior import Prior
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _ONE_AT_A_TIME = threading.Lock()
 """Torch uses all cores by itself; and starting weights are drawn from its one global stream, seeded here."""
 _CHANGE = "change."
+_NUMBERS = ("level", "deviation")
 _OWN = 10.0
 """Ratings that the population's error counts as much as."""
 
@@ -86,12 +88,14 @@ class TunedNetwork(ABC):
 
     def fit(self, features: Photos, unit_scores: NDArray[Any]) -> Self:
         """See :class:`piaa.adapters.base.NetworkAdapter`; up to 5 ratings teach the level alone."""
+        from piaa.network.tune import level_of
+
         x, y = check_support(features.vectors, unit_scores)
         order = np.lexsort((*x.T[::-1], y))  # one order of training, whatever the order of the ratings
         photos, x, y = features.take(order), x[order], y[order]
         generic, k = x[:, 0], len(y)
-        level = float((y - generic).sum() / (k + 1))
-        change, errors = self._tune(photos, y - level, generic)
+        level = level_of(y - generic)
+        change, errors = self._tune(photos, y, generic, level)
         spread = np.sqrt((_OWN * self._spread**2 + np.sum(errors**2)) / (_OWN + k))
         self._use(
             {_CHANGE + key: value for key, value in change.items()}
@@ -102,26 +106,28 @@ class TunedNetwork(ABC):
         )
         return self
 
-    def _tune(self, photos: Photos, targets: Array, generic: Array) -> tuple[dict[str, NDArray[Any]], Array]:
-        """What to store of the training, and held-out errors of the support."""
+    def _tune(
+        self, photos: Photos, scores: Array, generic: Array, level: float
+    ) -> tuple[dict[str, NDArray[Any]], Array]:
+        """What to store of the training, and errors of ratings that were held out, shape (k,)."""
         from piaa.network.copies import reader
-        from piaa.network.tune import MIN_RATINGS, cross_validate, train
+        from piaa.network.tune import MIN_RATINGS, cross_validate, level_errors, train
 
         self._epochs = [{}]
-        if len(targets) < MIN_RATINGS:
-            return {}, generic - targets
+        if len(scores) < MIN_RATINGS:
+            return {}, level_errors(scores - generic)
         with _ONE_AT_A_TIME:
             settings, (network, trained) = self.settings(), self.copy(self._generic.network)
             start = {key: value.detach().clone() for key, value in trained.items()}
             read = reader(network, self._generic.network, photos, frozen=self._freeze_stem)
-            found = cross_validate(trained, start, read, targets, generic, settings)
+            found = cross_validate(trained, start, read, scores, generic, settings)
             snapshots: list[dict[str, NDArray[Any]]] = [{}]
             train(
                 trained,
                 start,
                 read,
-                np.arange(len(targets)),
-                targets,
+                np.arange(len(scores)),
+                scores - level,
                 settings,
                 epochs=settings.epochs if self._keep_epochs else found.epochs,
                 name="all",
@@ -175,11 +181,23 @@ class TunedNetwork(ABC):
 
     def state(self) -> State:
         """See :class:`piaa.adapters.base.NetworkAdapter`."""
-        return dict(fitted(self._state, self.name))
+        return {**fitted(self._state, self.name), VERSION: np.array(FORMAT)}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> Self:
-        """See :class:`piaa.adapters.base.NetworkAdapter`."""
-        self._use(dict(state))
+        """See :class:`piaa.adapters.base.NetworkAdapter`.
+
+        Raises:
+            StoreError: an older or a newer piaa saved it.
+            CheckpointError: its tensors do not fit the network.
+        """
+        check_format(state, self.name)
+        own = {key for key in state if not key.startswith(_CHANGE)}
+        if own != {*_NUMBERS, VERSION}:
+            raise CheckpointError(
+                f"a stored person of adapter {self.name!r} has {sorted(own)} beside the network's change, "
+                f"expected {sorted((*_NUMBERS, VERSION))}; fit the person again"
+            )
+        self._use({key: value for key, value in state.items() if key != VERSION})
         return self
 
     @property

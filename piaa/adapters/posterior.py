@@ -4,9 +4,11 @@ A person's ratings are y = basis w + f + noise with w ~ N(mean, C) and f a smoot
 Gaussian process of variance s. Each cell of a grid of covariances C, sizes s and noise variances has a
 Gaussian posterior and an evidence in closed form (Rasmussen & Williams, Gaussian Processes for Machine
 Learning, 2006, section 2.7 and chapter 5); the cells are averaged by it (Hoeting et al., "Bayesian model
-averaging", Statistical Science 1999). One eigendecomposition serves every noise variance.
+averaging", Statistical Science 1999). One decomposition serves every noise variance: of the ratings'
+covariance (k x k), or where there are few weights and no smooth function of its factor (k x p).
 
-Notation: u people, k ratings each, p weights; c covariances, s sizes, v noise variances.
+Notation: u people, k ratings each, p weights; c covariances, s sizes, v noise variances; r directions in
+which the ratings vary beyond their noise, k or p.
 """
 
 from __future__ import annotations
@@ -99,14 +101,16 @@ class _Cell:
     times V, the posterior is
 
         mean + B (1 / (s + n)) V^T residual,   prior covariance - B diag(1 / (s + n)) B^T.
+
+    V may leave out directions in which s is 0: there B is 0 too, and only the evidence counts their noise.
     """
 
     reach: Array
-    """B, shape (u, q, k)."""
+    """B, shape (u, q, r)."""
     total: Array
-    """s + n, shape (u, k, v)."""
+    """s + n, shape (u, r, v)."""
     along: Array
-    """V^T residual, shape (u, k, 1)."""
+    """V^T residual, shape (u, r, 1)."""
     evidence: Array
     """Log density of the ratings, shape (u, v)."""
 
@@ -114,18 +118,45 @@ class _Cell:
     def of(
         cls, basis: Array, residual: Array, covariance: Array, size: float, noise: Array, kernel: Array | None
     ) -> _Cell:
+        if kernel is None and 2 * len(covariance) <= residual.shape[1]:
+            return cls._of_few_weights(basis, residual, covariance, noise)
         reach = covariance @ basis.transpose(0, 2, 1)
         gram = basis @ reach
         values, vectors = np.linalg.eigh(gram if kernel is None else gram + size * kernel)
         total = np.maximum(values, 0.0)[:, :, None] + noise
-        along = np.einsum("uki,uk->ui", vectors, residual)[:, :, None]
+        along = _along(vectors, residual)
         reach = reach @ vectors
         return cls(
             reach=reach if kernel is None else np.concatenate([reach, size * vectors], axis=1),
             total=total,
             along=along,
-            evidence=-0.5 * (np.log(2 * np.pi * total) + along**2 / total).sum(axis=1),
+            evidence=_log_density(along, total),
         )
+
+    @classmethod
+    def _of_few_weights(cls, basis: Array, residual: Array, covariance: Array, noise: Array) -> _Cell:
+        """With C = L L^T and basis L = V diag(root) W^T, s is root^2 and B is L W diag(root)."""
+        values, directions = np.linalg.eigh(covariance)
+        factor = directions * np.sqrt(np.maximum(values, 0.0))
+        vectors, root, turn = np.linalg.svd(basis @ factor, full_matrices=False)
+        total = root[:, :, None] ** 2 + noise
+        along = _along(vectors, residual)
+        rest = residual - (vectors @ along)[:, :, 0]
+        others = residual.shape[1] - root.shape[1]
+        evidence = _log_density(along, total)
+        evidence -= 0.5 * (others * np.log(2 * np.pi * noise) + (rest**2).sum(axis=1)[:, None] / noise)
+        reach = (factor @ turn.transpose(0, 2, 1)) * root[:, None, :]
+        return cls(reach=reach, total=total, along=along, evidence=evidence)
+
+
+def _along(vectors: Array, residual: Array) -> Array:
+    """V^T residual, shape (u, r, 1)."""
+    return np.asarray(np.einsum("ukr,uk->ur", vectors, residual)[:, :, None])
+
+
+def _log_density(along: Array, total: Array) -> Array:
+    """Of independent normals of variances (u, r, v) at (u, r, 1), summed: shape (u, v)."""
+    return np.asarray(-0.5 * (np.log(2 * np.pi * total) + along**2 / total).sum(axis=1))
 
 
 def normal_of(state: State, basis: Array) -> tuple[Array, Array]:

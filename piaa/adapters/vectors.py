@@ -7,6 +7,7 @@ fresh fit of the same ratings gives, to the bit. A fit of 100 ratings takes mill
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self, cast
@@ -14,13 +15,12 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from generic.errors import ShapeError, StoreError, TooFewRatings
+from generic.errors import ShapeError, TooFewRatings
 from piaa.adapters.base import Array, Prediction, State, check_finite, check_support, fitted
+from piaa.adapters.state_format import FORMAT, VERSION, check_format
 from piaa.prior import Prior
 
-FORMAT = 2
-"""Of a state. 1, without a number, was that of adapters that did not remember their support."""
-FEATURES, SCORES, VERSION = "support.features", "support.scores", "format"
+FEATURES, SCORES = "support.features", "support.scores"
 _AT_ONCE = 2**19
 """Numbers in the features of people who are fitted together: 4 MiB, which a processor's caches hold."""
 
@@ -157,18 +157,20 @@ class BatchAdapter(VectorAdapter):
             TooFewRatings: a k is 0.
             ShapeError: arrays do not fit together.
         """
-        supports = [check_support(*pair) for pair in zip(features, unit_scores, strict=True)]
+        people = list(zip(features, unit_scores, strict=True))
         places: dict[tuple[int, ...], list[int]] = {}
-        for place, (x, _) in enumerate(supports):
-            places.setdefault(x.shape, []).append(place)
-        fits = [type(self)(self._prior) for _ in supports]
+        for place, (x, _) in enumerate(people):
+            places.setdefault(np.shape(x), []).append(place)
+        fits = [type(self)(self._prior) for _ in people]
         for shape, same in places.items():
-            size = max(1, _AT_ONCE // (shape[0] * shape[1]))
+            size = max(1, _AT_ONCE // max(1, math.prod(shape)))
             for start in range(0, len(same), size):
                 some = same[start : start + size]
-                x, y = _stack([supports[place] for place in some])
-                for place, learned in zip(some, self._learn_many(x, y), strict=True):
-                    fits[place]._accept(features[place], supports[place][1], learned)
+                # Checked and widened stack by stack: doing all people first would leave the caches.
+                supports = [check_support(*people[place]) for place in some]
+                learned = self._learn_many(*_stack(supports))
+                for place, (_, y), one in zip(some, supports, learned, strict=True):
+                    fits[place]._accept(features[place], y, one)
         return fits
 
 
@@ -202,23 +204,4 @@ def check_width(x: Array, width: int, name: str) -> None:
         raise ShapeError(
             f"features of shape {x.shape}, but adapter {name!r} was fitted on vectors of {width} numbers; "
             f"expected (n, {width}), from the same model"
-        )
-
-
-def check_format(state: Mapping[str, NDArray[Any]], name: str) -> None:
-    """Nothing, if this piaa reads states of this format.
-
-    Raises:
-        StoreError: an older or a newer piaa saved it.
-    """
-    found = int(state[VERSION].item()) if VERSION in state else 1
-    if found < FORMAT:
-        raise StoreError(
-            f"adapter {name!r} was saved by an older piaa (state format {found}, this piaa reads {FORMAT}); "
-            "fit the person again: piaa fit-user --user NAME --ratings FILE --images DIR"
-        )
-    if found > FORMAT:
-        raise StoreError(
-            f"adapter {name!r} was saved by a newer piaa (state format {found}, this piaa reads {FORMAT}); "
-            "upgrade piaa: pip install --upgrade piaa"
         )

@@ -32,9 +32,12 @@ class Trial:
 
 
 def possible(held: Sequence[Held], shots: tuple[int, int]) -> list[int]:
-    """The k of ``GRID`` within ``shots`` that every held-out user has enough ratings for; at least one k."""
-    most = min(shots[1], min(len(user.rater.rows) for user in held))
-    return [k for k in GRID if shots[0] <= k <= most] or [max(1, min(shots[0], most))]
+    """The k of ``GRID`` within ``shots`` that at least half of the held-out users have enough ratings for.
+
+    If there is none, the least of ``shots``, for which they all have enough.
+    """
+    most = int(np.median([len(user.rater.rows) for user in held]))
+    return [k for k in GRID if shots[0] <= k <= min(shots[1], most)] or [shots[0]]
 
 
 def attempt(
@@ -49,7 +52,7 @@ def attempt(
     caution: float,
     seed: int,
 ) -> Trial:
-    """Fit every held-out user on k ratings, predict the held-out photos.
+    """Fit every held-out user who has k ratings on them, predict the held-out photos.
 
     Args:
         held: the users.
@@ -64,6 +67,8 @@ def attempt(
     """
     z, found = standard(vectors), []
     for user in held:
+        if len(user.rater.rows) < k:
+            continue
         order = stream(seed, "meta", "support", user.rater.name).permutation(len(user.rater.rows))[:k]
         rows, targets = user.rater.rows[order], user.rater.targets[order]
         person = descend(weights, z[rows], targets, rates=rates, steps=steps, caution=caution)
@@ -106,7 +111,7 @@ def choose(
         nothing = {key: np.zeros_like(value) for key, value in weights.items()}
         plain = attempt(held, vectors, standard, nothing, {}, k=k, steps=0, caution=1.0, seed=seed)
         figures[f"k={k}"] = {
-            "users": len(held),
+            "users": len(trial.query),
             "srcc": float(np.nanmean(trial.srcc)),
             "srcc_generic": float(np.nanmean(plain.srcc)),
             "mse": float(trial.query.mean()),

@@ -1,8 +1,8 @@
 """Meta-training: learn where a person should begin, so that a few steps on her ratings suffice.
 
 One epoch visits every training user once, with a fresh support and query. Her targets are measured
-from the crowd's mean of each photo, not from the generic score: what the generic model gets wrong on
-these photos is wrong for everybody, and would pass for a taste that all people share. Held-out users
+from the mean of each photo's other raters, not from the generic score: what the generic model gets wrong
+on these photos is wrong for everybody, and would pass for a taste that all people share. Held-out users
 are predicted on held-out photos from the generic score, as a new person will be.
 
 Everything depends on names alone (:mod:`generic.seeds`), and the state is written down after every
@@ -29,8 +29,9 @@ from generic.progress import Progress, no_progress
 from generic.seeds import stream
 from piaa.meta.choose import attempt, choose, possible
 from piaa.meta.config import MetaConfig
+from piaa.meta.crowd import Crowd
 from piaa.meta.episodes import N_HELD, Rater, check_shots, draw, hold_out
-from piaa.meta.head import Array, Standard
+from piaa.meta.head import Standard
 from piaa.meta.learner import Head, Learner
 from piaa.meta.start import Start
 
@@ -39,9 +40,6 @@ PROGRESS = ".progress"
 _KIND = "meta-progress"
 _PATIENCE = 6
 _SUPPORT_FOR_STOPPING = 30
-_CROWD_WEIGHT = 5.0
-"""How many raters' mean the generic score counts as, in the crowd's mean of a photo: a rating has about five
-times the variance of the generic score's error."""
 
 
 class MetaTraining:
@@ -91,11 +89,7 @@ class MetaTraining:
                 f"{len(training)} users to learn from and {len(self._held)} to stop by, but needs {N_HELD} "
                 f"and {N_HELD}; give more ratings, or lower --shots"
             )
-        self._crowd = _crowd(generic, training)
-        self._training = [_from(self._crowd - generic, rater) for rater in training]
-        seen = self._vectors.copy()
-        seen[:, 0] = self._crowd
-        self._z = torch.from_numpy(self._standard(seen))
+        self._training, self._crowd = training, Crowd(len(self._vectors), training)
         self._learner = self._fresh()
         self._adam = torch.optim.Adam(self._learner.parameters(), lr=config.meta_rate)
         self._best = self._snapshot()
@@ -103,7 +97,7 @@ class MetaTraining:
 
     def _fresh(self) -> Learner:
         config, rng = self.config, stream(self.config.seed, "meta", "weights")
-        head = Head(self._z.shape[1], config.units).double()
+        head = Head(self._vectors.shape[1], config.units).double()
         with torch.no_grad():
             for parameter in head.parameters():
                 parameter.zero_()
@@ -157,13 +151,17 @@ class MetaTraining:
     def _loss(self, rater: Rater, rng: np.random.Generator) -> Tensor:
         """Mean squared error of a user's query after the inner steps on her support."""
         episode = draw(rater, self.config.shots, rng)
-        (support, targets), (query, wanted) = episode.support, episode.query
-        rows = np.concatenate((support, query))
-        blur = self.config.noise * rng.standard_normal((len(rows), self._z.shape[1]))
+        k = len(episode.support[0])
+        rows, targets = (np.concatenate(pair) for pair in zip(episode.support, episode.query, strict=True))
+        others = self._crowd.without(rows, targets)
+        seen = self._vectors[rows]
+        seen[:, 0] += others
+        blur = self.config.noise * rng.standard_normal(seen.shape)
         blur[:, 0] = 0.0
-        z = self._z[torch.from_numpy(rows)] + torch.from_numpy(blur)
-        person = self._learner.adapt(z[: len(support)], torch.from_numpy(targets), self.config.steps)
-        return ((person(z[len(support) :]) - torch.from_numpy(wanted)) ** 2).mean()
+        z = torch.from_numpy(self._standard(seen) + blur)
+        wanted = torch.from_numpy(targets - others)
+        person = self._learner.adapt(z[:k], wanted[:k], self.config.steps)
+        return ((person(z[k:]) - wanted[k:]) ** 2).mean()
 
     def _error(self) -> float:
         """Mean squared error of held-out users, for stopping."""
@@ -265,17 +263,3 @@ class MetaTraining:
 
 def _under(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-
-
-def _crowd(generic: Array, raters: Sequence[Rater]) -> Array:
-    """The crowd's mean unit score of each photo, shape (n,), with the generic score as some raters' mean."""
-    total, count = np.zeros(len(generic)), np.full(len(generic), _CROWD_WEIGHT)
-    for rater in raters:
-        np.add.at(total, rater.rows, rater.targets)
-        np.add.at(count, rater.rows, 1.0)
-    return np.asarray(generic + total / count)
-
-
-def _from(shift: Array, rater: Rater) -> Rater:
-    """The same rater with targets from the crowd's mean, which is ``shift`` above the generic score."""
-    return Rater(name=rater.name, rows=rater.rows, targets=rater.targets - shift[rater.rows])

@@ -23,6 +23,16 @@ MIN_RATINGS = 6
 """Below, nothing is trained but the level: three folds of fewer than two ratings say nothing."""
 
 
+def level_of(residual: Array) -> float:
+    """Mean of ratings minus generic scores, shape (k,), shrunk as by one more that is 0."""
+    return float(residual.sum() / (len(residual) + 1))
+
+
+def level_errors(residual: Array) -> Array:
+    """Error of each rating, shape (k,), under the :func:`level_of` the others."""
+    return np.asarray((residual.sum() - residual) / len(residual) - residual)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TuneConfig:
     """Settings of one person's training."""
@@ -99,29 +109,30 @@ def cross_validate(
     trained: Mapping[str, nn.Parameter],
     start: Mapping[str, Tensor],
     read: Read,
-    targets: Array,
+    scores: Array,
     generic: Array,
     config: TuneConfig,
 ) -> Tuned:
-    """How many epochs help on ratings that were held out.
+    """How many epochs help on ratings that were held out; their level is that of the others.
 
     Args:
         trained: as in :func:`train`.
         start: as in :func:`train`.
         read: as in :func:`train`.
-        targets: unit scores wanted of the support, shape (k,).
-        generic: generic unit scores of it, shape (k,): the error at no epoch.
+        scores: unit scores of the support, shape (k,).
+        generic: generic unit scores of it, shape (k,): what is read at no epoch.
         config: settings.
     """
-    k = len(targets)
+    k = len(scores)
     errors = np.empty((k, config.epochs + 1))
-    errors[:, 0] = generic - targets
     for number, held in enumerate(np.array_split(stream(0, "tune", "folds", k).permutation(k), config.folds)):
         rest = np.setdiff1d(np.arange(k), held)
+        targets = scores - level_of(scores[rest] - generic[rest])
+        errors[held, 0] = generic[held] - targets[held]
 
-        def note(epoch: int, held: NDArray[np.intp] = held) -> None:
+        def note(epoch: int, held: NDArray[np.intp] = held, wanted: Array = targets[held]) -> None:
             with torch.no_grad():
-                errors[held, epoch] = read(torch.from_numpy(held)).double().numpy() - targets[held]
+                errors[held, epoch] = read(torch.from_numpy(held)).double().numpy() - wanted
 
         train(
             trained,

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from piaa.adapters.base import Array, bend
 from piaa.adapters.kernel import places
-from piaa.adapters.vectors import FEATURES, SCORES, VERSION, check_format
+from piaa.adapters.state_format import VERSION, check_format
+from piaa.adapters.vectors import FEATURES, SCORES
 from piaa.prior import Prior
 
 AS_ROWS = ("generic", "bias", "ridge", "bayes", "auto")

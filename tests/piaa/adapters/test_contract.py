@@ -258,7 +258,7 @@ def test_the_same_photo_praised_and_condemned(make):
     assert np.mean(both.high - both.low) > 0.4
 
 
-@pytest.mark.parametrize("k", [1, 2, 7])
+@pytest.mark.parametrize("k", [1, 2, 7, 13])
 def test_many_people_at_once_are_each_as_if_alone(make, k):
     if not hasattr(make(), "fit_many"):
         pytest.skip("not linear: fitted one by one")

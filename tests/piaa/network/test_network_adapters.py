@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.numpy import load, save
 
-from generic.errors import CheckpointError, NotFitted, ShapeError, TooFewRatings
+from generic.errors import CheckpointError, NotFitted, ShapeError, StoreError, TooFewRatings
 from generic.images import load_pixels
 from generic.model import GenericModel
 from piaa.adapters import NETWORK, make_adapter
@@ -114,7 +114,7 @@ def test_few_ratings_teach_the_level_alone(make, photos, ratings, k):
     rows = np.arange(k)
     adapter = make().fit(photos.take(rows), ratings[:k])
     state = adapter.state()
-    assert set(state) == {"level", "deviation"}
+    assert set(state) == {"level", "deviation", "format"}
     assert state["level"] == pytest.approx((ratings[:k] - photos.vectors[:k, 0]).sum() / (k + 1), abs=1e-12)
     order = np.argsort(adapter.predict(photos).score)
     assert list(order) == list(np.argsort(photos.vectors[:, 0]))
@@ -135,7 +135,7 @@ def test_ratings_that_contradict_themselves_leave_the_ranking_to_the_crowd(make,
     noise = np.tile([0.0, 1.0], 6)
     rows = np.repeat(np.arange(6), 2)
     adapter = make().fit(photos.take(rows), noise)
-    assert set(adapter.state()) == {"level", "deviation"}
+    assert set(adapter.state()) == {"level", "deviation", "format"}
 
 
 def test_epochs_begin_with_the_level_and_hold_the_chosen_one(fitted, photos):
@@ -166,14 +166,49 @@ def test_bad_input(make, photos, ratings):
         make().fit(photos, ratings[:4])
 
 
-def test_a_state_of_other_layers(make, fitted, name):
-    state = {key: value for key, value in fitted.state().items() if not key.endswith("weight")}
+def test_a_state_of_other_layers(make, fitted):
+    state = fitted.state()
+    del state[next(key for key in state if key.startswith("change."))]
     n = sum(key.startswith("change.") for key in state)
-    if n == 0:
-        pytest.skip("all of them are weights")
     with pytest.raises(CheckpointError) as caught:
         make().restore(state)
-    assert str(caught.value).startswith(f"a stored person has {n} tensors that do not fit the ")
+    assert str(caught.value) == (
+        f"a stored person has {n} tensors that do not fit the {n + 1} that this piaa trains; "
+        "fit the person again"
+    )
+
+
+def test_a_state_with_other_numbers(make, fitted, name):
+    state = fitted.state()
+    state["spread"] = state.pop("level")
+    with pytest.raises(CheckpointError) as caught:
+        make().restore(state)
+    assert str(caught.value) == (
+        f"a stored person of adapter {name!r} has ['deviation', 'format', 'spread'] beside the network's "
+        "change, expected ['deviation', 'format', 'level']; fit the person again"
+    )
+
+
+@pytest.mark.parametrize(("version", "age"), [(None, "an older"), (1, "an older"), (3, "a newer")])
+def test_a_state_of_another_format(make, fitted, name, version, age):
+    state = fitted.state()
+    del state["format"]
+    if version is not None:
+        state["format"] = np.array(version)
+    with pytest.raises(StoreError) as caught:
+        make().restore(state)
+    assert str(caught.value).startswith(
+        f"adapter {name!r} was saved by {age} piaa (state format {version or 1}, this piaa reads 2); "
+    )
+
+
+@pytest.mark.parametrize("k", [1, 2, MIN_RATINGS - 1])
+def test_few_ratings_give_an_interval_from_errors_without_the_rating_itself(make, photos, ratings, k):
+    some = photos.take(np.arange(k))
+    deviation = make().fit(some, ratings[:k]).state()["deviation"]
+    residual = ratings[:k] - some.vectors[:, 0]
+    squares = [(np.delete(residual, one).sum() / k - residual[one]) ** 2 for one in range(k)]
+    np.testing.assert_allclose(deviation, np.sqrt((10 * 0.25**2 + sum(squares)) / (10 + k)), rtol=1e-6)
 
 
 def test_without_a_model(name):

@@ -1,0 +1,35 @@
+"""The format of what adapters store, so that an older piaa's state is refused and not misread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from generic.errors import StoreError
+
+FORMAT = 2
+"""1, without a number, was that of adapters that did not remember their support, and of network adapters
+whose intervals rested on errors that were not held out."""
+VERSION = "format"
+"""Key of the number in a state."""
+
+
+def check_format(state: Mapping[str, NDArray[Any]], name: str) -> None:
+    """Nothing, if this piaa reads states of this format.
+
+    Raises:
+        StoreError: an older or a newer piaa saved it.
+    """
+    found = int(state[VERSION].item()) if VERSION in state else 1
+    if found < FORMAT:
+        raise StoreError(
+            f"adapter {name!r} was saved by an older piaa (state format {found}, this piaa reads {FORMAT}); "
+            "fit the person again: piaa fit-user --user NAME --ratings FILE --images DIR"
+        )
+    if found > FORMAT:
+        raise StoreError(
+            f"adapter {name!r} was saved by a newer piaa (state format {found}, this piaa reads {FORMAT}); "
+            "upgrade piaa: pip install --upgrade piaa"
+        )
