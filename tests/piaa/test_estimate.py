@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -11,7 +13,7 @@ from sklearn.linear_model import RidgeCV
 
 from piaa.adapters.generic import GenericAdapter
 from piaa.adapters.ridge import ALPHAS, RidgeAdapter
-from piaa.estimate import ENOUGH, FOLDS, REPEATS, estimate_ranking
+from piaa.estimate import ENOUGH, FOLDS, REPEATS, _as_srcc, _order, _tau, estimate_ranking
 
 
 def person(k, taste=0.0, seed=0, d=5):
@@ -21,56 +23,106 @@ def person(k, taste=0.0, seed=0, d=5):
 
 
 class Recorder(GenericAdapter):
-    """The generic adapter, which also notes which photos it was shown; column 1 is their number."""
+    """The generic adapter, which also notes what it was fitted on; column 1 is the photos' number."""
 
     def __init__(self, log):
         super().__init__(None)
         self.log = log
 
     def fit(self, features, unit_scores):
-        self.seen = features[:, 1].astype(int).tolist(), unit_scores.tolist()
+        self.log.append((features[:, 1].astype(int).tolist(), unit_scores.tolist()))
+        return super().fit(features, unit_scores)
+
+
+class Parrot(Recorder):
+    """Knows what it was told, and nothing else."""
+
+    def predict(self, features):
+        told = dict(zip(*self.log[-1], strict=True))
+        score = np.array([told.get(int(row), 0.5) for row in features[:, 1]])
+        return dataclasses.replace(super().predict(features), score=score)
+
+
+class Level(GenericAdapter):
+    """Learns a person's level, which ranks nothing."""
+
+    def fit(self, features, unit_scores):
+        self.level = (unit_scores - features[:, 0]).mean()
         return super().fit(features, unit_scores)
 
     def predict(self, features):
-        self.log.append((*self.seen, features[:, 1].astype(int).tolist()))
-        return super().predict(features)
+        return dataclasses.replace(super().predict(features), score=features[:, 0] + self.level)
 
 
 @pytest.mark.parametrize("k", [20, 33])
-def test_no_photo_is_ranked_by_an_adapter_that_has_seen_it(k):
+def test_every_photo_is_held_out_once_in_each_repeat(k):
     x, y = person(k)
     x[:, 1] = np.arange(k)
     log = []
     estimate_ranking(lambda: Recorder(log), x, y)
     assert len(log) == FOLDS * REPEATS
-    for support, scores, held in log:
-        assert sorted(support + held) == list(range(k))
+    held = [sorted(set(range(k)) - set(support)) for support, _ in log]
+    for (support, scores), away in zip(log, held, strict=True):
         assert scores == y[support].tolist()
-        assert len(held) in (k // FOLDS, -(-k // FOLDS))
-    repeats = [[entry[2] for entry in log[i : i + FOLDS]] for i in range(0, len(log), FOLDS)]
+        assert len(support) == len(set(support)) == k - len(away)
+        assert len(away) in (k // FOLDS, -(-k // FOLDS))
+    repeats = [held[i : i + FOLDS] for i in range(0, len(held), FOLDS)]
     for folds in repeats:
         assert sorted(row for fold in folds for row in fold) == list(range(k))
-    assert len({tuple(sorted(map(tuple, map(sorted, folds)))) for folds in repeats}) == REPEATS
+    assert len({tuple(sorted(map(tuple, folds))) for folds in repeats}) == REPEATS
 
 
-def test_it_is_the_mean_over_repeats_of_scipys_correlation():
+def test_no_photo_is_ranked_by_an_adapter_that_has_seen_it():
+    x, y = person(60)
+    x[:, 1] = np.arange(60)
+    assert estimate_ranking(lambda: Parrot([]), x, y).srcc < 0.2
+
+
+@pytest.mark.parametrize("k", [20, 50])
+def test_learning_a_level_alone_neither_helps_nor_harms(k):
+    for seed in range(5):
+        got = estimate_ranking(Level, *person(k, seed=seed))
+        assert got.srcc == pytest.approx(got.generic, abs=1e-12)
+
+
+def test_the_gain_is_that_of_scipys_tau_over_pairs_that_one_fit_has_not_seen():
     x, y = person(40, taste=0.1)
+    y[:8] = y[8:16]  # ties
     x[:, 1:] *= 1 + np.arange(5)
     log = []
     recorded = x.copy()
     recorded[:, 1] = np.arange(40)
     estimate_ranking(lambda: Recorder(log), recorded, y)
-    values = []
-    for start in range(0, len(log), FOLDS):
-        predicted = np.empty(40)
-        for support, _, held in log[start : start + FOLDS]:
-            model = RidgeCV(ALPHAS).fit(x[support, 1:], y[support] - x[support, 0])
-            predicted[held] = x[held, 0] + model.predict(x[held, 1:])
-        values.append(scipy.stats.spearmanr(predicted, y).statistic)
+    pairs = {"own": [], "generic": [], "rated": []}
+    for support, _ in log:
+        model, held = RidgeCV(ALPHAS), np.setdiff1d(np.arange(40), support)
+        model.fit(x[support, 1:], y[support] - x[support, 0])
+        own = x[held, 0] + model.predict(x[held, 1:])
+        for one, other in itertools.combinations(range(len(held)), 2):
+            for name, values in (("own", own), ("generic", x[held, 0]), ("rated", y[held])):
+                pairs[name].append(np.sign(values[one] - values[other]))
+    srcc = {}
+    for name in ("own", "generic"):
+        tau = np.dot(pairs[name], pairs["rated"]) / np.sqrt(
+            len(pairs["rated"]) * np.abs(pairs["rated"]).sum()
+        )
+        srcc[name] = 6 / np.pi * np.arcsin(np.sin(np.pi * tau / 2) / 2)
     got = estimate_ranking(RidgeAdapter, x, y)
-    assert got.srcc == pytest.approx(np.mean(values), abs=1e-12)
     assert got.generic == pytest.approx(scipy.stats.spearmanr(x[:, 0], y).statistic, abs=1e-12)
+    assert got.srcc == pytest.approx(got.generic + srcc["own"] - srcc["generic"], abs=1e-12)
     assert got.error == pytest.approx(1 / math.sqrt(39), abs=1e-15)
+
+
+def test_tau_is_scipys_and_means_the_srcc_that_normal_variables_have():
+    rng = np.random.default_rng(0)
+    one = rng.integers(0, 7, 50).astype(float)
+    other = one + rng.integers(-3, 4, 50)
+    wanted = scipy.stats.kendalltau(one, other).statistic
+    assert _tau(np.stack((_order(one), _order(other)))) == pytest.approx(wanted, abs=1e-12)
+    for correlation in (-0.9, 0.0, 0.5, 0.9):
+        pair = rng.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], 4000)
+        got = _as_srcc(scipy.stats.kendalltau(*pair.T).statistic)
+        assert got == pytest.approx(scipy.stats.spearmanr(*pair.T).statistic, abs=0.01)
 
 
 def test_a_taste_is_found_and_an_imagined_one_is_not():
