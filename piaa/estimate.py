@@ -70,7 +70,7 @@ def estimate_ranking(
 def _order(values: NDArray[Any]) -> NDArray[np.float64]:
     """Of each pair which is larger: 1, -1, or 0 if they are equal."""
     one, other = np.triu_indices(len(values), 1)
-    return np.sign(values[one].astype(np.float64) - values[other])
+    return np.asarray(np.sign(values[one].astype(np.float64) - values[other]))
 
 
 def _tau(orders: NDArray[np.float64]) -> float:

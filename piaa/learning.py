@@ -29,10 +29,10 @@ def add_ratings(person: Person, table: Ratings, read: RatedPhotos, duplicates: D
     adapter = _copy(person)
     kept = table.take([row for row, name in enumerate(table.images) if name in read.vectors])
     fresh = stored_ratings(kept, read)
-    known = {_key(rating): row for row, rating in enumerate(person.ratings)}
-    again = [row for row, rating in enumerate(fresh) if _key(rating) in known]
+    known = _rows_of(person.ratings)
+    again = [rating for rating in fresh if _key(rating) in known]
     if again and duplicates == "error":
-        first = person.ratings[known[_key(fresh[again[0]])]]
+        first = person.ratings[known[_key(again[0])][0]]
         raise RatingsError(
             f"user {person.user!r} has rated {len(again)} of these {len(fresh)} photos before, the first "
             f"{first.image!r} as {first.score:g}; leave them out, or pass --duplicates last or "
@@ -40,10 +40,9 @@ def add_ratings(person: Person, table: Ratings, read: RatedPhotos, duplicates: D
         )
     if duplicates == "mean":
         fresh = tuple(
-            _mean(rating, person.ratings[known[_key(rating)]]) if row in again else rating
-            for row, rating in enumerate(fresh)
+            _mean(rating, [person.ratings[row] for row in known.get(_key(rating), [])]) for rating in fresh
         )
-    replaced = {known[_key(fresh[row])] for row in again}
+    replaced = {row for rating in again for row in known[_key(rating)]}
     old = [row for row in range(len(person.ratings)) if row not in replaced]
     features, scores = adapter.support
     unit = person.scale.to_unit(np.array([rating.score for rating in fresh]))
@@ -57,14 +56,16 @@ def add_ratings(person: Person, table: Ratings, read: RatedPhotos, duplicates: D
 def forget_ratings(person: Person, images: Sequence[str]) -> Person:
     """The person without the ratings of some photos; see :meth:`piaa.person.Person.forget`."""
     adapter = _copy(person)
-    places = {rating.image: row for row, rating in enumerate(person.ratings)}
+    names = {rating.image for rating in person.ratings}
     for name in images:
-        if name not in places:
-            close = get_close_matches(name, list(places), n=3)
+        if name not in names:
+            close = get_close_matches(name, sorted(names), n=3)
             cure = f"did you mean {' or '.join(map(repr, close))}?" if close else "see: piaa users show NAME"
-            raise RatingsError(f"user {person.user!r} has no rating of {name!r} among {len(places)}; {cure}")
-    rows = {places[name] for name in images}
-    adapter.forget(sorted(rows))
+            raise RatingsError(f"user {person.user!r} has no rating of {name!r} among {len(names)}; {cure}")
+    # Every rating under the name, and of the same photo under another one: what is withdrawn is gone.
+    photos = {_key(rating) for rating in person.ratings if rating.image in images}
+    rows = [row for row, one in enumerate(person.ratings) if one.image in images or _key(one) in photos]
+    adapter.forget(rows)
     kept = tuple(rating for row, rating in enumerate(person.ratings) if row not in rows)
     return _with(person, adapter, kept, skipped={})
 
@@ -80,7 +81,8 @@ def _copy(person: Person) -> VectorAdapter:
         what = "comparisons" if person.pairs else f"adapter {person.adapter.name!r}"
         raise PiaaError(
             f"user {person.user!r} was learned by {what}, to which no rating can be added and of which "
-            "none can be taken; fit again with the whole table: piaa fit-user"
+            "none can be taken; fit again with the whole table (piaa fit-user), and where a rating is "
+            "withdrawn delete the person before (piaa users delete)"
         )
     adapter = cast("VectorAdapter", make_adapter(person.adapter.name, person.model.prior))
     return adapter.restore(person.adapter.state())
@@ -107,5 +109,13 @@ def _key(rating: StoredRating) -> str:
     return rating.sha256 or rating.image
 
 
-def _mean(one: StoredRating, other: StoredRating) -> StoredRating:
-    return replace(one, score=(one.score + other.score) / 2)
+def _rows_of(ratings: Sequence[StoredRating]) -> dict[str, list[int]]:
+    """The ratings of each photo, which may have been rated under several names."""
+    rows: dict[str, list[int]] = {}
+    for row, rating in enumerate(ratings):
+        rows.setdefault(_key(rating), []).append(row)
+    return rows
+
+
+def _mean(fresh: StoredRating, old: Sequence[StoredRating]) -> StoredRating:
+    return replace(fresh, score=(fresh.score + sum(one.score for one in old)) / (1 + len(old)))

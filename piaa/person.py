@@ -140,7 +140,7 @@ class Person:
             ratings: as for :meth:`piaa.model.Model.fit_user`, on the person's scale.
             images: the folder that the image names are relative to.
             duplicates: what to do with a photo that she rated before: refuse, keep the ``last`` score, or
-                take the ``mean`` of both.
+                take the ``mean`` of what is kept of it and of the new one.
             progress: called with the number of photos newly done.
 
         Raises:
@@ -165,7 +165,7 @@ class Person:
         """The person without some ratings: the same as one who never gave them.
 
         Args:
-            images: names of photos as she rated them.
+            images: names of photos as she rated them. Copies that she rated under other names go too.
 
         Raises:
             RatingsError: she rated no such photo, or no rating would be left.

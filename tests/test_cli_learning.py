@@ -20,10 +20,10 @@ SCORES = (5, 1, 4, 2, 3, 5, 2, 1, 4, 3)
 def rate(piaa, album, tiny_model, warm, tmp_path):
     """``rate(user, {image: score}, ...)`` fits a user on a table of these ratings."""
 
-    def run(user, scores, *args):
+    def run(user, scores, *args, folder=album):
         table = tmp_path / "table.csv"
         table.write_text("\n".join(["image,score", *(f"{name},{score}" for name, score in scores.items())]))
-        options = ("--ratings", table, "--images", album, "--model", tiny_model)
+        options = ("--ratings", table, "--images", folder, "--model", tiny_model)
         return piaa("fit-user", "--user", user, *options, *args)
 
     return run
@@ -111,6 +111,27 @@ def test_a_photo_rated_before_is_refused_or_taken_as_told(rate, piaa, table, nam
     assert learned("last") == {names[0]: 5, names[2]: 4, names[1]: 5, names[5]: 2}
 
 
+@pytest.fixture
+def copies(album, names, tmp_path):
+    """The album, its first photo once more, and its second under the name of the third."""
+    folder = tmp_path / "copies"
+    shutil.copytree(album, folder)
+    shutil.copyfile(album / names[0], folder / "copy.jpg")
+    (folder / "other" / names[2]).parent.mkdir(parents=True)
+    shutil.copyfile(album / names[1], folder / "other" / names[2])
+    return folder
+
+
+@pytest.mark.parametrize(("choice", "score"), [("last", 2), ("mean", 4)])
+def test_a_photo_rated_under_two_names_is_one_photo(rate, piaa, copies, names, choice, score):
+    first = {names[0]: 5, "copy.jpg": 5, names[3]: 2, names[4]: 4}
+    assert rate("ana", first, folder=copies).exit_code == 0
+    result = rate("ana", {names[0]: 2}, "--add", "--duplicates", choice, folder=copies)
+    assert (result.exit_code, result.stderr) == (0, "")
+    rated = [(row["image"], row["score"]) for row in versions_of(piaa, "ana")["ratings"]]
+    assert rated == [(names[3], 2), (names[4], 4), (names[0], score)]
+
+
 def test_a_change_of_an_old_version_is_not_stored(rate, album, tiny_model, table, tmp_path):
     assert rate("ana", part(table, 0, 1)).exit_code == 0
     old = library.load_model(tiny_model).load("ana")
@@ -152,6 +173,30 @@ def test_a_rating_is_withdrawn_with_every_version_that_knows_it(
     piaa("users", "delete", "ben", "--yes")
     left = b"".join(path.read_bytes() for path in tmp_path.glob("piaa.db*"))
     assert gone.encode() not in left
+
+
+def test_a_withdrawn_photo_is_gone_under_all_its_names(rate, piaa, tiny_model, copies, names, tmp_path):
+    assert rate("ana", {names[0]: 1, "copy.jpg": 5, names[3]: 2}, folder=copies).exit_code == 0
+    assert rate("ana", {names[4]: 3}, "--add", folder=copies).exit_code == 0
+    result = piaa("users", "forget-rating", "ana", names[0], "--model", tiny_model)
+    assert (result.exit_code, result.stderr) == (0, "")
+    shown = versions_of(piaa, "ana")
+    assert [row["image"] for row in shown["ratings"]] == [names[3], names[4]]
+    assert [version["version"] for version in shown["versions"]] == [3]
+    left = b"".join(path.read_bytes() for path in tmp_path.glob("piaa.db*"))
+    assert names[0].encode() not in left
+    assert b"copy.jpg" not in left
+
+
+def test_two_photos_of_one_name_are_withdrawn_together(rate, piaa, tiny_model, copies, names):
+    """A name is all that she can say; what she may have meant must not stay."""
+    assert rate("ana", {names[2]: 1, names[3]: 2}, folder=copies).exit_code == 0
+    assert rate("ana", {names[2]: 5}, "--add", folder=copies / "other").exit_code == 0
+    result = piaa("users", "forget-rating", "ana", names[2], "--model", tiny_model)
+    assert (result.exit_code, result.stderr) == (0, "")
+    shown = versions_of(piaa, "ana")
+    assert [row["image"] for row in shown["ratings"]] == [names[3]]
+    assert [version["version"] for version in shown["versions"]] == [3]
 
 
 def test_what_cannot_be_withdrawn(rate, piaa, tiny_model, table, names):
@@ -205,7 +250,8 @@ def test_comparisons_stand_alone(compare, rate, piaa, album, tiny_model, ratings
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr == (
         "piaa: user 'ana' was learned by comparisons, to which no rating can be added and of which none "
-        "can be taken; fit again with the whole table: piaa fit-user\n"
+        "can be taken; fit again with the whole table (piaa fit-user), and where a rating is "
+        "withdrawn delete the person before (piaa users delete)\n"
     )
     suggested = piaa("suggest", album, "--user", "ana", "--model", tiny_model)
     assert suggested.exit_code == 1

@@ -77,7 +77,8 @@ def test_learn_a_start_fit_a_person_score_photos(learn, piaa, fit, album, tiny_m
     assert more.exit_code == 1
     assert more.stderr == (
         "piaa: user 'gil' was learned by adapter 'anil', to which no rating can be added and of which none "
-        "can be taken; fit again with the whole table: piaa fit-user\n"
+        "can be taken; fit again with the whole table (piaa fit-user), and where a rating is "
+        "withdrawn delete the person before (piaa users delete)\n"
     )
 
 

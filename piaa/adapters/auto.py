@@ -2,10 +2,11 @@
 
 A grid of models from "rates as the crowd does, on a level of her own" over the tastes that training users
 differ in (``bayes``) to a smooth function of the embedding on top (``neighbours``), each with its closed-form
-evidence on the support; Bayesian model averaging (:mod:`piaa.adapters.posterior`) weighs them. While there is
-no evidence for a taste the prediction is the crowd's ranking, so few ratings do no harm. Weights before the
-ratings come from training users, or where there is no prior from the constants below; nothing is chosen on
-ratings to be predicted. Costs one eigendecomposition of k x k for each covariance and size, 21 in all.
+evidence on the support; Bayesian model averaging (:mod:`piaa.adapters.posterior`) weighs them. Tastes start
+as small as those of training users and grow with the evidence, so few ratings move the ranking little.
+Weights before the ratings come from training users, or where there is no prior from the constants below;
+nothing is chosen on ratings to be predicted. Costs one eigendecomposition of k x k for each covariance and
+size, 21 in all.
 """
 
 from __future__ import annotations

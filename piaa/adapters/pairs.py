@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from generic.errors import PiaaError
+from generic.errors import PiaaError, ShapeError
 from piaa.adapters.base import Array, State, check_support
 from piaa.adapters.bayes import mixture_of
 from piaa.adapters.posterior import normal_of
@@ -52,6 +52,11 @@ class PairsAdapter(PriorAdapter):
             TooFewRatings: m is 0.
             ShapeError: the arrays do not fit together, or a number is not finite.
         """
+        shapes = np.shape(better), np.shape(worse)
+        if len(shapes[0]) != 2 or shapes[0] != shapes[1]:
+            raise ShapeError(
+                f"better photos of shape {shapes[0]}, worse ones of shape {shapes[1]}, expected (m, 1 + d)"
+            )
         both = np.concatenate([better, worse])
         x, y = check_support(both, np.repeat([1.0, 0.0], [len(better), len(worse)]))
         order = np.lexsort((*x[: len(better), :3].T, *x[len(better) :, :3].T))

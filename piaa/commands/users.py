@@ -107,8 +107,8 @@ def users_forget_rating(
     from piaa.commands.photos import report_fit
 
     person = piaa.load_model(model).load(user, store=store)
-    gone = [rating for rating in person.ratings if rating.image in images]
     fewer = person.forget(images)
+    gone = [rating for rating in person.ratings if rating not in fewer.ratings]
     report_fit(fewer, fewer.save(store, withdrawn=gone), store, as_json=as_json)
 
 

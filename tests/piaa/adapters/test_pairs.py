@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from generic.errors import PiaaError, TooFewRatings
+from generic.errors import PiaaError, ShapeError, TooFewRatings
 from generic.metrics import spearman
 from piaa.adapters.bayes import mixture_of
 from piaa.adapters.pairs import PairsAdapter
@@ -83,3 +83,12 @@ def test_ratings_and_comparisons_do_not_mix(prior):
             change()
     with pytest.raises(TooFewRatings):
         adapter.fit_pairs(photos(0), photos(0))
+
+
+@pytest.mark.parametrize("wrong", [(2, 7), (1, 7), (3, 6), (3,)])
+def test_comparisons_that_do_not_fit_together(prior, wrong):
+    with pytest.raises(ShapeError) as caught:
+        PairsAdapter(prior).fit_pairs(photos(3), np.full(wrong, 0.5))
+    assert str(caught.value) == (
+        f"better photos of shape {photos(3).shape}, worse ones of shape {wrong}, expected (m, 1 + d)"
+    )
