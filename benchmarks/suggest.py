@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 import tracemalloc
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,9 @@ def summary(srcc: dict[str, NDArray[np.float64]], number: int) -> dict[str, Any]
     return {
         "users": len(gain),
         "suggested": mean,
+        "suggested_interval": bootstrap(people["suggested"], number, "suggested"),
         "random": dict(zip(map(str, RANDOM), curve, strict=True)),
+        "random_interval": bootstrap(people[str(PICKS)], number, "at random"),
         "gain": float(np.nanmean(gain)),
         "gain_interval": bootstrap(gain, number, "suggest"),
         "equals": float(np.interp(mean, np.maximum.accumulate(curve), RANDOM)),
@@ -102,6 +105,12 @@ def many(matrix: NDArray[Any], prior: Prior) -> dict[str, float]:
     }
 
 
+def interval(ends: Sequence[float], sign: str = "") -> str:
+    """Two numbers as text."""
+    low, high = (f"{end:{sign}.3f}" for end in ends)
+    return f"[{low}, {high}]"
+
+
 def markdown(lists: dict[str, Any]) -> str:
     """The table of docs/adapters.md."""
     head = ("list", "10 suggested", *(f"{k} at random" for k in RANDOM), "gain over 10", "equals at random")
@@ -110,9 +119,12 @@ def markdown(lists: dict[str, Any]) -> str:
         [
             (
                 f"{number} ({one['users']} users)",
-                f"{one['suggested']:.3f}",
-                *(f"{value:.3f}" for value in one["random"].values()),
-                f"{one['gain']:+.3f} [{one['gain_interval'][0]:+.3f}, {one['gain_interval'][1]:+.3f}]",
+                f"{one['suggested']:.3f} {interval(one['suggested_interval'])}",
+                *(
+                    f"{value:.3f} {interval(one['random_interval'])}" if k == str(PICKS) else f"{value:.3f}"
+                    for k, value in one["random"].items()
+                ),
+                f"{one['gain']:+.3f} {interval(one['gain_interval'], '+')}",
                 f"{one['equals']:.0f}",
             )
             for number, one in lists.items()
