@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from oasis import LISTS
 from oasis_sides import NAME, SIDE, WITHOUT, Lists, load_lists
 from record import tell, write_result
@@ -221,6 +222,24 @@ def comparisons(results: Results) -> list[dict[str, Any]]:
     return found
 
 
+def below_the_crowd(results: Results) -> list[dict[str, Any]]:
+    """For each list and k: how many people ``auto`` ranks worse than ``generic`` does, and by how much."""
+    cells = pd.DataFrame(dict(results.cells))
+    people = cells.groupby(["test", "k", "user", "adapter"])["srcc"].mean().unstack("adapter")
+    gains = (people["auto"] - people["generic"]).dropna()
+    return [
+        {
+            "test": test,
+            "k": int(k),
+            "users": len(gain),
+            "below": float((gain < 0).mean()),
+            "one_in_twenty": float(gain.quantile(0.05)),
+            "worst": float(gain.min()),
+        }
+        for (test, k), gain in gains.groupby(level=["test", "k"])
+    ]
+
+
 def run_all(tests: Sequence[Prepared], folder: Path, jobs: int) -> Report:
     """Run, and write the full report into the run folder."""
     started = time.perf_counter()
@@ -248,6 +267,7 @@ def measured(study: Study, folder: Path, jobs: int) -> tuple[Report, Report, Map
         "config": left_out.results.config | {"skipped_users": {}, "unreadable_images": {}},
         "left_out": table_figures(left_out),
         "comparisons": comparisons(left_out.results),
+        "below_the_crowd": below_the_crowd(left_out.results),
         "matrix": matrix_figures(sides),
         "matrix_models": sides.results.config["models"],
         "costs": study.costs(LISTS[-1]),

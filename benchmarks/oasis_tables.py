@@ -75,6 +75,23 @@ def comparisons_table(results: dict[str, Any]) -> str:
     return table(["test", "pair", "mean difference in SRCC", "users", "p"], lines)
 
 
+def below_table(results: dict[str, Any]) -> str:
+    """Adapters page: whom ``auto`` ranks worse than the crowd's score does."""
+    found = {(one["test"], one["k"]): one for one in results["below_the_crowd"]}
+    tests, shots = (sorted({key[place] for key in found}) for place in (0, 1))
+    lines = [
+        [
+            test,
+            *(
+                f"{100 * one['below']:.0f} %, {one['one_in_twenty']:+.3f}, {one['worst']:+.3f}"
+                for one in (found[test, k] for k in shots)
+            ),
+        ]
+        for test in tests
+    ]
+    return table(["list left out", *(f"k = {k}" for k in shots)], lines)
+
+
 def coverage_table(results: dict[str, Any]) -> str:
     """Model card: share of ratings to predict that lie in the 80 % interval, of adapters that give one."""
     lines, shots = [], list(results["left_out"]["list 3"]["generic"])

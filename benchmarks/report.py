@@ -25,6 +25,7 @@ OASIS = {
     "comparisons": oasis_tables.comparisons_table,
     "costs": oasis_tables.costs_table,
     "coverage": oasis_tables.coverage_table,
+    "below": oasis_tables.below_table,
 }
 """Sections made of results/oasis_protocol.json."""
 DOCUMENTS = (
