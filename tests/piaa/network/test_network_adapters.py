@@ -10,9 +10,10 @@ from safetensors.numpy import load, save
 from generic.errors import CheckpointError, NotFitted, ShapeError, StoreError, TooFewRatings
 from generic.images import load_pixels
 from generic.model import GenericModel
+from generic.seeds import stream
 from piaa.adapters import NETWORK, make_adapter
 from piaa.adapters.base import Photos, needs_pixels
-from piaa.network.tune import MIN_RATINGS
+from piaa.network.tune import MIN_RATINGS, TuneConfig, cross_validate
 
 FIELDS = ("score", "low", "high")
 
@@ -223,3 +224,22 @@ def test_fitting_draws_nothing_from_the_global_stream(make, photos, ratings):
     torch.manual_seed(5)
     make().fit(photos.take(np.arange(8)), ratings[:8])
     assert torch.equal(torch.rand(3), wanted)
+
+
+def test_the_level_of_held_out_ratings_is_that_of_the_others():
+    """Read is the generic score whatever is trained, so that the errors are those of the level alone."""
+    rng = np.random.default_rng(0)
+    generic, scores = rng.random(12), rng.random(12)
+    parameter = torch.nn.Parameter(torch.zeros(1))
+
+    def read(rows):
+        return torch.from_numpy(generic)[rows] + 0 * parameter
+
+    settings = TuneConfig(rate=0.1, epochs=1, pull=0.0)
+    start = {"p": torch.zeros(1)}
+    found = cross_validate({"p": parameter}, start, read, scores, generic, settings)
+    assert found.epochs == 0
+    for held in np.array_split(stream(0, "tune", "folds", 12).permutation(12), settings.folds):
+        rest = np.setdiff1d(np.arange(12), held)
+        level = (scores[rest] - generic[rest]).sum() / (len(rest) + 1)
+        np.testing.assert_allclose(found.errors[held], generic[held] + level - scores[held], atol=1e-12)
