@@ -223,8 +223,13 @@ def comparisons(results: Results) -> list[dict[str, Any]]:
 
 
 def below_the_crowd(results: Results) -> list[dict[str, Any]]:
-    """For each list and k: how many people ``auto`` ranks worse than ``generic`` does, and by how much."""
+    """For each list and k: how many people ``auto`` ranks worse than ``generic`` does, and by how much.
+
+    Nothing where one of the two was not asked for.
+    """
     cells = pd.DataFrame(dict(results.cells))
+    if not {"auto", "generic"} <= set(cells["adapter"]):
+        return []
     people = cells.groupby(["test", "k", "user", "adapter"])["srcc"].mean().unstack("adapter")
     gains = (people["auto"] - people["generic"]).dropna()
     return [

@@ -9,6 +9,7 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -66,9 +67,9 @@ def models(scripts, root, tiny_model, tmp_path, monkeypatch) -> Path:
 def run(scripts, root, models, tmp_path, monkeypatch):
     """Runs the script, and gives what it wrote for the tables."""
 
-    def go() -> dict:
+    def go(adapters: str) -> dict:
         options = ["--models", models, "--out", tmp_path / "run", "--shots", ",".join(SHOTS)]
-        options += ["--repeats", "2", "--adapter", "generic,bayes", "--jobs", "1"]
+        options += ["--repeats", "2", "--adapter", adapters, "--jobs", "1"]
         monkeypatch.setattr(sys, "argv", ["oasis_protocol.py", str(root), *map(str, options)])
         scripts[0].main()
         return json.loads((tmp_path / "results" / "oasis_protocol.json").read_text())
@@ -77,10 +78,10 @@ def run(scripts, root, models, tmp_path, monkeypatch):
 
 
 def test_one_command_writes_figures_tables_and_plots(scripts, run, tmp_path):
-    figures = run()
+    figures = run("generic,bayes,auto")
     assert list(figures["left_out"]) == ["list 1", "list 2", "list 3"]
     for rows in figures["left_out"].values():
-        assert list(rows) == ["generic", "bayes", "crowd oracle"]
+        assert list(rows) == ["generic", "bayes", "auto", "crowd oracle"]
         assert all(set(cells) == set(SHOTS) for cells in rows.values())
         assert rows["generic"]["1"]["users"] + rows["generic"]["1"]["dropped_users"] == 8
         assert rows["crowd oracle"]["1"]["coverage"] is None
@@ -91,15 +92,45 @@ def test_one_command_writes_figures_tables_and_plots(scripts, run, tmp_path):
     assert (tmp_path / "oasis-shots.png").is_file()
     assert (tmp_path / "oasis-cross.png").is_file()
     tables = scripts[2]
-    assert len(tables.lists_table(figures).splitlines()) == 2 + 3 * 3
+    assert len(tables.lists_table(figures).splitlines()) == 2 + 3 * 4
     # The crowd gives no interval, so it has no share of ratings within one.
     covered = tables.coverage_table(figures).splitlines()
-    assert len(covered) == 2 + 3 * 2
+    assert len(covered) == 2 + 3 * 3
     share = 100 * figures["left_out"]["list 2"]["bayes"]["2"]["coverage"]
-    assert covered[5].endswith(f" {share:.1f} % |")
+    assert covered[6].endswith(f" {share:.1f} % |")
+    below = figures["below_the_crowd"]
+    assert [(one["test"], one["k"]) for one in below] == [
+        (f"list {number}", k) for number in (1, 2, 3) for k in (1, 2)
+    ]
+    assert all(0 <= one["below"] <= 1 and one["worst"] <= one["one_in_twenty"] for one in below)
+    assert len(tables.below_table(figures).splitlines()) == 2 + 3
     # What was computed is not computed again, and gives the same.
     units = {file: file.stat().st_mtime_ns for file in (tmp_path / "run").rglob("units/*.json")}
-    assert len(units) == 3 * 3 * 2 * 2 + 9 * 3 * 1 * 2
-    again = run()
+    assert len(units) == 3 * 4 * 2 * 2 + 9 * 4 * 1 * 2
+    again = run("generic,bayes,auto")
     assert {file: file.stat().st_mtime_ns for file in units} == units
     assert {**again, "costs": None} == {**figures, "costs": None}
+
+
+def test_of_some_adapters_only(run):
+    figures = run("generic,bayes")
+    assert list(figures["left_out"]["list 1"]) == ["generic", "bayes", "crowd oracle"]
+    assert figures["below_the_crowd"] == []
+
+
+def test_whom_auto_ranks_worse(scripts):
+    """Of ten people's means over repeats, two are below: by .1 and by .3; the one without a SRCC is not counted."""
+    gains = [-0.1, -0.3, 0.0, *[0.2] * 7, np.nan]
+    rows = [
+        {"test": "list 1", "k": 10, "user": user, "adapter": name, "srcc": srcc}
+        for user, gain in enumerate(gains)
+        for name, at in (("generic", 0.5), ("auto", 0.5 + gain), ("crowd oracle", 0.9))
+        for srcc in ([at] if np.isnan(at) else [at - 0.4, at + 0.4])
+    ]
+    cells = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    (found,) = scripts[0].below_the_crowd(SimpleNamespace(cells=cells))
+    assert (found["test"], found["k"], found["users"]) == ("list 1", 10, 10)
+    assert found["below"] == 0.2
+    # The fifth percentile lies between the two lowest of ten, .45 of the way.
+    assert found["one_in_twenty"] == pytest.approx(-0.3 + 0.45 * 0.2)
+    assert found["worst"] == pytest.approx(-0.3)
