@@ -119,7 +119,7 @@ def test_of_some_adapters_only(run):
 
 
 def test_whom_auto_ranks_worse(scripts):
-    """Of ten people's means over repeats, two are below: by .1 and by .3; the one without a SRCC is not counted."""
+    """Of ten people, two are below by .1 and by .3 (mean over repeats); one without a SRCC does not count."""
     gains = [-0.1, -0.3, 0.0, *[0.2] * 7, np.nan]
     rows = [
         {"test": "list 1", "k": 10, "user": user, "adapter": name, "srcc": srcc}
