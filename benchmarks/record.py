@@ -21,6 +21,8 @@ from generic.atomic import write_bytes
 
 PIAA = (sys.executable, "-c", "from cli import app; app()")
 """What the installed script ``piaa`` runs, in this environment."""
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""Of the programs that are timed: byte code is kept, Python's default, or each start compiles torch and timm."""
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -39,7 +41,7 @@ def piaa(*arguments: str | Path) -> tuple[str, float]:
 def timed(command: Sequence[str]) -> tuple[str, float]:
     """As :func:`piaa`, for any program."""
     started = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
     seconds = time.perf_counter() - started
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]

@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import settings
+
+# Python's default, whatever the environment says: the suite starts hundreds of processes, and where byte
+# code is not kept each of them compiles torch and timm anew, for ten seconds.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A deadline measures the machine's load, not the code.
 settings.register_profile("piaa", deadline=None)

@@ -39,6 +39,7 @@ def test_a_loaded_person_scores_as_the_fitted_one(album, names, tiny_model, warm
     assert loaded.adapter.n_bytes == person.adapter.n_bytes
 
 
+@pytest.mark.slow
 def test_evaluate_with_the_best_epoch_beside(piaa, album, names, tiny_model, warm, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("protocols.report_files.figures", lambda _: ())

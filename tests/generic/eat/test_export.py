@@ -82,7 +82,9 @@ def test_compiled_in_one_piece(build, backend):
         torch.testing.assert_close(compiled(x), network(x), rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=COMPILER)])
+@pytest.mark.parametrize(
+    "backend", [pytest.param("aot_eager", marks=pytest.mark.slow), pytest.param("inductor", marks=COMPILER)]
+)
 def test_compiled_training_is_not_compiled_again_for_every_epoch(backend):
     network = trained_alike(small).train()
     compiled, x = torch.compile(network, fullgraph=True, backend=backend), photos(network, 2)

@@ -68,9 +68,9 @@ def test_they_ask_for_photos(make):
 
 
 def test_what_is_learned_serves_new_photos(fitted, photos, ratings):
-    new = np.arange(1, len(ratings), 2)
+    learned, new = np.arange(0, len(ratings), 2), np.arange(1, len(ratings), 2)
     predicted = fitted.predict(photos.take(new))
-    level = np.mean(ratings[::2] - photos.vectors[::2, 0])
+    level = np.mean(ratings[learned] - photos.vectors[learned, 0])
     errors = predicted.score - ratings[new], photos.vectors[new, 0] + level - ratings[new]
     assert np.mean(errors[0] ** 2) < np.mean(errors[1] ** 2)
     assert (predicted.low <= predicted.score).all()
@@ -104,7 +104,7 @@ def test_state_restores_the_person_bit_for_bit_also_through_a_file(fitted, make,
 
 def test_refitting_is_a_fresh_fit_and_the_order_does_not_matter(fitted, make, photos, ratings):
     rows = np.arange(0, len(ratings), 2)
-    other = make().fit(photos.take(np.arange(8)), 1 - ratings[:8])
+    other = make().fit(photos.take(np.arange(MIN_RATINGS)), 1 - ratings[:MIN_RATINGS])
     order = np.random.default_rng(0).permutation(rows)
     again = other.fit(photos.take(order), ratings[order])
     assert_same_bits(again.predict(photos), fitted.predict(photos))
@@ -124,8 +124,8 @@ def test_few_ratings_teach_the_level_alone(make, photos, ratings, k):
 
 @pytest.mark.parametrize("rating", [0.0, 1.0])
 def test_equal_ratings_are_enough(make, photos, rating):
-    rows = np.arange(8)
-    predicted = make().fit(photos.take(rows), np.full(8, rating)).predict(photos)
+    rows = np.arange(MIN_RATINGS)
+    predicted = make().fit(photos.take(rows), np.full(MIN_RATINGS, rating)).predict(photos)
     assert np.isfinite(predicted.score).all()
     assert predicted.score.min() >= 0
     assert predicted.score.max() <= 1
@@ -222,7 +222,7 @@ def test_fitting_draws_nothing_from_the_global_stream(make, photos, ratings):
     torch.manual_seed(5)
     wanted = torch.rand(3)
     torch.manual_seed(5)
-    make().fit(photos.take(np.arange(8)), ratings[:8])
+    make().fit(photos.take(np.arange(MIN_RATINGS)), ratings[:MIN_RATINGS])
     assert torch.equal(torch.rand(3), wanted)
 
 
