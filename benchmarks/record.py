@@ -22,7 +22,7 @@ from generic.atomic import write_bytes
 PIAA = (sys.executable, "-c", "from cli import app; app()")
 """What the installed script ``piaa`` runs, in this environment."""
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-"""Of the programs that are timed: byte code is kept, Python's default, or each start compiles torch and timm."""
+"""Of what is timed: byte code is kept, Python's default, or each start compiles torch and timm."""
 RESULTS = Path(__file__).parent / "results"
 
 

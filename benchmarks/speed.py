@@ -131,7 +131,7 @@ def commands(album: list[Path], model: str, work: Path, repeats: int) -> dict[st
 
 def report(n: int, figures: dict[str, dict[str, float]]) -> str:
     """The figures with what was asked of them."""
-    fit, inside, whole = figures["fit"], figures["in_process"], figures["command"]
+    fit, inside, whole = figures["fit"], figures["in_process"], figures["whole_process"]
     rows = [
         ("`piaa --help`", f"{figures['start_up']['help_s']:.2f} s", ""),
         ('`python -c "import torch, timm"`', f"{fit['imports_s']:.2f} s", ""),
@@ -174,7 +174,7 @@ def main() -> None:
             "start_up": start_up(arguments.repeats),
             "fit": fitting(album, arguments.model, work, arguments.repeats),
             "in_process": scoring(album, arguments.model, work, arguments.repeats),
-            "command": commands(album, arguments.model, work, arguments.repeats),
+            "whole_process": commands(album, arguments.model, work, arguments.repeats),
         }
     text = report(arguments.n, figures)
     print(text)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +27,7 @@ settings.register_profile("piaa", deadline=None)
 settings.load_profile("piaa")
 
 BAD_INPUT = Path(__file__).resolve().parents[1] / "docs" / "bad-input.md"
+NOBODY = 65534
 SIZE = 64
 N_PHOTOS = 12
 OPTIONS = {
@@ -45,6 +49,44 @@ def nobodys_folders(tmp_path_factory) -> Iterator[None]:
         patch.setenv("PIAA_STORE", str(folder / "piaa.db"))
         patch.setenv("PIAA_CACHE_DIR", str(folder / "cache"))
         yield
+
+
+@contextlib.contextmanager
+def _tmpfs(folder: Path, size: str) -> Iterator[Path]:
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if os.name != "posix" or os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a tmpfs")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def tmpfs() -> Callable[[Path, str], AbstractContextManager[Path]]:
+    """``with tmpfs(folder, size)``: a small disk of its own, for root with the right to mount."""
+    return _tmpfs
+
+
+@contextlib.contextmanager
+def _ordinary_user() -> Iterator[None]:
+    if os.geteuid() != 0:
+        yield
+        return
+    os.setegid(NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+@pytest.fixture(scope="session")
+def ordinary_user() -> Callable[[], AbstractContextManager[None]]:
+    """``with ordinary_user()``: permission bits do not stop root, so root becomes nobody for the block."""
+    return _ordinary_user
 
 
 @pytest.fixture(scope="session")
@@ -295,6 +337,22 @@ class Place:
         """Fits from a table of this content."""
         (self.folder / "ratings.csv").write_text(text)
         return self.fit()
+
+    @contextlib.contextmanager
+    def full_disk(self, *names: str) -> Iterator[Path]:
+        """The folder ``disk``, without a free byte, copies of the named files on it."""
+        with _tmpfs(self.folder / "disk", "256k") as disk:
+            for name in names:
+                shutil.copy(self.folder / name, disk)
+            with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+            yield disk
+
+    @staticmethod
+    def ordinary_user() -> AbstractContextManager[None]:
+        """As the fixture of this name."""
+        return _ordinary_user()
 
     def fitted(self) -> Place:
         """With ana in the store."""

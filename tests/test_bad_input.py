@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
-import shutil
 import struct
-import subprocess
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -17,41 +13,6 @@ import pytest
 
 from generic.checkpoint import load_checkpoint, save_checkpoint
 from piaa.prior import PREFIX
-
-NOBODY = 65534
-
-
-@contextlib.contextmanager
-def ordinary_user():
-    """Permission bits do not stop root, so root becomes nobody for the block."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.setegid(NOBODY)
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-
-
-@contextlib.contextmanager
-def full_disk(folder: Path, *contents: Path):
-    """A small disk without a free byte, ``contents`` on it; for root with the right to mount."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
-    if os.name != "posix" or os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a tmpfs")
-    try:
-        for path in contents:
-            shutil.copy(path, folder)
-        with contextlib.suppress(OSError), (folder / "filler").open("wb", buffering=0) as file:
-            while True:
-                file.write(bytes(4096))
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -178,7 +139,7 @@ def _(place):
 def _(place):
     place.fitted().score()  # everything is imported while that is still permitted
     (place.folder / "photos").chmod(0o000)
-    with ordinary_user():
+    with place.ordinary_user():
         result = place.score("--no-cache")
     (place.folder / "photos").chmod(0o755)
     return result
@@ -260,14 +221,14 @@ def _(place):
     (place.folder / "locked").mkdir()
     place.fitted()
     (place.folder / "locked").chmod(0o555)
-    with ordinary_user():
+    with place.ordinary_user():
         return place.fit("--no-cache", "--store", "locked/piaa.db")
 
 
 @scenario("Store: the disk is full")
 def _(place):
     place.fitted()
-    with full_disk(place.folder / "disk", place.folder / "piaa.db") as disk:
+    with place.full_disk("piaa.db") as disk:
         store = disk / "piaa.db"
         before = store.read_bytes()
         result = place.fit("--store", "disk/piaa.db")
@@ -293,7 +254,7 @@ def _(place):
     (place.folder / "locked").mkdir()
     place.fitted().score()
     (place.folder / "locked").chmod(0o555)
-    with ordinary_user():
+    with place.ordinary_user():
         result = place.score("--no-cache", "--out", "locked/scores.csv")
     assert list((place.folder / "locked").iterdir()) == []
     return result
@@ -302,7 +263,7 @@ def _(place):
 @scenario("Output: the disk is full")
 def _(place):
     (place.folder / "scores.csv").write_text("the table of yesterday\n")
-    with full_disk(place.folder / "disk", place.folder / "scores.csv") as disk:
+    with place.full_disk("scores.csv") as disk:
         result = place.fitted().score("--out", "disk/scores.csv")
         assert (disk / "scores.csv").read_text() == "the table of yesterday\n"
         parquet = place.score("--out", "disk/scores.parquet")
@@ -315,7 +276,7 @@ def _(place):
 def _(place):
     place.fitted()
     expected = place.score().stdout
-    with full_disk(place.folder / "disk"):
+    with place.full_disk():
         result = place.score("--cache", "disk")
     assert result.stdout == expected
     return result
@@ -327,7 +288,7 @@ def _(place):
     place.fitted()
     expected = place.score("--no-cache").stdout
     (place.folder / "locked").chmod(0o555)
-    with ordinary_user():
+    with place.ordinary_user():
         result = place.score("--cache", "locked/cache")
     assert result.stdout == expected
     return result

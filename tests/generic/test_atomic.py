@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import random
@@ -22,34 +21,6 @@ from generic.errors import OutputError
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
-
-
-@contextlib.contextmanager
-def tmpfs(folder: Path, size: str):
-    """A small disk of its own, for root with the right to mount."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    if os.name != "posix" or os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a tmpfs")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-@contextlib.contextmanager
-def ordinary_user():
-    """Permission bits do not stop root, so root becomes nobody for the block."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.setegid(NOBODY)
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
 
 
 @pytest.fixture
@@ -182,7 +153,7 @@ def test_messages(tmp_path):
     assert leftovers(tmp_path) == []
 
 
-def test_folder_and_file_without_write_permission(open_path):
+def test_folder_and_file_without_write_permission(ordinary_user, open_path):
     path = open_path / "a.txt"
     path.write_bytes(b"old")
     path.chmod(0o444)
@@ -205,7 +176,7 @@ def test_folder_and_file_without_write_permission(open_path):
     assert [path.name for path in open_path.iterdir()] == ["a.txt"]
 
 
-def test_full_disk(tmp_path):
+def test_full_disk(tmpfs, tmp_path):
     with tmpfs(tmp_path / "disk", "64k") as disk:
         path = disk / "a.bin"
         write_bytes(path, b"old" * 1000)
@@ -218,7 +189,7 @@ def test_full_disk(tmp_path):
         assert leftovers(disk) == []
 
 
-def test_read_only_disk(tmp_path):
+def test_read_only_disk(tmpfs, tmp_path):
     with tmpfs(tmp_path / "disk", "64k") as disk:
         path = disk / "a.bin"
         path.write_bytes(b"old")

@@ -25,7 +25,6 @@ from generic.errors import CacheError, ImageError, ShapeError
 
 ROOT = Path(__file__).parents[2]
 NAME = "piaa-features.sqlite"
-NOBODY = 65534
 
 
 def digest_of(text: object) -> str:
@@ -56,34 +55,6 @@ def assert_sound(folder: Path) -> None:
     connection = sqlite3.connect(folder / NAME)
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     connection.close()
-
-
-@contextlib.contextmanager
-def tmpfs(folder: Path, size: str):
-    """A small disk of its own, for root with the right to mount."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    if os.name != "posix" or os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a tmpfs")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-@contextlib.contextmanager
-def ordinary_user():
-    """Permission bits do not stop root, so root becomes nobody for the block."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.setegid(NOBODY)
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
 
 
 def run_python(program: str, *arguments: object) -> subprocess.Popen[str]:
@@ -326,7 +297,7 @@ def test_digest_of_what_cannot_be_read(tmp_path):
                 assert str(caught.value) == str(errors[path])
 
 
-def test_digest_of_a_file_without_permission():
+def test_digest_of_a_file_without_permission(ordinary_user):
     with tempfile.TemporaryDirectory() as name, FeatureCache.open(None) as cache:
         Path(name).chmod(0o755)
         image = Path(name, "a.jpg")
@@ -570,7 +541,7 @@ def use_in_vain(cache: FeatureCache) -> None:
         assert cache.get_many(list(vectors(2)), "m") == {}
 
 
-def test_full_disk(tmp_path, caplog):
+def test_full_disk(tmpfs, tmp_path, caplog):
     with tmpfs(tmp_path / "disk", "256k") as disk:
         with FeatureCache.open(disk) as cache:
             cache.put_many(vectors(5), "m")
@@ -586,7 +557,7 @@ def test_full_disk(tmp_path, caplog):
         assert_sound(disk)
 
 
-def test_clearing_works_on_a_full_disk_where_it_is_the_cure(tmp_path):
+def test_clearing_works_on_a_full_disk_where_it_is_the_cure(tmpfs, tmp_path):
     with tmpfs(tmp_path / "disk", "256k") as disk:
         with FeatureCache.open(disk) as cache:
             cache.put_many(vectors(5, d=5000), "m")
@@ -603,7 +574,7 @@ def test_clearing_works_on_a_full_disk_where_it_is_the_cure(tmp_path):
 
 
 @pytest.mark.parametrize("size", ["4k", "12k", "32k", "64k"])
-def test_disk_with_no_room_for_even_an_empty_cache(tmp_path, caplog, size):
+def test_disk_with_no_room_for_even_an_empty_cache(tmpfs, tmp_path, caplog, size):
     with tmpfs(tmp_path / "disk", size) as disk, FeatureCache.open(disk / "sub") as cache:
         for _ in range(3):
             cache.put_many(vectors(20, d=1000), "m")
@@ -611,7 +582,7 @@ def test_disk_with_no_room_for_even_an_empty_cache(tmp_path, caplog, size):
         assert len(caplog.records) == 1
 
 
-def test_read_only_disk(tmp_path, caplog):
+def test_read_only_disk(tmpfs, tmp_path, caplog):
     with tmpfs(tmp_path / "disk", "1m") as disk:
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         with FeatureCache.open(disk / "sub") as cache:
@@ -622,7 +593,7 @@ def test_read_only_disk(tmp_path, caplog):
         ]
 
 
-def test_folder_without_permission(caplog):
+def test_folder_without_permission(ordinary_user, caplog):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o555)

@@ -29,7 +29,6 @@ from piaa.store_file import default_store_path
 from piaa.stored import AdapterRecord, StoredRating, check_user
 
 ROOT = Path(__file__).parents[2]
-NOBODY = 65534
 SHA = "ab" * 32
 
 
@@ -77,34 +76,6 @@ def message_of(kind: type[Exception], call, *arguments, **options) -> str:
     assert type(caught.value) is kind
     assert "\n" not in str(caught.value)
     return str(caught.value)
-
-
-@contextlib.contextmanager
-def tmpfs(folder: Path, size: str):
-    """A small disk of its own, for root with the right to mount."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    if os.name != "posix" or os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a tmpfs")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-@contextlib.contextmanager
-def ordinary_user():
-    """Permission bits do not stop root, so root becomes nobody for the block."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.setegid(NOBODY)
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
 
 
 @pytest.fixture
@@ -445,7 +416,7 @@ def test_folder_in_the_place_of_the_store_or_the_reverse(tmp_path):
 # Permissions, disks, locks.
 
 
-def test_read_only_file_and_folder_can_be_read_but_not_written(public_store):
+def test_read_only_file_and_folder_can_be_read_but_not_written(ordinary_user, public_store):
     store = public_store
     before = store.path.read_bytes()
     store.path.chmod(0o444)
@@ -482,7 +453,7 @@ def test_read_only_file_and_folder_can_be_read_but_not_written(public_store):
     assert store.path.read_bytes() == before
 
 
-def test_read_only_disk(tmp_path):
+def test_read_only_disk(tmpfs, tmp_path):
     with tmpfs(tmp_path / "disk", "1m") as disk:
         store = AdapterStore(disk / "piaa.db")
         store.save("ana", record())
@@ -494,7 +465,7 @@ def test_read_only_disk(tmp_path):
         )
 
 
-def test_full_disk_keeps_what_was_there(tmp_path):
+def test_full_disk_keeps_what_was_there(tmpfs, tmp_path):
     with tmpfs(tmp_path / "disk", "256k") as disk:
         store = AdapterStore(disk / "piaa.db")
         assert store.save("ana", record()) == 1

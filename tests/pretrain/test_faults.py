@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
 
-import pytest
 from safetensors.numpy import load_file
 
 from generic.folder_lock import FolderLock
 from generic.pretrain import run_folder
 from generic.pretrain.loop import Trainer
-
-
-@contextlib.contextmanager
-def small_disk(folder, size):
-    folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    if os.name != "posix" or os.geteuid() != 0 or subprocess.run(words, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a tmpfs")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def test_a_loss_that_is_no_number_stops_with_step_rate_and_cure(train, tmp_path):
@@ -38,11 +23,11 @@ def test_a_loss_that_is_no_number_stops_with_step_rate_and_cure(train, tmp_path)
 
 
 def test_a_full_disk_stops_with_the_last_state_kept_and_goes_on_when_there_is_room(
-    train, tmp_path, monkeypatch
+    tmpfs, train, tmp_path, monkeypatch
 ):
     whole = train("--epochs", 3, out=tmp_path / "whole")
     finish = Trainer._finish_epoch
-    with small_disk(tmp_path / "disk", "8m") as disk:
+    with tmpfs(tmp_path / "disk", "8m") as disk:
         out, filler = disk / "run", disk / "filler"
 
         def fill_after_the_first(self, epoch, rate, speed):
