@@ -127,7 +127,9 @@ def _read(name: str, path: Path, side: int | None) -> _Photo:
     digest = hashlib.sha256(content).hexdigest()
     suffix = PurePosixPath(name.replace("\\", "/")).suffix.lower()
     # Decoded even where the bytes stay: what is packed can be read.
-    image = open_rgb(io.BytesIO(content), at_least=None if side is None else (side, side), name=str(path))
+    # A pixel more than asked: what is no larger than ``side`` then is so in the file, and no draft of more.
+    at_least = None if side is None else (side + 1, side + 1)
+    image = open_rgb(io.BytesIO(content), at_least=at_least, name=str(path))
     if side is None or min(image.size) <= side:
         return _Photo(name, suffix if suffix in SUFFIXES else ".jpg", content, digest)
     scale = side / min(image.size)

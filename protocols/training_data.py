@@ -81,7 +81,7 @@ def training_data(
         split: who and what is tested; None: the dataset's own, or nobody for a table that names no one.
         shards: a folder that ``piaa data pack`` wrote, to read photos from.
         with_shares: targets are distributions, too: published counts, else those of whole ratings.
-        target_scale: scores that become 0 and 1; None: the ends of the dataset's scale.
+        target_scale: scores that become 0 and 1; None, and of distributions: the ends of the dataset's scale.
         validation_share: of the training images, where the dataset has no list of its own; in (0, 1).
         threshold: score above which a photo counts as good; None: see :func:`threshold_of`.
 
@@ -104,7 +104,10 @@ def training_data(
     source, missing = _source(dataset, [*means, *test], shards)
     named = [name for name in means if name not in missing]
     held = _validation(dataset, named, validation_share)
-    low, high = target_scale or (dataset.scale.low, dataset.scale.high)
+    # The bins of a distribution are whole scores of the dataset's own scale, and so is the expected score of
+    # a network: another scale for the means would measure the two with different rulers.
+    own = (dataset.scale.low, dataset.scale.high)
+    low, high = own if bins else target_scale or own
 
     def photos(names: Sequence[str], scores: Mapping[str, float]) -> Photos:
         units = (np.array([scores[name] for name in names]) - low) / (high - low)

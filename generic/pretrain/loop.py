@@ -32,7 +32,14 @@ from generic.pretrain.objective import loss_of
 from generic.pretrain.photos import Photos
 from generic.pretrain.predict import outputs_of
 from generic.pretrain.run_folder import STATE, TrainingFolder
-from generic.pretrain.schedule import freeze, frozen_share, make_optimiser, rate_factor, set_rate
+from generic.pretrain.schedule import (
+    freeze,
+    frozen_share,
+    make_optimiser,
+    mean_decay,
+    rate_factor,
+    set_rate,
+)
 from generic.pretrain.state import Progressed, load_state, save_state
 from generic.progress import Progress
 from generic.seeds import stream
@@ -126,7 +133,8 @@ class Trainer:
         """Train to the end; how far the run is then, with its history.
 
         Raises:
-            TrainingError: a loss that is not finite, or not one photo that can be read.
+            TrainingError: a loss that is not finite, not one photo that can be read, or too little memory on
+                the device.
             OutputError: the run folder cannot be written, such as for a full disk; the last state is kept.
         """
         self.plan.first_step = self.done.step
@@ -138,7 +146,14 @@ class Trainer:
         # The generators of all devices are seeded anew for each pass, and given back as they were.
         with torch.random.fork_rng():
             while self.done.step < self.plan.n_steps:
-                self._epoch(passes)
+                try:
+                    self._epoch(passes)
+                except torch.OutOfMemoryError as error:
+                    raise TrainingError(
+                        f"the device's memory is too small for passes of {self.plan.micro} photos; what was "
+                        f"saved before is kept. To do: give a smaller --micro-batch, or "
+                        f"--grad-checkpointing; where a state is saved already, in another folder"
+                    ) from error
         if self.board is not None:
             self.board.close()
         return self.done
@@ -195,6 +210,7 @@ class Trainer:
         self.optimiser.step()
         self.optimiser.zero_grad()
         if self.ema is not None:
+            self.ema.decay = mean_decay(self.settings.ema, self.done.step)
             self.ema.update(self.network)
         return total
 

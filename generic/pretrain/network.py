@@ -21,6 +21,7 @@ from generic.errors import CheckpointError, TrainingError
 from generic.images import Fit
 from generic.pretrain.config import NetworkSpec
 from generic.pretrain.refusals import refusal
+from generic.pretrain.schedule import head_of
 from generic.seeds import stream
 
 
@@ -54,7 +55,7 @@ class Trainee:
 
     def head_names(self) -> set[str]:
         """The last layer's parameters."""
-        last = {id(parameter) for parameter in cast("Any", self.network).get_classifier().parameters()}
+        last = head_of(self.network)
         return {name for name, parameter in self.network.named_parameters() if id(parameter) in last}
 
     def state(self, network: nn.Module) -> dict[str, Tensor]:
@@ -151,13 +152,14 @@ def _start_head(network: nn.Module, *, scores: bool) -> None:
 
     Some networks' own start is meant for 1000 classes; a single output would begin ten scales away.
     """
-    head = cast("Any", network).get_classifier()
-    if isinstance(head, nn.Linear):
-        nn.init.normal_(head.weight, std=0.01)
-        if head.bias is not None:
-            nn.init.zeros_(head.bias)
-            if scores:
-                nn.init.constant_(head.bias[:1], 0.5)
+    found = cast("Any", network).get_classifier()
+    for head in found if isinstance(found, tuple) else (found,):
+        if isinstance(head, nn.Linear):
+            nn.init.normal_(head.weight, std=0.01)
+            if head.bias is not None:
+                nn.init.zeros_(head.bias)
+                if scores:
+                    nn.init.constant_(head.bias[:1], 0.5)
 
 
 def _create(spec: NetworkSpec, outputs: int, options: dict[str, Any], *, hub: bool) -> tuple[nn.Module, bool]:

@@ -84,26 +84,30 @@ class TrainingFolder:
             self._lock.close()
 
     def _begin(self, asked: dict[str, Any]) -> None:
-        if (self.path / CONFIG).exists():
-            self._compare(asked)
-        elif self.write:
+        known = self._known() if (self.path / CONFIG).exists() else None
+        if known is not None and (self.path / STATE).exists():
+            self._compare(known, asked)
+        elif self.write:  # Nothing was learned with what stood there, such as a batch too large for the GPU.
             self._json(CONFIG, asked)
         if self.write:
             for half_written in self.path.glob(".piaa-*"):  # what a killed training left
                 half_written.unlink()
             self._json(ENVIRONMENT, environment())
 
-    def _compare(self, asked: dict[str, Any]) -> None:
-        shown = printable(str(self.path))
+    def _known(self) -> dict[str, Any]:
         try:
             known = json.loads((self.path / CONFIG).read_bytes())
         except (OSError, ValueError):
             known = None
-        if not isinstance(known, dict):
+        if not isinstance(known, dict) or "settings" not in known:
             raise TrainingError(
-                f"the run folder {shown} has a {CONFIG} that is damaged or not of a training; name another "
-                f"folder with --out"
+                f"the run folder {printable(str(self.path))} has a {CONFIG} that is damaged or not of a "
+                f"training; name another folder with --out"
             )
+        return known
+
+    def _compare(self, known: dict[str, Any], asked: dict[str, Any]) -> None:
+        shown = printable(str(self.path))
         different = _first_difference(_decisive(known), _decisive(asked))
         if different is not None:
             key, before, now = different

@@ -93,7 +93,8 @@ def distill(
 
 def _halves(photos: Photos) -> tuple[Photos, Photos]:
     """Nine of ten to learn from, one of ten to choose the epoch by: by the hash of their names."""
-    order = sorted(range(len(photos)), key=lambda row: hashlib.sha256(photos.names[row].encode()).digest())
+    names = [name.encode("utf-8", "surrogatepass") for name in photos.names]
+    order = sorted(range(len(photos)), key=lambda row: hashlib.sha256(names[row]).digest())
     n = max(2, len(photos) // 10)
     return photos.take(sorted(order[n:])), photos.take(sorted(order[:n]))
 

@@ -193,7 +193,7 @@ def _summary(job: Job, outcome: Outcome) -> list[str]:
     best = next((row for row in outcome.history if row["epoch"] == outcome.best_epoch), None)
     lines = [f"{outcome.model}: {outcome.header.name} {outcome.header.hash[:8]}"]
     if best is None:
-        lines.append("validation: no epoch's scores could be ranked; the first epoch's model was kept")
+        lines.append("validation: no epoch's scores could be ranked; the last epoch's model was kept")
     else:
         chosen = f"epoch {outcome.best_epoch} is the best"
         lines.append(f"validation ({len(job.validation)} photos, {chosen}): {_figures(best)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import torch
 from safetensors.numpy import load_file
 
 from generic.folder_lock import FolderLock
@@ -48,6 +49,26 @@ def test_a_full_disk_stops_with_the_last_state_kept_and_goes_on_when_there_is_ro
         assert again.hash == whole.hash
         now = load_file(out / "state.safetensors")
         assert any((now[key] != kept[key]).any() for key in kept)
+
+
+def test_too_little_memory_names_the_cure_which_works_in_the_same_folder(train, tmp_path, monkeypatch):
+    whole = train("--epochs", 1, "--micro-batch", 1, out=tmp_path / "whole")
+    one_pass = Trainer._pass
+
+    def small_device(self, model, batch, number):
+        if len(batch.rows) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return one_pass(self, model, batch, number)
+
+    monkeypatch.setattr(Trainer, "_pass", small_device)
+    refused = train("--epochs", 1, out=tmp_path / "run", ok=False)
+    assert (refused.kind, refused.error) == (
+        "TrainingError",
+        "the device's memory is too small for passes of 2 photos; what was saved before is kept. To do: "
+        "give a smaller --micro-batch, or --grad-checkpointing; where a state is saved already, in "
+        "another folder",
+    )
+    assert train("--epochs", 1, "--micro-batch", 1, out=tmp_path / "run").hash == whole.hash
 
 
 def test_a_damaged_state_is_named(train, tmp_path):

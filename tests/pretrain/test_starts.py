@@ -83,10 +83,11 @@ def test_shards_train_the_very_model_that_files_train(quick, piaa, table, album,
     assert from_shards.training["images_sha256"] == from_files.training["images_sha256"]
 
 
-def test_a_teacher_without_labels(piaa, quick, album, tmp_path):
+def test_a_teacher_without_labels(piaa, quick, album, names, tmp_path):
     teacher = quick("teacher")
     photos = tmp_path / "unlabelled"
     shutil.copytree(album, photos)
+    (photos / names[0]).rename(photos / "caf\udce9.jpg")  # a byte that is no UTF-8
     words = ["distill", "--teacher", teacher, "--images", photos, "--preset", "test_resnet", "--size", 32]
     words += ["--epochs", 2, "--batch", 5, "--workers", 0, "--no-cache", "--out", tmp_path / "pupil"]
     done = piaa(*words)

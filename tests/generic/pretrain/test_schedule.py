@@ -19,7 +19,7 @@ import generic.eat  # noqa: F401 - registers the presets
 from generic.errors import TrainingError
 from generic.pretrain.config import Settings
 from generic.pretrain.feasible import check_feasible
-from generic.pretrain.schedule import freeze, frozen_share, make_optimiser, rate_factor, set_rate
+from generic.pretrain.schedule import freeze, frozen_share, head_of, make_optimiser, rate_factor, set_rate
 
 SMALL_EAT = {
     "img_size": 64,
@@ -144,6 +144,13 @@ def test_freezing_goes_from_the_input_on_and_spares_the_head():
     freeze(network, 0.5)
     assert not [name for name in trained(network) if "embed" in name or name.startswith("blocks.0.")]
     assert {"norm.weight", "head.weight"} <= trained(network)
+
+
+def test_both_heads_of_a_distilled_network_are_its_last_layer():
+    distilled = timm.create_model("deit_tiny_distilled_patch16_224", num_classes=1, depth=1)
+    heads = [parameter for name, parameter in distilled.named_parameters() if name.startswith("head")]
+    assert len(heads) == 4
+    assert head_of(distilled) == {id(parameter) for parameter in heads}
 
 
 def test_statistics_of_frozen_layers_stand_still():

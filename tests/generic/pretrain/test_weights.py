@@ -71,15 +71,16 @@ def steps(photos, tmp_path, monkeypatch):
 
 
 def test_the_running_mean_is_its_closed_form(steps):
-    seen, folder = steps("test_vit", ema=0.8, epochs=3, decay=0.3)
+    seen, folder = steps("test_vit", ema=0.3, epochs=3, decay=0.3)
     n = len(seen) - 1
     assert n == 6
     state = load_file(folder / "state.safetensors")
     for name, start in seen[0].items():
-        # w0 d^n + (1 - d) sum of w_i d^(n-i)
-        expected = start.double() * 0.8**n
-        for number, weights in enumerate(seen[1:], 1):
-            expected += 0.2 * 0.8 ** (n - number) * weights[name].double()
+        # w0 and the sum of w_i (1 - d_i), times all later decays; d_i = min(d, (1 + i) / (10 + i)), i from 0.
+        decays = [min(0.3, (1 + i) / (10 + i)) for i in range(n)]
+        expected = start.double() * np.prod(decays)
+        for number, weights in enumerate(seen[1:]):
+            expected += (1 - decays[number]) * np.prod(decays[number + 1 :]) * weights[name].double()
         torch.testing.assert_close(state[f"ema.{name}"].double(), expected, rtol=1e-5, atol=1e-6)
         assert torch.equal(state[f"network.{name}"], seen[-1][name])
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
 from PIL import Image
 
 from generic.checkpoint import read_header
 from protocols.datasets import load_dataset
+from protocols.training_data import training_data
 
 QUICK = ("--preset", "test_vit", "--size", 32, "--epochs", 1, "--batch", 4, "--workers", 0, "--json")
 
@@ -68,6 +70,22 @@ def write_colours(folder, names):
         path.parent.mkdir(parents=True, exist_ok=True)
         colour = tuple((number * step) % 256 for step in (37, 91, 153))
         Image.new("RGB", (12, 8), colour).save(path, "JPEG")
+
+
+def test_distributions_keep_the_scale_of_their_scores(official, root):
+    """Whatever scale a preset has for means: an expected score of 1 to 10 is not one of 0 to 10."""
+    _, options = ava(official, root)
+    (root / "images").mkdir()
+    lists = {"train": options[1], "test": options[3]}
+    write_colours(root / "images", load_dataset("ava", root, **lists).labelled())
+    opened = load_dataset("ava", root, **lists)
+    data = training_data(opened, with_shares=True, target_scale=(0.0, 10.0), validation_share=0.2)
+    assert data.target_scale == (1.0, 10.0)
+    expected = ((data.train.targets.shares * torch.tensor(data.bins)).sum(1) - 1) / 9
+    torch.testing.assert_close(data.train.targets.scores, expected, rtol=0, atol=1e-6)
+    assert data.threshold == pytest.approx((5 - 1) / 9)
+    means = training_data(opened, with_shares=False, target_scale=(0.0, 10.0), validation_share=0.2)
+    assert means.target_scale == (0.0, 10.0)
 
 
 @pytest.mark.parametrize(
