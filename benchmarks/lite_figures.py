@@ -35,6 +35,8 @@ from generic.train_lite import LiteConfig, Maps, imagenet_stems, stem_maps
 from generic.tune_lite import predict
 
 Rows = np.ndarray
+N_FAILURES = 5
+"""Photos named for each list and side."""
 
 
 def photo_maps(paths: Sequence[Path]) -> Maps:
@@ -44,11 +46,28 @@ def photo_maps(paths: Sequence[Path]) -> Maps:
     return stem_maps(imagenet_stems(config).stem, pixels)
 
 
-def through_the_file(model: GenericModel, paths: Sequence[Path], means: np.ndarray) -> dict[str, float]:
-    """SRCC and PLCC of the score that ``piaa score`` gives without a user."""
+def through_the_file(model: GenericModel, paths: Sequence[Path]) -> np.ndarray:
+    """The unit scores that ``piaa score`` gives without a user."""
     embedded = model.embed(paths, cache=FeatureCache(None))
-    score = np.array([item.vector[0] for item in embedded if item.vector is not None])
-    return {"srcc": spearman(score, means), "plcc": pearson(score, means)}
+    return np.array([item.vector[0] for item in embedded if item.vector is not None])
+
+
+def failures(paths: Sequence[Path], score: np.ndarray, means: np.ndarray) -> dict[str, list[dict[str, Any]]]:
+    """The photos whose score is furthest above and below the mean of raters, the worst first."""
+    order = np.argsort(score - means)
+    width = SCALE.high - SCALE.low
+
+    def shown(rows: np.ndarray) -> list[dict[str, Any]]:
+        return [
+            {
+                "photo": paths[row].stem,
+                "score": SCALE.low + width * float(score[row]),
+                "raters": SCALE.low + width * float(means[row]),
+            }
+            for row in rows
+        ]
+
+    return {"above": shown(order[::-1][:N_FAILURES]), "below": shown(order[:N_FAILURES])}
 
 
 def parts(network: PiaaLite, maps: Maps, means: np.ndarray) -> dict[str, float]:
@@ -116,10 +135,13 @@ def measure(root: Path, lists: Lists, folder: Path) -> dict[str, Any]:
         own = set(lists.single[number].labelled())
         tested = np.array([name in own for name in names])
         test, train = np.flatnonzero(tested), np.flatnonzero(~tested)
+        own_paths = [paths[row] for row in test]
+        score = through_the_file(model, own_paths)
         figures[str(number)] = {
             "model": {"name": model.name, "hash": model.hash},
             "photos": len(test),
-            "generic": through_the_file(model, [paths[row] for row in test], means[test]),
+            "generic": {"srcc": spearman(score, means[test]), "plcc": pearson(score, means[test])},
+            "failures": failures(own_paths, score, means[test]),
             "ablation": parts(cast("PiaaLite", model.network), maps.take(test), means[test]),
             "baselines": baselines(maps, means, train, test),
         }

@@ -76,10 +76,28 @@ def generic_table() -> str:
     return table(["", *(f"list {n}" for n in numbers), "mean"], rows) + f"\n\n{speed}"
 
 
+def failures_table() -> str:
+    """Model card: the photos that the generic score is most wrong about."""
+    lists = load("lite_figures")["lists"]
+
+    def cell(photos: list[dict[str, Any]]) -> str:
+        return "<br>".join(
+            f"{one['photo']}: {one['score']:.1f}, raters {one['raters']:.1f}" for one in photos
+        )
+
+    rows = [
+        [f"list {n}", cell(one["failures"]["above"]), cell(one["failures"]["below"])]
+        for n, one in lists.items()
+    ]
+    return table(["left out", "scored too high", "scored too low"], rows)
+
+
 def section(name: str) -> str:
     """The text of a marked section."""
     if name == "generic":
         return generic_table()
+    if name == "failures":
+        return failures_table()
     if name in OASIS:
         return OASIS[name](load("oasis_protocol"))
     content: str = load(name)["markdown"]

@@ -56,18 +56,32 @@ def add_ratings(person: Person, table: Ratings, read: RatedPhotos, duplicates: D
 def forget_ratings(person: Person, images: Sequence[str]) -> Person:
     """The person without the ratings of some photos; see :meth:`piaa.person.Person.forget`."""
     adapter = _copy(person)
-    names = {rating.image for rating in person.ratings}
+    gone = set(ratings_of(person.user, images, person.ratings))
+    rows = [row for row, one in enumerate(person.ratings) if one in gone]
+    adapter.forget(rows)
+    kept = tuple(rating for row, rating in enumerate(person.ratings) if row not in rows)
+    return _with(person, adapter, kept, skipped={})
+
+
+def ratings_of(user: str, images: Sequence[str], ratings: Sequence[StoredRating]) -> tuple[StoredRating, ...]:
+    """Every rating under one of the names, and of the same photo under another one.
+
+    Args:
+        user: whose ratings they are, for the message.
+        images: names of photos as she rated them.
+        ratings: those of one version, or of several.
+
+    Raises:
+        RatingsError: there is no rating under one of the names.
+    """
+    names = {rating.image for rating in ratings}
     for name in images:
         if name not in names:
             close = get_close_matches(name, sorted(names), n=3)
             cure = f"did you mean {' or '.join(map(repr, close))}?" if close else "see: piaa users show NAME"
-            raise RatingsError(f"user {person.user!r} has no rating of {name!r} among {len(names)}; {cure}")
-    # Every rating under the name, and of the same photo under another one: what is withdrawn is gone.
-    photos = {_key(rating) for rating in person.ratings if rating.image in images}
-    rows = [row for row, one in enumerate(person.ratings) if one.image in images or _key(one) in photos]
-    adapter.forget(rows)
-    kept = tuple(rating for row, rating in enumerate(person.ratings) if row not in rows)
-    return _with(person, adapter, kept, skipped={})
+            raise RatingsError(f"user {user!r} has no rating of {name!r} among {len(names)}; {cure}")
+    photos = {_key(rating) for rating in ratings if rating.image in images}
+    return tuple(one for one in ratings if one.image in images or _key(one) in photos)
 
 
 def _copy(person: Person) -> VectorAdapter:

@@ -135,7 +135,7 @@ class Model:
             scale=kept.scale,
             adapter=fresh.fit(given, kept.unit_scores),
             ratings=stored_ratings(kept, read),
-            # Tuning a network once takes long enough; an estimate would take 20 more.
+            # Tuning a network once takes long enough; an estimate would take refits_of(k) more.
             estimate=None
             if needs_pixels(fresh)
             else estimate_ranking(cast("Callable[[], Adapter]", make), features, kept.unit_scores),

@@ -19,6 +19,7 @@ from piaa.store_rows import (
     activate,
     active_version,
     add_version,
+    all_ratings,
     exists,
     insert_version,
     load_version,
@@ -93,6 +94,41 @@ class AdapterStore:
             for rating in withdrawn:
                 withdraw(sql, number, rating, version)
             return version
+
+    def rated(self, user: str) -> list[StoredRating]:
+        """The ratings of all versions of a user's adapter, each once, oldest first.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+        """
+        with self._reading(user) as sql:
+            self._versions(sql, user)
+            return all_ratings(sql, user)
+
+    def withdraw(self, user: str, ratings: Sequence[StoredRating], *, after: int) -> list[int]:
+        """Delete the versions that were fitted on one of these photos, all but the active one.
+
+        Args:
+            user: who takes them back.
+            ratings: none of them one of the active version.
+            after: the version that must still be the active one.
+
+        Returns:
+            the versions deleted, which are overwritten in the file.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+            StoreError: another version than ``after`` is active.
+        """
+        self._require_file(user)
+        with self._database.writing() as sql:
+            before = self._versions(sql, user)
+            number = user_id(sql, user)
+            self._check_unchanged(sql, user, after)
+            for rating in ratings:
+                withdraw(sql, number, rating, after)
+            left = {summary.version for summary in self._versions(sql, user)}
+        return [summary.version for summary in before if summary.version not in left]
 
     def load(self, user: str, version: int | None = None) -> StoredAdapter:
         """A user's adapter with its state and ratings.

@@ -148,6 +148,17 @@ def load_version(sql: Sql, user: str, version: int) -> StoredAdapter:
     )
 
 
+def all_ratings(sql: Sql, user: str) -> list[StoredRating]:
+    """What any version of a user was fitted on, each rating once, oldest first."""
+    rows = sql.run(
+        "SELECT image, sha256, score FROM ratings JOIN adapters ON adapters.id = adapter_id"
+        " JOIN users ON users.id = user_id WHERE name = :user ORDER BY version, position",
+        user=user,
+    )
+    every = (StoredRating(image=image, sha256=sha256, score=score) for image, sha256, score in rows)
+    return list(dict.fromkeys(every))
+
+
 def summary_of(row: Sequence[Any]) -> VersionSummary:
     """A version from the values of the columns ``SUMMARY``."""
     version, created, adapter, model_name, model_hash, low, high, n_ratings, extra, n_bytes = row

@@ -31,8 +31,7 @@ Cells = list[dict[str, Any]]
 """Rows with the columns of :data:`protocols.results.COLUMNS`."""
 
 _AT_ONCE = 2**19
-"""Numbers in the supports of people fitted together: they share the cost of a call, and a processor's caches
-hold them (4 MiB)."""
+"""Numbers in the supports of people who are fitted one after the other and then held together (4 MiB)."""
 
 
 class FitsMany(Protocol):
@@ -40,6 +39,9 @@ class FitsMany(Protocol):
 
     def fit_many(self, features: Sequence[Array], unit_scores: Sequence[Array]) -> Sequence[AnyAdapter]:
         """One fitted adapter for each person."""
+
+    def at_once(self, k: int, width: int) -> int:
+        """How many people it fits as one stack, with k ratings each on vectors of ``width`` numbers."""
 
 
 class PredictsEpochs(Protocol):
@@ -140,13 +142,21 @@ class Evaluation:
                 for episode in episodes
             ]
         cells: Cells = []
-        size = max(1, _AT_ONCE // (unit.k * self._vectors.matrix.shape[1]))
+        size = self._size(unit)
         for start in range(0, len(episodes), size):
             some = episodes[start : start + size]
             fits = self._fit(unit.adapter, some)
             for episode, adapter in zip(some, fits, strict=True):
                 cells.append(self._cell(unit, episode, self._predict(unit.adapter, adapter, episode)))
         return cells
+
+    def _size(self, unit: Unit) -> int:
+        """How many people's fits are held together: no more than share the cost of a call."""
+        make, width = self._adapters[unit.adapter], int(self._vectors.matrix.shape[1])
+        first = make()
+        if not hasattr(first, "fit_many"):
+            return max(1, _AT_ONCE // (unit.k * width))
+        return cast("FitsMany", first).at_once(unit.k, width)
 
     def _pick(self, adapter: AnyAdapter, user: str, chosen: NDArray[np.intp]) -> tuple[Any, Array]:
         """What an adapter is given of some of a user's photos, and their unit scores."""

@@ -199,6 +199,70 @@ def test_two_photos_of_one_name_are_withdrawn_together(rate, piaa, tiny_model, c
     assert [version["version"] for version in shown["versions"]] == [3]
 
 
+def test_a_rating_that_only_older_versions_know_is_withdrawn_from_these(
+    rate, piaa, scores_of, tiny_model, table, names, copies, tmp_path
+):
+    gone = names[0]
+    assert rate("ana", part(table, 0, 1)).exit_code == 0
+    assert rate("ana", {"copy.jpg": 4, names[2]: 2}, folder=copies).exit_code == 0
+    assert rate("ana", part(table, 1, 2)).exit_code == 0
+    assert rate("ana", part(table, 1, 2, 3)).exit_code == 0
+    before = scores_of("ana")
+    result = piaa("users", "forget-rating", "ana", gone, "--model", tiny_model)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == (
+        "ana: deleted versions 1, 2, learned with what is withdrawn\n"
+        f"stored: {tmp_path / 'piaa.db'}, version 4, which was learned without it and stays as it is\n"
+    )
+    assert [version["version"] for version in versions_of(piaa, "ana")["versions"]] == [3, 4]
+    assert scores_of("ana") == before
+    left = b"".join(path.read_bytes() for path in tmp_path.glob("piaa.db*"))
+    assert gone.encode() not in left
+    assert b"copy.jpg" not in left
+    again = piaa("users", "forget-rating", "ana", gone, "--model", tiny_model)
+    assert again.exit_code == 1
+    assert f"has no rating of {gone!r} among 3;" in again.stderr
+
+
+def test_one_command_withdraws_from_the_newest_and_from_older_versions(rate, piaa, tiny_model, table, names):
+    assert rate("ana", part(table, 0, 1)).exit_code == 0
+    assert rate("ana", part(table, 1, 2)).exit_code == 0
+    assert rate("ana", part(table, 2, 3, 4)).exit_code == 0
+    older = json.loads(
+        piaa("users", "forget-rating", "ana", names[1], "--model", tiny_model, "--json").stdout
+    )
+    assert (older["version"], older["deleted_versions"]) == (3, [1, 2])
+    assert rate("ana", part(table, 0, 1)).exit_code == 0
+    assert rate("ana", part(table, 2, 3, 4)).exit_code == 0
+    result = piaa("users", "forget-rating", "ana", names[0], names[4], "--model", tiny_model)
+    assert (result.exit_code, result.stderr) == (0, "")
+    shown = versions_of(piaa, "ana")
+    assert [version["version"] for version in shown["versions"]] == [6]
+    assert [row["image"] for row in shown["ratings"]] == [names[2], names[3]]
+
+
+def test_a_copy_in_the_newest_of_what_an_older_version_names_goes_too(rate, piaa, tiny_model, copies, names):
+    assert rate("ana", {names[0]: 5, names[3]: 2}, folder=copies).exit_code == 0
+    assert rate("ana", {"copy.jpg": 4, names[4]: 2}, folder=copies).exit_code == 0
+    result = piaa("users", "forget-rating", "ana", names[0], "--model", tiny_model)
+    assert (result.exit_code, result.stderr) == (0, "")
+    shown = versions_of(piaa, "ana")
+    assert [row["image"] for row in shown["ratings"]] == [names[4]]
+    assert [version["version"] for version in shown["versions"]] == [3]
+
+
+def test_a_rating_of_a_photo_that_was_compared_since_is_refused(
+    rate, compare, piaa, tiny_model, table, names
+):
+    assert rate("ana", part(table, 0, 1)).exit_code == 0
+    assert compare("ana", [(names[0], names[2])]).exit_code == 0
+    refused = piaa("users", "forget-rating", "ana", names[0], "--model", tiny_model)
+    assert refused.exit_code == 1
+    assert "was learned by comparisons" in refused.stderr
+    result = piaa("users", "forget-rating", "ana", names[1], "--model", tiny_model)
+    assert result.stdout.startswith("ana: deleted version 1, learned with")
+
+
 def test_what_cannot_be_withdrawn(rate, piaa, tiny_model, table, names):
     assert rate("ana", part(table, 0, 1)).exit_code == 0
     wrong = piaa("users", "forget-rating", "ana", names[0] + "x", "--model", tiny_model)

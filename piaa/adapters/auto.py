@@ -21,14 +21,16 @@ from piaa.adapters.interval import own_spread
 from piaa.adapters.kernel import places, squared_distances
 from piaa.adapters.neighbours import LEVEL, NOISES, SLOPE
 from piaa.adapters.posterior import Mixture, normal_of
-from piaa.adapters.prior_based import check_narrow, check_prior_memory
+from piaa.adapters.prior_based import check_memory, check_narrow, check_prior_memory
 from piaa.adapters.vectors import BatchAdapter
-from piaa.prior import STRANGERS, Prior
+from piaa.prior import STRANGERS, TASTES, Prior
 
 SIZES = (0.0, 0.1, 0.3)
 """Variances of the smooth function, in those of a person's ratings around the generic score."""
 SIZE_WEIGHTS = (0.5, 0.25, 0.25)
 """Before the ratings: as likely as not there is none."""
+_WORKING = 4
+"""Matrices of a cell's size that are held beside the cells, as measured at 1,000 ratings."""
 
 
 class AutoAdapter(BatchAdapter):
@@ -38,7 +40,8 @@ class AutoAdapter(BatchAdapter):
         prior: the model's; without one there are no tastes that people share, only level and smooth function.
 
     Raises:
-        TooLarge: covariances of the prior's size would not fit into memory.
+        TooLarge: covariances of the prior's size would not fit into memory; raised by a fit too, of many
+            thousand ratings.
     """
 
     name: ClassVar[str] = "auto"
@@ -48,8 +51,12 @@ class AutoAdapter(BatchAdapter):
             check_prior_memory(prior)
         super().__init__(prior)
 
+    def _side(self, k: int) -> int:
+        return k + (2 if self._prior is None else len(self._prior.mean))
+
     def _learn_many(self, x: Array, y: Array) -> list[State]:
         u, k, width = x.shape
+        self._check_memory(k)
         if self._prior is not None:
             check_narrow(width, self._prior)
         flat = x.reshape(u * k, width)
@@ -57,6 +64,15 @@ class AutoAdapter(BatchAdapter):
         kernels = np.stack([_correlation(one, one) for one in z])
         states = mixture_of(self._prior).posterior(self._basis(flat).reshape(u, k, -1), y, kernels)
         return [{**_packed(state), "rated": one} for state, one in zip(states, z, strict=True)]
+
+    def _check_memory(self, k: int) -> None:
+        """Nothing, if the cells of the average, which are held together, fit into memory; TooLarge if not."""
+        if self._prior is None:
+            cells, cure = len(SIZES), "leave out some of the ratings"
+        else:
+            cells = len(SIZES) * (1 + len(TASTES))
+            cure = "use --adapter bayes, whose memory grows with the ratings only"
+        check_memory(self._side(k), copies=cells + _WORKING, cure=cure)
 
     def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
         cross = _correlation(places(x, self._prior), learned["rated"])

@@ -22,6 +22,10 @@ class BayesAdapter(PriorAdapter, BatchAdapter):
 
     name: ClassVar[str] = "bayes"
 
+    def _side(self, k: int) -> int:
+        del k
+        return len(self.prior.mean)
+
     def _learn_many(self, x: Array, y: Array) -> list[State]:
         return mixture_of(self.prior).posterior(self.basis(x), y)
 

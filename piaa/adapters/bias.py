@@ -24,6 +24,10 @@ class BiasAdapter(PriorAdapter, BatchAdapter):
 
     name: ClassVar[str] = "bias"
 
+    def _side(self, k: int) -> int:
+        del k
+        return 2
+
     def _learn_many(self, x: Array, y: Array) -> list[State]:
         check_narrow(x.shape[2], self.prior)
         u, k, _ = x.shape

@@ -20,6 +20,10 @@ class GenericAdapter(BatchAdapter):
 
     name: ClassVar[str] = "generic"
 
+    def _side(self, k: int) -> int:
+        del k
+        return 1
+
     def _learn_many(self, x: Array, y: Array) -> list[State]:
         # The population's spread counts as much as ten ratings of this person's own.
         prior = self._prior.residual if self._prior else 0.25

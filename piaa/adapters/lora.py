@@ -2,7 +2,9 @@
 
 Updated is every linear layer and every 1x1 convolution, which is one: the queries, keys, values and
 outputs of attention, and the layers of MLPs, whatever the network; not the last one that gives the score.
-Where the network has a stem that can stay frozen (:data:`piaa.network.copies.STEM`), it does.
+Where the network has a stem that can stay frozen (:data:`piaa.network.copies.STEM`), it does. On
+``piaa-lite`` a fit of 10 ratings costs 12 s of one thread and one of 100 ratings 99 s; 232 KiB are stored
+(docs/meta-learning.md).
 """
 
 from __future__ import annotations

@@ -66,9 +66,11 @@ class Mixture:
         spread = np.zeros((len(y), q, q))
         spread[:, :p, :p] = np.einsum("uc,cpq->upq", grid.sum(axis=(2, 3)), self.covariances)
         for cell, row in zip(cells, weights.transpose(1, 0, 2), strict=True):
-            if row.sum(axis=1).max() < _NOTHING:
+            # Person by person: what one is spared must not depend on who is fitted with her.
+            heard = row.sum(axis=1) >= _NOTHING
+            if not heard.any():
                 continue
-            shrink = np.einsum("ukv,uv->uk", 1.0 / cell.total, row)
+            shrink = np.einsum("ukv,uv->uk", 1.0 / cell.total, row) * heard[:, None]
             spread -= (cell.reach * shrink[:, None, :]) @ cell.reach.transpose(0, 2, 1)
         flat = weights.reshape(len(y), -1)
         every = np.concatenate([cell.reach @ (cell.along / cell.total) for cell in cells], axis=2)
@@ -76,7 +78,8 @@ class Mixture:
         apart = every - shift[:, :, None]
         spread += (apart * flat[:, None, :]) @ apart.transpose(0, 2, 1)
         shift[:, :p] += self.mean
-        noise, size = grid.sum(axis=(1, 2)) @ self.noise, grid.sum(axis=(1, 3)) @ self.sizes
+        noise = _averages(grid.sum(axis=(1, 2)), self.noise)
+        size = _averages(grid.sum(axis=(1, 3)), self.sizes)
         return [
             {"mean": m, "covariance": c, "noise": np.array(n), "size": np.array(s)}
             for m, c, n, s in zip(shift, spread, noise, size, strict=True)
@@ -147,6 +150,12 @@ class _Cell:
         evidence -= 0.5 * (others * np.log(2 * np.pi * noise) + (rest**2).sum(axis=1)[:, None] / noise)
         reach = (factor @ turn.transpose(0, 2, 1)) * root[:, None, :]
         return cls(reach=reach, total=total, along=along, evidence=evidence)
+
+
+def _averages(weights: Array, values: Array) -> list[Array]:
+    """Each person's average of values (n,) by her weights, of (u, n)."""
+    # One by one: a product of the whole stack may round a row differently in another stack.
+    return [(row[None] @ values)[0] for row in weights]
 
 
 def _along(vectors: Array, residual: Array) -> Array:

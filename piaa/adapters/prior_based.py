@@ -64,8 +64,17 @@ def check_prior_memory(prior: Prior) -> None:
     check_memory(len(prior.mean), copies=2 * len(TASTES) + 2)
 
 
-def check_memory(p: int, copies: int) -> None:
+def check_memory(
+    p: int,
+    copies: int,
+    cure: str = "use --adapter ridge, whose memory grows with the ratings only",
+) -> None:
     """Nothing, if so many covariances of p x p fit into the machine's memory.
+
+    Args:
+        p: rows of each.
+        copies: how many there are.
+        cure: what to do if they do not fit.
 
     Raises:
         TooLarge: they do not; nothing was allocated.
@@ -74,8 +83,7 @@ def check_memory(p: int, copies: int) -> None:
     if needed > there:
         raise TooLarge(
             f"{copies} covariances of {p} x {p} numbers need {needed / 2**30:.1f} GiB, but this machine has "
-            f"{there / 2**30:.1f} GiB of memory; use --adapter ridge, whose memory grows with the ratings "
-            "only"
+            f"{there / 2**30:.1f} GiB of memory; {cure}"
         )
 
 

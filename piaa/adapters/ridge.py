@@ -29,6 +29,9 @@ class RidgeAdapter(BatchAdapter):
 
     name: ClassVar[str] = "ridge"
 
+    def _side(self, k: int) -> int:
+        return k
+
     def _learn_many(self, x: Array, y: Array) -> list[State]:
         residual = y - x[:, :, 0]
         k = y.shape[1]

@@ -7,7 +7,6 @@ fresh fit of the same ratings gives, to the bit. A fit of 100 ratings takes mill
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self, cast
@@ -22,7 +21,7 @@ from piaa.prior import Prior
 
 FEATURES, SCORES = "support.features", "support.scores"
 _AT_ONCE = 2**19
-"""Numbers in the features of people who are fitted together: 4 MiB, which a processor's caches hold."""
+"""Numbers in the largest array of people who are fitted together: 4 MiB, which a processor's caches hold."""
 
 
 class VectorAdapter(ABC):
@@ -143,6 +142,15 @@ class BatchAdapter(VectorAdapter):
     def _learn_many(self, x: Array, y: Array) -> list[State]:
         """As ``_learn`` for u people: features (u, k, 1 + d), unit scores (u, k)."""
 
+    @abstractmethod
+    def _side(self, k: int) -> int:
+        """Rows of the largest square matrix that the fit of k ratings holds for each person."""
+
+    def at_once(self, k: int, width: int) -> int:
+        """How many people are fitted as one stack, each with k ratings on vectors of ``width`` numbers."""
+        # With few ratings a posterior's covariance is far larger than the features that it was learned from.
+        return max(1, _AT_ONCE // max(1, k * width, self._side(k) ** 2))
+
     def _learn(self, x: Array, y: Array) -> State:
         return self._learn_many(x[None], y[None])[0]
 
@@ -163,7 +171,8 @@ class BatchAdapter(VectorAdapter):
             places.setdefault(np.shape(x), []).append(place)
         fits = [type(self)(self._prior) for _ in people]
         for shape, same in places.items():
-            size = max(1, _AT_ONCE // max(1, math.prod(shape)))
+            # Vectors of another shape are refused below, by check_support.
+            size = self.at_once(*shape) if len(shape) == 2 else 1
             for start in range(0, len(same), size):
                 some = same[start : start + size]
                 # Checked and widened stack by stack: doing all people first would leave the caches.

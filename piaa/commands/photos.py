@@ -169,7 +169,7 @@ def report_fit(person: Person, version: int, store: Path | None, *, as_json: boo
 
 def describe_estimate(person: Person) -> str:
     """The cross-validated estimate in words, or why there is none."""
-    from piaa.estimate import ENOUGH
+    from piaa.estimate import ENOUGH, refits_of
 
     k, estimate = len(person.ratings), person.estimate
     if person.pairs:
@@ -182,7 +182,10 @@ def describe_estimate(person: Person) -> str:
     if len({rating.score for rating in person.ratings}) == 1 and k > 1:
         return f"all {k} ratings are equal and say nothing of what you prefer; rate some higher or lower"
     if k >= ENOUGH:
-        return f"not estimated, as {person.adapter.name} would be fitted 20 more times; piaa evaluate tells"
+        return (
+            f"not estimated, as {person.adapter.name} would be fitted {refits_of(k)} more times; "
+            "piaa evaluate tells"
+        )
     return f"too early to tell from {k} rating{'s' * (k != 1)}; from {ENOUGH} on an estimate is printed"
 
 

@@ -105,11 +105,34 @@ def users_forget_rating(
     """Withdraw ratings: learn again without them, and delete every version that was learned with them."""
     import piaa
     from piaa.commands.photos import report_fit
+    from piaa.learning import ratings_of
+    from piaa.store import AdapterStore
 
-    person = piaa.load_model(model).load(user, store=store)
-    fewer = person.forget(images)
-    gone = [rating for rating in person.ratings if rating not in fewer.ratings]
+    # In all versions: an older one may be fitted on a rating that the newest does not know.
+    keeper = AdapterStore(store)
+    newest = keeper.load(user)  # first, so that nothing is deleted if somebody stores another one meanwhile
+    gone = ratings_of(user, images, keeper.rated(user))
+    known = [rating.image for rating in newest.ratings if rating in gone]
+    compared = {name for pair in newest.extra.get("pairs", ()) for name in pair}
+    # A person of whose comparisons it is part falls to forget, which refuses.
+    if not known and compared.isdisjoint(rating.image for rating in gone):
+        deleted = keeper.withdraw(user, gone, after=newest.version)
+        _report_older(user, deleted, newest.version, keeper.path, as_json=as_json)
+        return
+    fewer = piaa.load_model(model).load(user, store=store, version=newest.version).forget(known)
     report_fit(fewer, fewer.save(store, withdrawn=gone), store, as_json=as_json)
+
+
+def _report_older(user: str, deleted: list[int], newest: int, path: Path, *, as_json: bool) -> None:
+    """Say that only versions beside the active one were fitted on what was withdrawn."""
+    if as_json:
+        print_json({"user": user, "version": newest, "deleted_versions": deleted, "store": str(path)})
+        return
+    many = len(deleted) != 1
+    typer.echo(
+        f"{user}: deleted version{'s' * many} {', '.join(map(str, deleted))}, learned with what is withdrawn"
+    )
+    typer.echo(f"stored: {path}, version {newest}, which was learned without it and stays as it is")
 
 
 @users_app.command("export")

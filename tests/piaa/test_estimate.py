@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,18 @@ from sklearn.linear_model import RidgeCV
 
 from piaa.adapters.generic import GenericAdapter
 from piaa.adapters.ridge import ALPHAS, RidgeAdapter
-from piaa.estimate import ENOUGH, FOLDS, REPEATS, _as_srcc, _order, _tau, estimate_ranking
+from piaa.commands.photos import describe_estimate
+from piaa.estimate import (
+    ENOUGH,
+    FOLDS,
+    REPEATS,
+    _as_srcc,
+    _order,
+    _tau,
+    estimate_ranking,
+    refits_of,
+    repeats_of,
+)
 
 
 def person(k, taste=0.0, seed=0, d=5):
@@ -70,6 +82,24 @@ def test_every_photo_is_held_out_once_in_each_repeat(k):
     for folds in repeats:
         assert sorted(row for fold in folds for row in fold) == list(range(k))
     assert len({tuple(sorted(map(tuple, folds))) for folds in repeats}) == REPEATS
+
+
+def test_many_ratings_are_divided_less_often_and_up_to_100_as_ever():
+    assert {repeats_of(k) for k in range(1, 101)} == {REPEATS}
+    assert [repeats_of(k) for k in (101, 200, 300, 400, 401, 10_000)] == [7, 4, 2, 2, 1, 1]
+
+
+@pytest.mark.parametrize("k", [100, 150, 450])
+def test_an_estimate_takes_as_many_fits_as_a_person_is_told(k):
+    log = []
+    x, y = person(k)
+    estimate_ranking(lambda: Recorder(log), x, y)
+    assert len(log) == refits_of(k) == FOLDS * repeats_of(k)
+    ratings = [SimpleNamespace(score=float(score)) for score in y]
+    tuned = SimpleNamespace(pairs=(), ratings=ratings, estimate=None, adapter=SimpleNamespace(name="lora"))
+    assert describe_estimate(tuned) == (
+        f"not estimated, as lora would be fitted {len(log)} more times; piaa evaluate tells"
+    )
 
 
 def test_no_photo_is_ranked_by_an_adapter_that_has_seen_it():

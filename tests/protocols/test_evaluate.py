@@ -145,6 +145,23 @@ def test_people_fitted_together_are_people_fitted_alone_to_the_bit(ratings, vect
     )
 
 
+def test_no_more_people_are_held_together_than_the_adapter_fits_at_once(ratings, vectors, plan):
+    sizes = []
+
+    class Few(RidgeAdapter):
+        def at_once(self, k, width):
+            assert (k, width) == (4, 1 + D)
+            return 5
+
+        def fit_many(self, features, unit_scores):
+            sizes.append(len(features))
+            return super().fit_many(features, unit_scores)
+
+    cells = evaluation(ratings, vectors, plan, few=Few).compute(Unit(adapter="few", k=4, repeat=0))
+    assert sizes == [5] * 7 + [2]
+    assert len(cells) == 37
+
+
 @pytest.mark.parametrize("jobs", [2, 5])
 def test_the_numbers_do_not_depend_on_jobs(ratings, vectors, plan, jobs):
     run = evaluation(ratings, vectors, plan, generic=GenericAdapter, ridge=RidgeAdapter, shift=Shift)
