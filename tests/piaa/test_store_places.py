@@ -9,6 +9,7 @@ import re
 import shutil
 import sqlite3
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,23 @@ def test_export_import_delete(store, tmp_path):
     with pytest.raises(StoreError, match="already has a user 'ana'"):
         store.import_(tmp_path / "all.json")
     assert [one.user for one in store.users()] == ["ana", "bea"]
+
+
+def test_what_only_older_versions_know_is_found_and_withdrawn(store):
+    other = StoredRating(image="b.jpg", sha256="cd" * 32, score=2.0)
+    both = (*record(1).ratings, other)
+    assert store.save("ana", record(0)) == 1
+    assert store.save("ana", replace(record(1), ratings=both)) == 2
+    assert store.save("ana", record(2)) == 3
+    store.save("ben", replace(record(3), ratings=(other,)))
+    assert store.rated("ana") == list(both)
+    with pytest.raises(StoreError):
+        store.withdraw("ana", [other], after=2)
+    assert store.withdraw("ana", [other], after=3) == [2]
+    assert [summary.version for summary in store.show("ana")] == [1, 3]
+    assert store.rated("ana") == list(record().ratings)
+    assert content(store.load("ana")) == content(record(2))
+    assert store.rated("ben") == [other]
 
 
 def test_what_fails_leaves_nothing(store):
