@@ -184,6 +184,8 @@ class ShardSource:
             content = None
         if not isinstance(content, dict) or content.get("format") != _FORMAT or content.get("version") != 1:
             raise DatasetError(f"{INDEX} in {shown} is damaged or not of `piaa data pack`; pack again")
+        self.side: int | None = content.get("side")
+        """Shorter side in pixels that photos were reduced to; None: whole files."""
         self._places: dict[str, tuple[str, int, int, str]] = {
             name: tuple(place) for name, place in content["images"].items()
         }

@@ -52,6 +52,8 @@ class TrainingData:
     """How training and test images were told apart."""
     missing: Mapping[str, str]
     """Images without a file, and why."""
+    side: int | None = None
+    """Shorter side in pixels that photos were packed to; None: they are read as they are."""
 
     def fingerprint(self) -> str:
         """SHA-256 over names and targets, 64 hex digits: what a resumed run must share."""
@@ -130,6 +132,7 @@ def training_data(
         threshold_score=above,
         rule=chosen.rule,
         missing=missing,
+        side=source.side if isinstance(source, ShardSource) else None,
     )
 
 

@@ -177,7 +177,8 @@ def _job(
         network=preset.network,
         settings=preset.settings,
         start=start,
-        data=dataset.name,
+        # A reduced photo has other pixels: the run is another one, and the model file says so.
+        data=dataset.name if data.side is None else f"{dataset.name} packed to {data.side} pixels",
         details=details,
         fingerprint=data.fingerprint(),
         train=data.train,

@@ -83,6 +83,24 @@ def test_shards_train_the_very_model_that_files_train(quick, piaa, table, album,
     assert from_shards.training["images_sha256"] == from_files.training["images_sha256"]
 
 
+def test_reduced_photos_are_another_run_and_said(piaa, quick, table, album, tmp_path):
+    words = ["data", "pack", "table", tmp_path, "--ratings", table, "--images", album, "--side", 24]
+    assert piaa(*words, "--out", tmp_path / "small").exit_code == 0
+    header = read_header(quick("reduced", dataset=["--shards", tmp_path / "small"]))
+    assert header.training["history"] == [
+        "table packed to 24 pixels: 10 photos, preset test_vit, 1 epochs, loss mse, seed 0"
+    ]
+    quick("whole")
+    words = ["pretrain", "--dataset", "table", "--ratings", table, "--shards", tmp_path / "small"]
+    words += ["--preset", "test_vit", "--size", 32, "--epochs", 1, "--batch", 4, "--workers", 0]
+    refused = piaa(*words, "--out", tmp_path / "whole")
+    assert (refused.exit_code, refused.stderr.splitlines()[-1]) == (
+        1,
+        f"piaa: the run folder {tmp_path / 'whole'} holds another run: its data.what is 'table', asked for "
+        "is 'table packed to 24 pixels'; name another folder with --out",
+    )
+
+
 def test_a_teacher_without_labels(piaa, quick, album, names, tmp_path):
     teacher = quick("teacher")
     photos = tmp_path / "unlabelled"
