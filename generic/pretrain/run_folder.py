@@ -85,7 +85,8 @@ class TrainingFolder:
 
     def _begin(self, asked: dict[str, Any]) -> None:
         known = self._known() if (self.path / CONFIG).exists() else None
-        if known is not None and (self.path / STATE).exists():
+        learned = any((self.path / name).exists() for name in (STATE, BEST))
+        if known is not None and learned:
             self._compare(known, asked)
         elif self.write:  # Nothing was learned with what stood there, such as a batch too large for the GPU.
             self._json(CONFIG, asked)
