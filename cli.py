@@ -16,8 +16,8 @@ from protocols.commands import distill, evaluate, evaluate_generic, gaze, meta_t
 from protocols.commands.data import data_app
 
 if TYPE_CHECKING:
-    from generic.model import GenericModel
-    from piaa.adapters import AnyAdapter
+    from generic.model.generic_model import GenericModel
+    from piaa.adapters.registry import AnyAdapter
     from piaa.meta.run import MetaRun
 
 
@@ -30,8 +30,8 @@ def adapters_of(model: GenericModel, names: Sequence[str]) -> dict[str, Callable
         PiaaError: there is no adapter of a name, or the model has not what it needs.
     """
     from generic.errors import PiaaError
-    from piaa.model import Model
-    from protocols.results import ORACLE
+    from piaa.people.model import Model
+    from protocols.fewshot.results import ORACLE
 
     opened, makers = Model(model), dict[str, "Callable[[], AnyAdapter]"]()
     for text in names:

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from generic.folder import find_images
+from generic.photos.find import find_images
 from piaa.demo.scenes import render_album
 
 N_SOURCES = 50
@@ -44,7 +44,7 @@ def copies(photos: list[Path], n: int, folder: Path) -> list[Path]:
         path = folder / f"{number:05d}.jpg"
         path.write_bytes(_START + segment + data[2:])
         made.append(path)
-    # Only files whose last change lies 2 s back have their digest remembered; see generic/cache.py.
+    # Only files whose last change lies 2 s back have their digest remembered; see generic/cache/features.py.
     time.sleep(2.5)
     return made
 

@@ -24,15 +24,15 @@ from record import table, tell, write_result
 from scipy.stats import wilcoxon
 from torch.nn import functional as F
 
-from generic.checkpoint import load_checkpoint
-from generic.eat.seeing import look
-from generic.images import load_pixels
-from generic.model import NETWORK
+from generic.eat.attention_maps import look
+from generic.model.checkpoint import load_checkpoint
+from generic.model.generic_model import NETWORK
+from generic.photos.open import load_pixels
 from generic.pretrain.config import NetworkSpec, Settings
 from generic.pretrain.job import Job, Outcome, run_job
-from generic.pretrain.network import build_network
 from generic.pretrain.objective import Targets
 from generic.pretrain.photos import FolderSource, Photos
+from generic.pretrain.trained_network import build_network
 from generic.progress import no_progress
 from generic.seeds import stream
 

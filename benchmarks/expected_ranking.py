@@ -19,11 +19,11 @@ from record import table, tell, write_result
 from threadpoolctl import threadpool_limits
 
 from generic.metrics import spearman
-from generic.model import GenericModel
+from generic.model.generic_model import GenericModel
 from generic.seeds import stream
-from piaa.adapters import make_adapter
-from piaa.estimate import estimate_ranking
-from piaa.prior import PREFIX, Prior
+from piaa.adapters.prior import PREFIX, Prior
+from piaa.adapters.registry import make_adapter
+from piaa.people.estimate import estimate_ranking
 
 SHOTS = (20, 30, 100)
 ADAPTERS = ("bias", "auto")

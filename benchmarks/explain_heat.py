@@ -21,10 +21,10 @@ from PIL import Image, ImageFilter
 from pytorch_grad_cam import GradCAM, HiResCAM
 from record import table, tell, write_result
 
-from generic.explain import _map_layers, _Scorer
-from generic.images import load_pixels
+from generic.explain.explanation import _map_layers, _Scorer
 from generic.metrics import spearman
-from generic.model import GenericModel
+from generic.model.generic_model import GenericModel
+from generic.photos.open import load_pixels
 from generic.seeds import stream
 
 LEFT_OUT, PATCHES, BLUR = 3, 8, 12.0

@@ -17,9 +17,9 @@ from record import table, tell, write_result
 from threadpoolctl import threadpool_limits
 
 from generic.seeds import stream
-from piaa.adapters import ADAPTERS
+from piaa.adapters.prior import TASTES, Prior
+from piaa.adapters.registry import ADAPTERS
 from piaa.adapters.vectors import BatchAdapter
-from piaa.prior import TASTES, Prior
 
 RATINGS, WIDTH, DIRECTIONS, STACK, SHARE = 100, 256, 128, 1_000, 10
 

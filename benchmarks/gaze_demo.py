@@ -19,9 +19,9 @@ from PIL import Image, ImageDraw, ImageFont
 from record import piaa, table, write_result
 
 from generic.atomic import atomic_path
-from generic.images import open_rgb
-from generic.model import GenericModel
-from generic.registry import find_model
+from generic.model.generic_model import GenericModel
+from generic.model.registry import find_model
+from generic.photos.open import open_rgb
 from piaa.demo.scenes import draw_scenes, render
 from protocols.gaze.fixations import read_fixations
 from protocols.gaze.maps import attended_patches, fixation_map, masked_photo

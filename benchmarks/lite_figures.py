@@ -26,13 +26,13 @@ from sklearn.linear_model import RidgeCV
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
-from generic.cache import FeatureCache
-from generic.images import load_pixels
-from generic.lite import TUNED, PiaaLite
+from generic.cache.features import FeatureCache
+from generic.lite.piaa_lite import TUNED, PiaaLite
+from generic.lite.train import LiteConfig, Maps, imagenet_stems, stem_maps
+from generic.lite.tune import predict
 from generic.metrics import pearson, spearman
-from generic.model import GenericModel
-from generic.train_lite import LiteConfig, Maps, imagenet_stems, stem_maps
-from generic.tune_lite import predict
+from generic.model.generic_model import GenericModel
+from generic.photos.open import load_pixels
 
 Rows = np.ndarray
 N_FAILURES = 5

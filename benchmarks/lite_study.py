@@ -30,13 +30,13 @@ from train_piaa_lite import N_TASTES, config_for, unit_means
 
 from generic.atomic import write_bytes
 from generic.eat.attention import DeformableAttention
-from generic.images import load_pixels
-from generic.lite import TunedBranch
+from generic.lite.piaa_lite import TunedBranch
+from generic.lite.train import LiteConfig, Maps, Stems, fit_pooled, imagenet_stems, stem_maps
+from generic.lite.tune import TuneConfig, Tuner, predict
 from generic.metrics import spearman
+from generic.photos.open import load_pixels
 from generic.seeds import stream
-from generic.train_lite import LiteConfig, Maps, Stems, fit_pooled, imagenet_stems, stem_maps
-from generic.tune_lite import TuneConfig, Tuner, predict
-from piaa.tastes import taste_directions
+from piaa.ratings.tastes import taste_directions
 
 AS_SHIPPED = "as shipped: three runs averaged"
 
@@ -82,7 +82,7 @@ class Nothing(nn.Module):
         self._width = width
 
     def forward(self, middle: Tensor, _last: Tensor) -> Tensor:
-        """As :class:`generic.lite.EATBranch`."""
+        """As :class:`generic.lite.piaa_lite.EATBranch`."""
         return middle.new_zeros(len(middle), self._width)
 
 

@@ -27,8 +27,8 @@ from scipy.stats import wilcoxon
 import piaa as library
 from generic.metrics import coverage, spearman
 from generic.seeds import stream
-from piaa.model import Model
-from piaa.tables import COLUMNS
+from piaa.people.model import Model
+from piaa.people.score_table import COLUMNS
 
 LEFT_OUT = 3
 ADAPTERS = ("auto", "generic")

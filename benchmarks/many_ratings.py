@@ -17,8 +17,8 @@ from record import table, tell, write_result
 from threadpoolctl import threadpool_limits
 
 from generic.seeds import stream
-from piaa.adapters import AutoAdapter
-from piaa.estimate import estimate_ranking, refits_of
+from piaa.adapters.registry import AutoAdapter
+from piaa.people.estimate import estimate_ranking, refits_of
 
 RATINGS = (100, 200, 300, 600, 1000)
 

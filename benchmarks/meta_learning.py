@@ -24,15 +24,15 @@ from threadpoolctl import threadpool_limits
 from train_piaa_lite import HISTORY
 
 from generic.atomic import write_bytes
-from generic.checkpoint import load_checkpoint
 from generic.metrics import coverage, spearman
-from generic.model import GenericModel
+from generic.model.checkpoint import load_checkpoint
+from generic.model.generic_model import GenericModel
 from generic.seeds import stream
-from piaa.adapters import make_adapter
 from piaa.adapters.base import Adapter
+from piaa.adapters.prior import PREFIX, Prior
+from piaa.adapters.registry import make_adapter
 from piaa.meta.config import ALGORITHMS, MetaConfig
 from piaa.meta.start import Start
-from piaa.prior import PREFIX, Prior
 
 
 def learn(

@@ -21,12 +21,12 @@ from record import table, tell, write_result
 
 from generic.atomic import write_bytes
 from generic.metrics import spearman
-from generic.model import GenericModel
-from generic.pixels import LazyPixels
+from generic.model.generic_model import GenericModel
+from generic.photos.lazy_pixels import LazyPixels
 from generic.seeds import stream
-from piaa.adapters import NETWORK, make_adapter
 from piaa.adapters.base import Photos, needs_pixels
-from piaa.prior import PREFIX, Prior
+from piaa.adapters.prior import PREFIX, Prior
+from piaa.adapters.registry import NETWORK, make_adapter
 
 NAMES = ("generic", "bayes", "lora", "finetune")
 SHOTS = (10, 100)

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from piaa.ratings import Ratings, read_ratings
-from piaa.scale import Scale
+from piaa.ratings.scale import Scale
+from piaa.ratings.table import Ratings, read_ratings
 
 SCALE = Scale(1, 7)
 LISTS = (1, 2, 3)

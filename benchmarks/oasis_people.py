@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from oasis import Oasis
 from scipy.stats import wilcoxon
 
-from generic.cache import FeatureCache
-from generic.model import GenericModel
+from generic.cache.features import FeatureCache
+from generic.model.generic_model import GenericModel
 from generic.seeds import stream
 
 SHOTS = (1, 3, 10, 30, 100)

@@ -26,23 +26,23 @@ from oasis_sides import NAME, SIDE, WITHOUT, Lists, load_lists
 from record import tell, write_result
 
 from cli import adapters_of
-from generic.cache import FeatureCache
-from generic.model import GenericModel
-from piaa.adapters import ADAPTERS
-from piaa.ratings import Ratings
-from protocols.crowd import CROWD
-from protocols.dataset import Dataset
-from protocols.episodes import episodes
-from protocols.evaluate import MakeAdapter
-from protocols.plot_style import save_plot
-from protocols.plots import matrix_figure, shots_figure
-from protocols.report import collect
-from protocols.report_files import write_report
-from protocols.report_table import Cell, Report
-from protocols.results import Results
-from protocols.split import Split
-from protocols.study import Prepared, Settings, prepare, run
-from protocols.summary import compare
+from generic.cache.features import FeatureCache
+from generic.model.generic_model import GenericModel
+from piaa.adapters.registry import ADAPTERS
+from piaa.ratings.table import Ratings
+from protocols.datasets.dataset import Dataset
+from protocols.fewshot.crowd import CROWD
+from protocols.fewshot.episodes import episodes
+from protocols.fewshot.evaluate import MakeAdapter
+from protocols.fewshot.results import Results
+from protocols.fewshot.study import Prepared, Settings, prepare, run
+from protocols.fewshot.summary import compare
+from protocols.report.build import collect
+from protocols.report.files import write_report
+from protocols.report.plot_style import save_plot
+from protocols.report.plots import matrix_figure, shots_figure
+from protocols.report.table import Cell, Report
+from protocols.splits.split import Split
 
 DOCS = Path(__file__).parent.parent / "docs"
 CROSS_SHOTS = (10, 100)

@@ -1,4 +1,4 @@
-"""Who learns and who is tested on OASIS, by ``protocols.split``: what each model may be trained on.
+"""Who learns and who is tested on OASIS, by ``protocols.splits.split``: what each model may be trained on.
 
 Three kinds of honest models, each named after the list N that it is about:
 
@@ -21,11 +21,11 @@ from pathlib import Path
 import pandas as pd
 from oasis import LISTS, SCALE
 
-from piaa.ratings import Ratings
-from protocols.dataset import Dataset, mean_scores
-from protocols.datasets import load_dataset
-from protocols.split import Split
-from protocols.split_rules import hash_order, make_split
+from piaa.ratings.table import Ratings
+from protocols.datasets.dataset import Dataset, mean_scores
+from protocols.datasets.load import load_dataset
+from protocols.splits.rules import hash_order, make_split
+from protocols.splits.split import Split
 
 NAME = "oasis"
 """Of the dataset: it names the random streams of the episodes."""

@@ -27,15 +27,15 @@ from threadpoolctl import threadpool_limits
 from generic.seeds import stream
 from piaa.adapters.base import Prediction
 from piaa.adapters.ridge import ALPHAS, RidgeAdapter
-from piaa.ratings import Ratings
-from piaa.scale import Scale
-from protocols.datasets import load_dataset
-from protocols.episodes import EpisodePlan, episodes
-from protocols.evaluate import Evaluation
-from protocols.metrics import measure
-from protocols.results import Results
-from protocols.summary import summarise
-from protocols.vectors import Vectors
+from piaa.ratings.scale import Scale
+from piaa.ratings.table import Ratings
+from protocols.datasets.load import load_dataset
+from protocols.fewshot.episode_metrics import measure
+from protocols.fewshot.episodes import EpisodePlan, episodes
+from protocols.fewshot.evaluate import Evaluation
+from protocols.fewshot.results import Results
+from protocols.fewshot.summary import summarise
+from protocols.fewshot.vectors import Vectors
 
 D = 1280
 SCALE = Scale(1, 5)

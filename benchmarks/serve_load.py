@@ -28,7 +28,7 @@ from serve_users import fill, photo
 from serving import Served
 
 import piaa
-from generic.model import BATCH
+from generic.model.generic_model import BATCH
 
 SIZES = (1, 2, 4, 8, BATCH)
 """Photos in a call of the network by itself."""

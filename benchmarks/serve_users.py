@@ -24,12 +24,12 @@ from serving import Served
 
 import piaa
 from generic.seeds import stream
-from piaa.adapters import ADAPTERS
-from piaa.prior import Prior
+from piaa.adapters.prior import Prior
+from piaa.adapters.registry import ADAPTERS
 from piaa.server.rows import row_of
-from piaa.store_database import StoreDatabase
-from piaa.store_rows import add_version, user_id
-from piaa.stored import AdapterRecord
+from piaa.store.database import StoreDatabase
+from piaa.store.records import AdapterRecord
+from piaa.store.rows import add_version, user_id
 
 RATINGS = 10
 SEEDS = 50

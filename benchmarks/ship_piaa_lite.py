@@ -17,8 +17,8 @@ from typing import Any
 from oasis_sides import SHIPPED
 from record import RESULTS
 
-from generic.checkpoint import load_checkpoint, save_checkpoint
-from generic.registry import find_model
+from generic.model.checkpoint import load_checkpoint, save_checkpoint
+from generic.model.registry import find_model
 
 SHOTS = ("10", "100")
 ADAPTERS = ("auto", "generic")

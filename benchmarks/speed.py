@@ -25,9 +25,9 @@ from album import copies, describe, sources, write_ratings
 from record import piaa, table, tell, timed, write_result
 
 import piaa as library
-from generic.model import BATCH, GenericModel
-from piaa.model import Model, Settings
-from piaa.person import Person
+from generic.model.generic_model import BATCH, GenericModel
+from piaa.people.model import Model, Settings
+from piaa.people.person import Person
 
 IMPORTS = (sys.executable, "-c", "import torch, timm")
 

@@ -25,11 +25,11 @@ from record import table, tell, write_result
 from threadpoolctl import threadpool_limits
 
 from generic.metrics import spearman
-from generic.model import GenericModel
+from generic.model.generic_model import GenericModel
 from generic.seeds import stream
 from piaa.adapters.auto import AutoAdapter
-from piaa.prior import PREFIX, Prior
-from piaa.suggest import knowledge, suggest
+from piaa.adapters.prior import PREFIX, Prior
+from piaa.people.suggest import knowledge, suggest
 
 PICKS = 10
 RANDOM = (5, 10, 15, 20, 30)

@@ -22,16 +22,16 @@ import numpy as np
 from oasis import SCALE
 from oasis_sides import MODELS, Lists, load_lists
 
-from generic.cache import FeatureCache
-from generic.checkpoint import Header, load_checkpoint, save_checkpoint
-from generic.images import load_pixels
+from generic.cache.features import FeatureCache
+from generic.lite.train import LiteConfig, Maps, imagenet_stems, stem_maps, train_lite
 from generic.metrics import spearman
-from generic.model import NETWORK, GenericModel
-from generic.train_lite import LiteConfig, Maps, imagenet_stems, stem_maps, train_lite
-from piaa.prior import PREFIX, Prior, learn_prior
-from piaa.ratings import Ratings
-from piaa.tastes import taste_directions
-from protocols.dataset import mean_scores
+from generic.model.checkpoint import Header, load_checkpoint, save_checkpoint
+from generic.model.generic_model import NETWORK, GenericModel
+from generic.photos.open import load_pixels
+from piaa.adapters.prior import PREFIX, Prior, learn_prior
+from piaa.ratings.table import Ratings
+from piaa.ratings.tastes import taste_directions
+from protocols.datasets.dataset import mean_scores
 
 N_JOINT = 32
 N_TASTES = 6

@@ -6,7 +6,8 @@ Every person of each OASIS list left out, adapter ``bayes``, with
 
 - the model as it is;
 - twelve numbers more in the embedding: what a tuned branch says of the directions of taste that it was
-  trained on (``piaa/tastes.py``); the prior is learned from what branches say that have not seen the photo;
+  trained on (``piaa/ratings/tastes.py``); the prior is learned from what branches say that have not seen the
+  photo;
 - the mean of other people of the same list in the place of the generic score, which no model can know: of one
   half of the people for the other half, so that nobody's own ratings are in it;
 - that mean alone, without personalisation.
@@ -35,17 +36,17 @@ from torch import Tensor
 from train_piaa_lite import HISTORY, N_TASTES, config_for, learn_taste_prior, unit_means
 
 from generic.atomic import write_bytes
-from generic.checkpoint import load_checkpoint
-from generic.images import load_pixels
-from generic.lite import TunedBranch
+from generic.lite.piaa_lite import TunedBranch
+from generic.lite.train import LiteConfig, imagenet_stems, split_folds, stem_maps
+from generic.lite.tune import Tuner, mean_weights
 from generic.metrics import spearman
-from generic.model import GenericModel
+from generic.model.checkpoint import load_checkpoint
+from generic.model.generic_model import GenericModel
+from generic.photos.open import load_pixels
 from generic.seeds import stream
-from generic.train_lite import LiteConfig, imagenet_stems, split_folds, stem_maps
-from generic.tune_lite import Tuner, mean_weights
-from piaa.adapters import ADAPTERS
-from piaa.prior import Prior
-from piaa.tastes import taste_directions
+from piaa.adapters.prior import Prior
+from piaa.adapters.registry import ADAPTERS
+from piaa.ratings.tastes import taste_directions
 
 Array = NDArray[np.float64]
 SHOTS = (10, 100)

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 import generic
 
 if TYPE_CHECKING:
-    from piaa.model import Model
-    from piaa.person import Person
-    from piaa.ratings import Ratings
-    from piaa.scale import Scale
+    from piaa.people.model import Model
+    from piaa.people.person import Person
+    from piaa.ratings.scale import Scale
+    from piaa.ratings.table import Ratings
 
 if Path(generic.__file__ or "").parent.parent != Path(__file__).parent.parent:
     raise ImportError(
@@ -34,7 +34,12 @@ if Path(generic.__file__ or "").parent.parent != Path(__file__).parent.parent:
 __version__ = "0.1.0"
 __all__ = ["Model", "Person", "Ratings", "Scale", "load_model"]
 
-_HOMES = {"Model": "piaa.model", "Person": "piaa.person", "Ratings": "piaa.ratings", "Scale": "piaa.scale"}
+_HOMES = {
+    "Model": "piaa.people.model",
+    "Person": "piaa.people.person",
+    "Ratings": "piaa.ratings.table",
+    "Scale": "piaa.ratings.scale",
+}
 
 
 def load_model(
@@ -50,10 +55,10 @@ def load_model(
     Raises:
         CheckpointError: there is no such model, or the file is damaged.
     """
-    from generic.cache import default_cache_folder
-    from generic.model import GenericModel
-    from generic.registry import find_model
-    from piaa.model import Model, Settings
+    from generic.cache.features import default_cache_folder
+    from generic.model.generic_model import GenericModel
+    from generic.model.registry import find_model
+    from piaa.people.model import Model, Settings
 
     folder = default_cache_folder() if cache is True else None if cache is False else Path(cache)
     return Model(GenericModel(find_model(name)), Settings(cache=folder, max_pixels=max_pixels))

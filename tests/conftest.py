@@ -134,7 +134,7 @@ def album(fixed_folder) -> Path:
 @pytest.fixture(scope="session")
 def names(album) -> list[str]:
     """The album's photos relative to it."""
-    from generic.folder import find_images
+    from generic.photos.find import find_images
 
     return [path.relative_to(album).as_posix() for path in find_images(album)]
 
@@ -144,11 +144,11 @@ def tiny_model(fixed_folder, album, names) -> Path:
     """A model file as training writes it, at 64 pixels: the real network, random weights, a learned prior."""
     import torch
 
-    from generic.checkpoint import Header, save_checkpoint
-    from generic.images import load_pixels
-    from generic.lite import PiaaLite, fold_batch_norms
-    from generic.model import NETWORK
-    from piaa.prior import PREFIX
+    from generic.lite.piaa_lite import PiaaLite, fold_batch_norms
+    from generic.model.checkpoint import Header, save_checkpoint
+    from generic.model.generic_model import NETWORK
+    from generic.photos.open import load_pixels
+    from piaa.adapters.prior import PREFIX
 
     pixels = np.stack([load_pixels(album / name, SIZE) for name in names])
     photos = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
@@ -186,7 +186,7 @@ def tiny_model(fixed_folder, album, names) -> Path:
 
 
 def _learned_prior():
-    from piaa.prior import learn_prior
+    from piaa.adapters.prior import learn_prior
 
     rng = np.random.default_rng(5)
     features = np.column_stack((rng.normal(0.5, 0.15, 60), rng.standard_normal((60, 8))))
@@ -202,8 +202,8 @@ def _learned_prior():
 @pytest.fixture(scope="session")
 def warm_cache(fixed_folder, album, names, tiny_model) -> Path:
     """A cache folder that holds the album's features under the tiny model; tests that write use ``warm``."""
-    from generic.cache import FeatureCache
-    from generic.model import GenericModel
+    from generic.cache.features import FeatureCache
+    from generic.model.generic_model import GenericModel
 
     folder = fixed_folder / "cache"
     with FeatureCache.open(folder) as cache:
@@ -386,7 +386,7 @@ def as_documented(place, bad_input_rows) -> Callable:
     """``as_documented(what, result)`` fails unless what was printed is what the row of that name says."""
 
     def compare(what: str, result) -> None:
-        from generic.checkpoint import read_header
+        from generic.model.checkpoint import read_header
 
         (row,) = [row for row in bad_input_rows if row.what == what]
         shown = result.stderr.splitlines()

@@ -14,7 +14,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ("cli", "protocols", "piaa", "generic")
 """From the highest to the lowest; imports go downwards."""
-INTERFACES = ("piaa.adapters.base", "piaa.locate", "piaa.ratings", "piaa.scale", "piaa.terminal")
+INTERFACES = (
+    "piaa.adapters.base",
+    "piaa.ratings.locate",
+    "piaa.ratings.table",
+    "piaa.ratings.scale",
+    "piaa.commands.terminal",
+)
 """All that the protocols may know of piaa: what an adapter is, what ratings are and which files they mean,
 and what all commands share."""
 OUTSIDE = ("benchmarks", "tests")
@@ -31,7 +37,7 @@ def imports(path: Path, root: Path) -> list[tuple[int, str]]:
         elif isinstance(node, ast.ImportFrom):
             base = list(package[: len(package) + 1 - node.level]) if node.level else []
             module = ".".join([*base, *([node.module] if node.module else [])])
-            # "from piaa import store" imports the module piaa.store.
+            # "from piaa import store" imports the module piaa.store.adapter_store.
             found += [(node.lineno, f"{module}.{alias.name}") for alias in node.names]
     return found
 
@@ -63,43 +69,43 @@ def test_imports_go_downwards():
 
 def test_the_rule_finds_every_kind_of_offence(tmp_path):
     sources = {
-        "cli.py": "import protocols.split\nfrom piaa import load_model\nfrom generic import errors\n",
-        "protocols/split.py": """\
+        "cli.py": "import protocols.splits.split\nfrom piaa import load_model\nfrom generic import errors\n",
+        "protocols/splits/split.py": """\
             from generic.seeds import stream
             from piaa.adapters.base import Adapter
-            from piaa.scale import Scale
-            import piaa.ratings
-            from piaa import ratings
-            from piaa.ratings_io import read_rows
-            from piaa.adapters import ADAPTERS
+            from piaa.ratings.scale import Scale
+            import piaa.ratings.table
+            from piaa.ratings import table
+            from piaa.ratings.read import read_rows
+            from piaa.adapters.registry import ADAPTERS
             import piaa
             import cli
             """,
         "piaa/demo/run.py": """\
             from ..store import AdapterStore
             def late():
-                from protocols import split
+                from protocols.splits import split
             """,
-        "generic/cache.py": """\
+        "generic/cache/features.py": """\
             from typing import TYPE_CHECKING
             from . import errors
             if TYPE_CHECKING:
-                from piaa.scale import Scale
+                from piaa.ratings.scale import Scale
             import piaac
             """,
-        "generic/lite.py": "import benchmarks.train\n",
+        "generic/lite/piaa_lite.py": "import benchmarks.train\n",
     }
     for name, source in sources.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(textwrap.dedent(source))
     assert offences(tmp_path) == [
-        "protocols/split.py:6: protocols imports piaa.ratings_io.read_rows",
-        "protocols/split.py:7: protocols imports piaa.adapters.ADAPTERS",
-        "protocols/split.py:8: protocols imports piaa",
-        "protocols/split.py:9: protocols imports cli",
-        "piaa/demo/run.py:3: piaa imports protocols.split",
-        "generic/cache.py:4: generic imports piaa.scale.Scale",
-        "generic/lite.py:1: generic imports benchmarks.train",
+        "protocols/splits/split.py:6: protocols imports piaa.ratings.read.read_rows",
+        "protocols/splits/split.py:7: protocols imports piaa.adapters.registry.ADAPTERS",
+        "protocols/splits/split.py:8: protocols imports piaa",
+        "protocols/splits/split.py:9: protocols imports cli",
+        "piaa/demo/run.py:3: piaa imports protocols.splits.split",
+        "generic/cache/features.py:4: generic imports piaa.ratings.scale.Scale",
+        "generic/lite/piaa_lite.py:1: generic imports benchmarks.train",
     ]
 
 

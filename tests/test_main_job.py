@@ -12,8 +12,8 @@ import pytest
 import piaa
 from generic.metrics import spearman
 from generic.seeds import stream
-from piaa.model import Model
-from piaa.tables import COLUMNS
+from piaa.people.model import Model
+from piaa.people.score_table import COLUMNS
 
 USER = "u364"  # the first rater of OASIS list 3
 

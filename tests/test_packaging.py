@@ -57,7 +57,10 @@ def sources() -> set[str]:
     files = {path for folder in folders for path in folder.rglob("*.py")}
     files |= set((ROOT / "generic" / "weights").glob("*.safetensors"))
     files |= set((ROOT / "protocols" / "datasets").glob("*.txt"))
-    return {path.relative_to(ROOT).as_posix() for path in files} | {"cli.py", "piaa/migrations/schema.sql"}
+    return {path.relative_to(ROOT).as_posix() for path in files} | {
+        "cli.py",
+        "piaa/store/migrations/schema.sql",
+    }
 
 
 def test_wheel_holds_the_four_names_only(wheel):

@@ -15,8 +15,8 @@ import pytest
 import typer
 
 from cli import app
-from generic.checkpoint import read_header
-from generic.registry import find_model
+from generic.model.checkpoint import read_header
+from generic.model.registry import find_model
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -1,6 +1,6 @@
 """Every command of docs/reproduce.md runs, changed as the page's rehearsal says, on small generated data.
 
-The two that convert DAT's weights are in ``tests/generic/eat/test_convert.py``.
+The two that convert DAT's weights are in ``tests/generic/model/test_convert.py``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generic.checkpoint import read_header
+from generic.model.checkpoint import read_header
 from protocols.datasets.flickr_aes import TEST_WORKERS
 
 ROOT = Path(__file__).resolve().parents[1]

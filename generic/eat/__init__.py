@@ -7,11 +7,11 @@ import generic.eat.psvit_registry
 import generic.eat.registry  # noqa: F401
 from generic.eat.attention import DeformableAttention as DeformableAttention
 from generic.eat.attention import Look as Look
+from generic.eat.attention_maps import look as look
 from generic.eat.config import EATConfig as EATConfig
+from generic.eat.eat import EAT as EAT
 from generic.eat.hybrid import EATLite as EATLite
 from generic.eat.layouts import preset as preset
 from generic.eat.layouts import stage_letters as stage_letters
-from generic.eat.network import EAT as EAT
 from generic.eat.points import set_progress as set_progress
 from generic.eat.psvit import PSViT as PSViT
-from generic.eat.seeing import look as look

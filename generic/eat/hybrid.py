@@ -22,8 +22,8 @@ from timm.models import build_model_with_cfg, generate_default_cfgs, register_mo
 from torch import Tensor, nn
 
 from generic.eat.attention import DeformableAttention
+from generic.eat.eat import Stage
 from generic.eat.layers import Block, Mlp
-from generic.eat.network import Stage
 from generic.eat.stems import Stem, nchw, open_stem
 from generic.errors import ShapeError
 

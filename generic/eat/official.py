@@ -110,7 +110,7 @@ def official_state(state_dict: Mapping[str, Tensor], network: nn.Module) -> dict
 
 
 def official_options(config: Mapping[str, Any], *, compat: str = "official") -> dict[str, Any]:
-    """Keyword arguments of :class:`generic.eat.network.EAT` from the released constructor's arguments.
+    """Keyword arguments of :class:`generic.eat.eat.EAT` from the released constructor's arguments.
 
     Arguments that the released code ignores are ignored; those left out have the released defaults.
 

@@ -13,8 +13,8 @@ from typing import Any
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 
+from generic.eat.eat import EAT
 from generic.eat.layouts import RELEASED, preset
-from generic.eat.network import EAT
 
 PRESETS: dict[str, dict[str, Any]] = {
     "eat_tiny_patch4_224": preset("tiny"),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
-from generic.eat.network import EAT
+from generic.eat.eat import EAT
 from generic.errors import ShapeError
 from generic.losses import expected_score
 
@@ -79,7 +79,7 @@ def describe(options: Mapping[str, Any], *, bins: Sequence[float], softmax: bool
     """What a model file's header says of an EAT and its scorer, as JSON reads it again; for :func:`build`.
 
     Args:
-        options: of the network, see :attr:`generic.eat.network.EAT.options`.
+        options: of the network, see :attr:`generic.eat.eat.EAT.options`.
         bins: see :class:`EATScorer`.
         softmax: see :class:`EATScorer`.
     """

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from generic.errors import ImageError, TrainingError
-from generic.images import WHOLE, load_pixels
+from generic.photos.open import WHOLE, load_pixels
 from generic.pretrain.config import Settings
 from generic.pretrain.photos import Photos
 from generic.seeds import stream

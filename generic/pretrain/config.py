@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_type_hints
 
 from generic.errors import TrainingError
-from generic.images import Fit
+from generic.photos.open import Fit
 
 Loss = Literal["emd", "mse", "emd+mse", "official-emd"]
 Optimiser = Literal["adamw", "adam", "sgd"]
@@ -64,7 +64,7 @@ class Settings:
     grad_checkpointing: bool = False
     """Less memory, about a third more time."""
     fit: Fit = "squash"
-    """How a photo becomes a square, see :func:`generic.images.load_pixels`; scoring does the same."""
+    """How a photo becomes a square, see :func:`generic.photos.open.load_pixels`; scoring does the same."""
     flip: bool = True
     """Mirror half of the photos: left and right hardly matter to a photo's beauty."""
     crop: float = 1.0

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from generic.cache import FeatureCache
+from generic.cache.features import FeatureCache
 from generic.errors import TrainingError
-from generic.model import GenericModel
+from generic.model.generic_model import GenericModel
 from generic.pretrain.objective import Targets
 from generic.pretrain.photos import FolderSource, Photos
 from generic.progress import Progress, no_progress

@@ -10,11 +10,11 @@ from typing import Any
 
 from torch import nn
 
-from generic.checkpoint import Header, save_checkpoint
-from generic.model import NETWORK
+from generic.model.checkpoint import Header, save_checkpoint
+from generic.model.generic_model import NETWORK
 from generic.pretrain.config import Settings
-from generic.pretrain.network import Trainee
 from generic.pretrain.start import Start
+from generic.pretrain.trained_network import Trainee
 
 MOST_HASHES = 50_000
 """Training photos up to which their SHA-256 stand in the header; of more, one hash over all stands there."""

@@ -12,17 +12,17 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from generic.checkpoint import Header, load_checkpoint, read_header, save_checkpoint
-from generic.model import NETWORK
+from generic.model.checkpoint import Header, load_checkpoint, read_header, save_checkpoint
+from generic.model.generic_model import NETWORK
 from generic.pretrain.config import NetworkSpec, Settings
 from generic.pretrain.export import Provenance, write_model
 from generic.pretrain.feasible import check_feasible
 from generic.pretrain.loop import Listeners, Row, Trainer
-from generic.pretrain.network import Trainee, build_network
 from generic.pretrain.photos import Photos
 from generic.pretrain.processes import make_accelerator
 from generic.pretrain.run_folder import BEST, TrainingFolder, device_name
 from generic.pretrain.start import HUB, RANDOM, Start, load_start
+from generic.pretrain.trained_network import Trainee, build_network
 from generic.progress import Progress, no_progress
 
 Bar = Callable[[str, int], AbstractContextManager[Progress]]
@@ -57,7 +57,7 @@ class Job:
     threshold: float
     """Unit score above which a photo counts as good."""
     extra: int = 0
-    """See :class:`generic.pretrain.network.Trainee`."""
+    """See :class:`generic.pretrain.trained_network.Trainee`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,6 @@ from generic.pretrain.batches import MicroBatch, PhotoReader, Plan, loader
 from generic.pretrain.config import Settings
 from generic.pretrain.feasible import recompute_activations
 from generic.pretrain.measure import measure
-from generic.pretrain.network import Trainee
 from generic.pretrain.objective import loss_of
 from generic.pretrain.photos import Photos
 from generic.pretrain.predict import outputs_of
@@ -41,6 +40,7 @@ from generic.pretrain.schedule import (
     set_rate,
 )
 from generic.pretrain.state import Progressed, load_state, save_state
+from generic.pretrain.trained_network import Trainee
 from generic.progress import Progress
 from generic.seeds import stream
 

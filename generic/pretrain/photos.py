@@ -12,8 +12,8 @@ from typing import BinaryIO, Protocol
 import torch
 
 from generic.errors import ImageError, TrainingError
-from generic.folder import printable
 from generic.losses import check_distributions
+from generic.photos.find import printable
 from generic.pretrain.objective import Targets
 from generic.progress import Progress, no_progress
 
@@ -24,7 +24,7 @@ class Source(Protocol):
     """Where photos lie: a folder, or packed shards. Used by worker processes too."""
 
     def open(self, name: str) -> Path | BinaryIO:
-        """What :func:`generic.images.load_pixels` reads; a stream belongs to the caller."""
+        """What :func:`generic.photos.open.load_pixels` reads; a stream belongs to the caller."""
 
     def sha256(self, name: str) -> str:
         """SHA-256 of the photo's file, 64 hex digits.

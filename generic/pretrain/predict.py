@@ -12,8 +12,8 @@ from torch import nn
 from generic.errors import TrainingError
 from generic.pretrain.batches import PhotoReader, in_order, loader
 from generic.pretrain.config import Settings
-from generic.pretrain.network import Trainee
 from generic.pretrain.photos import Photos
+from generic.pretrain.trained_network import Trainee
 
 
 def outputs_of(

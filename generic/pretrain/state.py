@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from generic.atomic import atomic_path
 from generic.errors import TrainingError
-from generic.folder import printable
+from generic.photos.find import printable
 
 _KEY = "piaa-training"
 

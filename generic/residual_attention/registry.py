@@ -13,7 +13,7 @@ from typing import Any
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 
-from generic.residual_attention.network import ResidualAttentionNetwork
+from generic.residual_attention.residual_attention_network import ResidualAttentionNetwork
 
 PRESETS: dict[str, dict[str, Any]] = {
     "residual_attention_56": {"modules": (1, 1, 1, 0)},

@@ -21,9 +21,9 @@ from piaa.adapters.interval import own_spread
 from piaa.adapters.kernel import places, squared_distances
 from piaa.adapters.neighbours import LEVEL, NOISES, SLOPE
 from piaa.adapters.posterior import Mixture, normal_of
+from piaa.adapters.prior import STRANGERS, TASTES, Prior
 from piaa.adapters.prior_based import check_memory, check_narrow, check_prior_memory
 from piaa.adapters.vectors import BatchAdapter
-from piaa.prior import STRANGERS, TASTES, Prior
 
 SIZES = (0.0, 0.1, 0.3)
 """Variances of the smooth function, in those of a person's ratings around the generic score."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import NotFitted, ShapeError, TooFewRatings
-from generic.pixels import LazyPixels
+from generic.photos.lazy_pixels import LazyPixels
 
 Array = NDArray[np.float64]
 State = dict[str, NDArray[Any]]

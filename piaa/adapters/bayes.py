@@ -1,9 +1,9 @@
 """``bayes``: the exact Gaussian posterior over a person's level, spread and tastes.
 
-The prior is that of the model's training users (:mod:`piaa.prior`): empirical Bayes, as in hierarchical
-linear models (Gelman & Hill 2007, chapter 12). With no ratings the prediction is the crowd's; every rating
-moves it as far as the prior says people differ, so few ratings cannot do much harm. Costs one small
-eigendecomposition for each taste of the grid; nothing is iterated.
+The prior is that of the model's training users (:mod:`piaa.adapters.prior`): empirical Bayes, as in
+hierarchical linear models (Gelman & Hill 2007, chapter 12). With no ratings the prediction is the crowd's;
+every rating moves it as far as the prior says people differ, so few ratings cannot do much harm. Costs one
+small eigendecomposition for each taste of the grid; nothing is iterated.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import ClassVar
 
 from piaa.adapters.base import Array, State
 from piaa.adapters.posterior import Mixture, normal_of
+from piaa.adapters.prior import Prior
 from piaa.adapters.prior_based import PriorAdapter
 from piaa.adapters.vectors import BatchAdapter
-from piaa.prior import Prior
 
 
 class BayesAdapter(PriorAdapter, BatchAdapter):

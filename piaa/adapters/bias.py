@@ -14,9 +14,9 @@ import numpy as np
 
 from piaa.adapters.base import Array, State
 from piaa.adapters.posterior import Mixture, normal_of
+from piaa.adapters.prior import TASTES, Prior
 from piaa.adapters.prior_based import PriorAdapter, check_narrow
 from piaa.adapters.vectors import BatchAdapter
-from piaa.prior import TASTES, Prior
 
 
 class BiasAdapter(PriorAdapter, BatchAdapter):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from piaa.adapters.base import COVERAGE, Array, Z
-from piaa.prior import Prior
+from piaa.adapters.prior import Prior
 
 IMAGINARY = 10
 """Ratings of one's own that training users count for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from piaa.adapters.base import Array
-from piaa.prior import Prior
+from piaa.adapters.prior import Prior
 
 
 def places(x: Array, prior: Prior | None) -> Array:

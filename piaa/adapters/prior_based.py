@@ -7,8 +7,8 @@ from typing import cast
 
 from generic.errors import CheckpointError, ShapeError, TooLarge
 from piaa.adapters.base import Array
+from piaa.adapters.prior import TASTES, Prior
 from piaa.adapters.vectors import VectorAdapter
-from piaa.prior import TASTES, Prior
 
 
 class PriorAdapter(VectorAdapter):

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from generic.errors import ShapeError, TooFewRatings
 from piaa.adapters.base import Array, Prediction, State, check_finite, check_support, fitted
+from piaa.adapters.prior import Prior
 from piaa.adapters.state_format import FORMAT, VERSION, check_format
-from piaa.prior import Prior
 
 FEATURES, SCORES = "support.features", "support.scores"
 _AT_ONCE = 2**19

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from piaa.terminal import AsJson, CacheOption, print_json, reporting
+from piaa.commands.terminal import AsJson, CacheOption, print_json, reporting
 
 cache_app = typer.Typer(help="The cache of photo features.", no_args_is_help=True)
 
@@ -15,7 +15,7 @@ cache_app = typer.Typer(help="The cache of photo features.", no_args_is_help=Tru
 @reporting
 def cache_info(cache: CacheOption = None, as_json: AsJson = False) -> None:
     """Where the cache lies and what it holds."""
-    from generic.cache import FeatureCache, default_cache_folder
+    from generic.cache.features import FeatureCache, default_cache_folder
 
     info = FeatureCache(cache or default_cache_folder()).info()
     if as_json:
@@ -34,9 +34,9 @@ def cache_clear(
     model: Annotated[str | None, typer.Option("--model", help="Only features of this model.")] = None,
 ) -> None:
     """Forget the features; they are computed again when needed."""
-    from generic.cache import FeatureCache, default_cache_folder
-    from generic.checkpoint import read_header
-    from generic.registry import find_model
+    from generic.cache.features import FeatureCache, default_cache_folder
+    from generic.model.checkpoint import read_header
+    from generic.model.registry import find_model
 
     chosen = None if model is None else read_header(find_model(model)).hash
     removed = FeatureCache(cache or default_cache_folder()).clear(chosen)

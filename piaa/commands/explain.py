@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from piaa.terminal import AsJson, MaxPixels, ModelOption, print_json, reporting
+from piaa.commands.terminal import AsJson, MaxPixels, ModelOption, print_json, reporting
 
 
 @reporting
@@ -19,15 +19,15 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Draw where a model's attention looked in a photo, and what raised its score."""
-    from generic.explain_picture import caption, check_output, draw
-    from generic.registry import find_model
+    from generic.explain.picture import caption, check_output, draw
+    from generic.model.registry import find_model
 
     # What can be refused at once is refused before torch is imported.
     check_output(out, photo=photo)
     file = find_model(model)
 
-    from generic.explain import explain as look_at
-    from generic.model import GenericModel
+    from generic.explain.explanation import explain as look_at
+    from generic.model.generic_model import GenericModel
 
     explanation = look_at(GenericModel(file), photo, max_pixels=max_pixels)
     draw(explanation, out)

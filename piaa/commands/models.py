@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from piaa.terminal import AsJson, note, print_json, reporting
+from piaa.commands.terminal import AsJson, note, print_json, reporting
 
 models_app = typer.Typer(help="The generic models.", no_args_is_help=True)
 
@@ -17,8 +17,8 @@ models_app = typer.Typer(help="The generic models.", no_args_is_help=True)
 @reporting
 def models_list(as_json: AsJson = False) -> None:
     """The models in the package; any other is used by its file."""
-    from generic.checkpoint import read_header
-    from generic.registry import embedded_models
+    from generic.model.checkpoint import read_header
+    from generic.model.registry import embedded_models
 
     headers = {name: read_header(path) for name, path in embedded_models().items()}
     if as_json:
@@ -37,8 +37,8 @@ def models_info(
     """A model's header: architecture, score scale, training data, measured figures."""
     from dataclasses import asdict
 
-    from generic.checkpoint import read_header
-    from generic.registry import find_model
+    from generic.model.checkpoint import read_header
+    from generic.model.registry import find_model
 
     path = find_model(model)
     header = asdict(read_header(path))
@@ -80,8 +80,8 @@ def models_convert(
     """Make a model file of the released EAT's weights, or a start for `piaa pretrain` of DAT's."""
     from dataclasses import asdict
 
-    from generic.eat.convert import convert
-    from generic.eat.foreign import read_config
+    from generic.model.convert import convert
+    from generic.model.third_party import read_config
 
     given = None if config is None else read_config(config)
     header = convert(file, out, config=given, name=name, start=start, img_size=img_size, overwrite=overwrite)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from generic.folder import printable
-from piaa.terminal import (
+from generic.photos.find import printable
+from piaa.commands.terminal import (
     AsJson,
     CacheOption,
     MaxPixels,
@@ -25,9 +25,9 @@ from piaa.terminal import (
 )
 
 if TYPE_CHECKING:
-    from piaa.model import Model
-    from piaa.person import Person
-    from piaa.tables import ScoreTable
+    from piaa.people.model import Model
+    from piaa.people.person import Person
+    from piaa.people.score_table import ScoreTable
 
 
 def open_model(model: str, cache: Path | None, no_cache: bool, max_pixels: int | None) -> Model:
@@ -81,9 +81,9 @@ def fit_user(
     _check_ways(ratings, pairs, add=add, scale=scale, adapter=adapter, meta=meta)
     if duplicates not in ("error", "last", "mean"):
         raise typer.BadParameter(f"--duplicates takes 'error', 'last' or 'mean', not {duplicates!r}")
-    from piaa.pairs_table import read_pairs
-    from piaa.ratings import read_ratings
-    from piaa.scale import Scale
+    from piaa.ratings.comparisons import read_pairs
+    from piaa.ratings.scale import Scale
+    from piaa.ratings.table import read_ratings
 
     before = open_model(model, cache, no_cache, max_pixels).load(user, store=store) if add else None
     span = before.scale if before else Scale(*(scale or (1, 5)))
@@ -133,7 +133,7 @@ def _check_ways(
 
 def report_fit(person: Person, version: int, store: Path | None, *, as_json: bool) -> None:
     """Say what was learned and where it lies."""
-    from piaa.store import AdapterStore
+    from piaa.store.adapter_store import AdapterStore
 
     path, estimate, generic = AdapterStore(store).path, person.estimate, person.model.generic
     if as_json:
@@ -169,7 +169,7 @@ def report_fit(person: Person, version: int, store: Path | None, *, as_json: boo
 
 def describe_estimate(person: Person) -> str:
     """The cross-validated estimate in words, or why there is none."""
-    from piaa.estimate import ENOUGH, refits_of
+    from piaa.people.estimate import ENOUGH, refits_of
 
     k, estimate = len(person.ratings), person.estimate
     if person.pairs:
@@ -203,8 +203,8 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Rank photos for a person, best first."""
-    from generic.folder import find_images
-    from piaa.tables import check_format
+    from generic.photos.find import find_images
+    from piaa.people.score_table import check_format
 
     if out is not None:
         check_format(out)
@@ -252,7 +252,7 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """The main job from nothing: an album, ten ratings, a personal ranking, a contact sheet."""
-    from generic.folder import find_images
+    from generic.photos.find import find_images
     from piaa.demo import run
 
     if photos is None:

@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from piaa.terminal import AsJson, CacheOption, ModelOption, NoCache, cache_folder, note, print_json, reporting
+from piaa.commands.terminal import (
+    AsJson,
+    CacheOption,
+    ModelOption,
+    NoCache,
+    cache_folder,
+    note,
+    print_json,
+    reporting,
+)
 
 if TYPE_CHECKING:
-    from piaa.store_keys import KeyStore
+    from piaa.store.keys import KeyStore
 
 keys_app = typer.Typer(help="Who may use a server.", no_args_is_help=True)
 Place = Annotated[
@@ -101,15 +110,15 @@ def _run(host: str, port: int, workers: int) -> None:
 def _place(store: str | None) -> str:
     import os
 
-    from piaa.store_file import default_store_path
+    from piaa.store.file import default_store_path
 
     given = store or os.environ.get("PIAA_STORE", "")
     return given if "://" in given else str(Path(given).expanduser() if given else default_store_path())
 
 
 def _open(store: str | None) -> KeyStore:
-    from piaa.store_database import StoreDatabase
-    from piaa.store_keys import KeyStore
+    from piaa.store.database import StoreDatabase
+    from piaa.store.keys import KeyStore
 
     return KeyStore(StoreDatabase(_place(store)))
 
@@ -123,7 +132,7 @@ def keys_create(
     as_json: AsJson = False,
 ) -> None:
     """Make a key; its secret is shown this once."""
-    from piaa.stored import check_user
+    from piaa.store.records import check_user
 
     if role not in ("admin", "user") or (role == "user") != (user is not None):
         raise typer.BadParameter("give --role admin, or --role user with --user NAME")

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from generic.folder import printable
+from generic.photos.find import printable
 from piaa.commands.photos import open_model
-from piaa.terminal import (
+from piaa.commands.terminal import (
     AsJson,
     CacheOption,
     MaxPixels,
@@ -41,8 +41,8 @@ def suggest(
 ) -> None:
     """Name the photos whose ratings would teach most about a person's ranking of the album."""
     from generic.errors import UnknownUser
-    from generic.folder import find_images
-    from piaa.suggested import check_suffix, suggest_photos
+    from generic.photos.find import find_images
+    from piaa.people.suggest_photos import check_suffix, suggest_photos
 
     if out is not None:
         check_suffix(out)

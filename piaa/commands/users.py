@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from piaa.terminal import AsJson, ModelOption, StoreOption, print_json, reporting
+from piaa.commands.terminal import AsJson, ModelOption, StoreOption, print_json, reporting
 
 if TYPE_CHECKING:
-    from piaa.stored import VersionSummary
+    from piaa.store.records import VersionSummary
 
 users_app = typer.Typer(help="The people in the store.", no_args_is_help=True)
 
@@ -19,7 +19,7 @@ users_app = typer.Typer(help="The people in the store.", no_args_is_help=True)
 @reporting
 def users_list(store: StoreOption = None, as_json: AsJson = False) -> None:
     """Everybody in the store."""
-    from piaa.store import AdapterStore
+    from piaa.store.adapter_store import AdapterStore
 
     people = AdapterStore(store).users()
     if as_json:
@@ -55,7 +55,7 @@ def users_show(
     user: Annotated[str, typer.Argument()], store: StoreOption = None, as_json: AsJson = False
 ) -> None:
     """One person: every version, and the ratings of the newest."""
-    from piaa.store import AdapterStore
+    from piaa.store.adapter_store import AdapterStore
 
     keeper = AdapterStore(store)
     versions, newest = keeper.show(user), keeper.load(user)
@@ -81,7 +81,7 @@ def users_delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Forget a person with every version and rating."""
-    from piaa.store import AdapterStore
+    from piaa.store.adapter_store import AdapterStore
 
     keeper = AdapterStore(store)
     keeper.show(user)
@@ -105,8 +105,8 @@ def users_forget_rating(
     """Withdraw ratings: learn again without them, and delete every version that was learned with them."""
     import piaa
     from piaa.commands.photos import report_fit
-    from piaa.learning import ratings_of
-    from piaa.store import AdapterStore
+    from piaa.people.learning import ratings_of
+    from piaa.store.adapter_store import AdapterStore
 
     # In all versions: an older one may be fitted on a rating that the newest does not know.
     keeper = AdapterStore(store)
@@ -144,7 +144,7 @@ def users_export(
     all_versions: Annotated[bool, typer.Option("--all", help="All versions, not only the newest.")] = False,
 ) -> None:
     """Write a person to a file that another store can import."""
-    from piaa.store import AdapterStore
+    from piaa.store.adapter_store import AdapterStore
 
     n_versions = AdapterStore(store).export(user, out, all_versions=all_versions)
     typer.echo(f"exported {user}: {n_versions} version{'s' * (n_versions != 1)} to {out}")
@@ -159,7 +159,7 @@ def users_import(
     store: StoreOption = None,
 ) -> None:
     """Read a person from an exported file."""
-    from piaa.store import AdapterStore
+    from piaa.store.adapter_store import AdapterStore
 
     summary = AdapterStore(store).import_(file, user=user, replace=replace)
     typer.echo(f"imported {summary.user}: {summary.n_versions} version{'s' * (summary.n_versions != 1)}")

@@ -17,18 +17,18 @@ from typing import Any
 import numpy as np
 
 from generic.atomic import write_bytes
-from generic.cache import FeatureCache
+from generic.cache.features import FeatureCache
 from generic.errors import OutputError, PiaaError, TooFewRatings
-from generic.folder import find_images
 from generic.metrics import spearman
+from generic.photos.find import find_images
 from generic.progress import Progress, no_progress
 from piaa import load_model
-from piaa.contact_sheet import Item, Section, contact_sheet
+from piaa.demo.contact_sheet import Item, Section, contact_sheet
 from piaa.demo.person import PERSONS
 from piaa.demo.scenes import render_album
-from piaa.model import Model
-from piaa.person import Person
-from piaa.tables import ScoreTable
+from piaa.people.model import Model
+from piaa.people.person import Person
+from piaa.people.score_table import ScoreTable
 
 N_PHOTOS = 60
 N_RATED = 10

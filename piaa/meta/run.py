@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import OutputError
-from generic.folder import printable
-from generic.model import GenericModel
+from generic.model.generic_model import GenericModel
+from generic.photos.find import printable
 from generic.progress import Progress, no_progress
 from piaa.meta.config import MetaConfig
 

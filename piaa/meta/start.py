@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from generic.checkpoint import Header, load_checkpoint, save_checkpoint
 from generic.errors import CheckpointError, ModelMismatch
+from generic.model.checkpoint import Header, load_checkpoint, save_checkpoint
 from piaa.meta.config import Algorithm
 from piaa.meta.head import BODY, LAST, Array, Standard, Weights
 

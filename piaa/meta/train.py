@@ -23,8 +23,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from generic.checkpoint import Header, load_checkpoint, save_checkpoint
 from generic.errors import CheckpointError, TooFewRatings
+from generic.model.checkpoint import Header, load_checkpoint, save_checkpoint
 from generic.progress import Progress, no_progress
 from generic.seeds import stream
 from piaa.meta.choose import attempt, choose, possible

@@ -13,11 +13,11 @@ from typing import cast
 from fastapi import APIRouter, FastAPI, Request, Response
 
 import piaa
-from generic.cache import FeatureCache
-from generic.model import GenericModel
-from piaa.model import Model
-from piaa.prior import Prior
-from piaa.server import metrics, people, problems, scoring
+from generic.cache.features import FeatureCache
+from generic.model.generic_model import GenericModel
+from piaa.adapters.prior import Prior
+from piaa.people.model import Model
+from piaa.server import people, problems, scoring, telemetry
 from piaa.server.embedder import Embedder
 from piaa.server.fitter import Fitter
 from piaa.server.gate import Caller, Gate
@@ -25,9 +25,9 @@ from piaa.server.heads import Heads
 from piaa.server.schemas import Health, ModelInfo, Problems
 from piaa.server.services import Services
 from piaa.server.settings import VARIABLE, ServeSettings
-from piaa.store_database import StoreDatabase
-from piaa.store_keys import KeyStore
-from piaa.store_service import ServiceStore
+from piaa.store.database import StoreDatabase
+from piaa.store.keys import KeyStore
+from piaa.store.service import ServiceStore
 
 operation = APIRouter(tags=["operation"])
 
@@ -52,7 +52,7 @@ async def ready(request: Request) -> Health:
 async def prometheus(request: Request) -> Response:
     """Prometheus' metrics; needs an admin's key."""
     cast("Caller", request.state.caller).check_admin()
-    return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
+    return Response(telemetry.exposition(), media_type="text/plain; version=0.0.4")
 
 
 @operation.get("/v1/models")

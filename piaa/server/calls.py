@@ -9,15 +9,15 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from generic.cache import Features
-from generic.model import BATCH, GenericModel
+from generic.cache.features import Features
+from generic.model.generic_model import BATCH, GenericModel
 from generic.seeds import stream
 from piaa.server.allocator import give_back
 
 SMALLER = (2, 4, 8)
-"""Sizes of a call that may do instead of :data:`generic.model.BATCH`. Libraries choose their arithmetic by
-the size, so each is used only if, when the server starts, it gives the same vectors to the bit: a score must
-equal that of ``piaa score``."""
+"""Sizes of a call that may do instead of ``BATCH`` of :mod:`generic.model.generic_model`. Libraries choose
+their arithmetic by the size, so each is used only if, when the server starts, it gives the same vectors to
+the bit: a score must equal that of ``piaa score``."""
 _WHILE_DECODING = 10
 """How many times the usual wait a call waits for images that are being decoded: they are milliseconds away,
 but a photo of 50 million pixels takes a second, and must not hold up the others."""

@@ -13,11 +13,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from generic.cache import FeatureCache, Features
+from generic.cache.features import FeatureCache, Features
 from generic.errors import ImageError
-from generic.images import load_pixels
-from generic.model import GenericModel
-from piaa.server import metrics
+from generic.model.generic_model import GenericModel
+from generic.photos.open import load_pixels
+from piaa.server import telemetry
 from piaa.server.calls import Calls
 from piaa.server.heads import Recent
 from piaa.server.problems import Problem
@@ -84,7 +84,7 @@ class Embedder:
         """
         digests = [hashlib.sha256(content).hexdigest() for _, content in images]
         outcomes: dict[str, Outcome] = dict(await self.known(list(dict.fromkeys(digests))))
-        metrics.IMAGES.labels("cache").inc(len(outcomes))
+        telemetry.IMAGES.labels("cache").inc(len(outcomes))
         fresh = {d: image for d, image in zip(digests, images, strict=True) if d not in outcomes}
         new = [digest for digest in fresh if digest not in self._pending]
         if new and len(self._pending) + len(new) > max(self._settings.max_waiting, len(new)):
@@ -97,7 +97,7 @@ class Embedder:
         for digest in new:
             self._pending[digest] = asyncio.get_running_loop().create_future()
             self._start(self._decode(digest, *fresh[digest]))
-        metrics.WAITING.set(len(self._pending))
+        telemetry.WAITING.set(len(self._pending))
         waited = {digest: self._pending[digest] for digest in fresh}
         for digest, future in waited.items():
             outcomes[digest] = await asyncio.shield(future)
@@ -131,7 +131,7 @@ class Embedder:
             pixels = await self.pixels(name, content)
         except ImageError as error:
             self._calls.give_up()
-            metrics.IMAGES.labels("refused").inc()
+            telemetry.IMAGES.labels("refused").inc()
             self._settle(digest, error)
         except Exception as error:  # Whatever it is, somebody waits for an answer.
             self._calls.give_up()
@@ -143,7 +143,7 @@ class Embedder:
         loop = asyncio.get_running_loop()
         while True:
             call = await self._calls.next()
-            metrics.BATCHES.observe(len(call))
+            telemetry.BATCHES.observe(len(call))
             pixels = np.stack([pixels for _, pixels in call])
             try:
                 vectors = await loop.run_in_executor(self._network, self._calls.forward, pixels)
@@ -152,7 +152,7 @@ class Embedder:
                     self._pending.pop(digest).set_exception(error)
                 continue
             fresh = {digest: vector for (digest, _), vector in zip(call, vectors, strict=True)}
-            metrics.IMAGES.labels("network").inc(len(call))
+            telemetry.IMAGES.labels("network").inc(len(call))
             for digest, vector in fresh.items():
                 self._recent.put(digest, vector, vector.nbytes)
                 self._settle(digest, vector)
@@ -160,7 +160,7 @@ class Embedder:
 
     def _settle(self, digest: str, outcome: Outcome) -> None:
         self._pending.pop(digest).set_result(outcome)
-        metrics.WAITING.set(len(self._pending))
+        telemetry.WAITING.set(len(self._pending))
 
     def _start(self, coroutine: object) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)  # type: ignore[arg-type]

@@ -9,15 +9,15 @@ import numpy as np
 from safetensors.numpy import save as pack
 
 from generic.errors import ModelMismatch, PiaaError
-from generic.model import GenericModel
-from piaa.adapters import ADAPTERS, NETWORK, make_adapter
-from piaa.prior import Prior
-from piaa.scale import Scale
-from piaa.server import metrics
+from generic.model.generic_model import GenericModel
+from piaa.adapters.prior import Prior
+from piaa.adapters.registry import ADAPTERS, NETWORK, make_adapter
+from piaa.ratings.scale import Scale
+from piaa.server import telemetry
 from piaa.server.problems import Problem
 from piaa.server.rows import row_of
-from piaa.store_service import Given, Job, ServiceStore
-from piaa.stored import AdapterRecord, StoredRating
+from piaa.store.records import AdapterRecord, StoredRating
+from piaa.store.service import Given, Job, ServiceStore
 
 _POLL_S = 0.25
 _LOG = logging.getLogger(__name__)
@@ -68,14 +68,14 @@ class Fitter:
             record, head = self.fit(job)
         except PiaaError as error:
             self._store.fail(job, str(error))
-            metrics.FITS.labels("failed").inc()
+            telemetry.FITS.labels("failed").inc()
         except Exception:
             _LOG.exception("fit %s failed", job.id)
             self._store.fail(job, "the fit failed for a reason that the server's log tells")
-            metrics.FITS.labels("failed").inc()
+            telemetry.FITS.labels("failed").inc()
         else:
             done = self._store.finish(job, record, head) is not None
-            metrics.FITS.labels("done" if done else "overtaken").inc()
+            telemetry.FITS.labels("done" if done else "overtaken").inc()
 
     def fit(self, job: Job) -> tuple[AdapterRecord, bytes | None]:
         """The adapter from all ratings that the user gave, and its head."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from generic.errors import PiaaError
-from piaa.server import metrics
+from piaa.server import telemetry
 from piaa.server.problems import Problem, status_of
 from piaa.server.settings import ServeSettings
-from piaa.store_keys import KeyStore
+from piaa.store.keys import KeyStore
 
 _OPEN = {"/health", "/ready", "/docs", "/openapi.json"}
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -151,6 +151,6 @@ class Gate:
         # The route's pattern and not the path: names of people belong in neither log nor metrics.
         route = getattr(scope.get("route"), "path", "none")
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        metrics.REQUESTS.labels(method, route, str(status)).observe(seconds)
+        telemetry.REQUESTS.labels(method, route, str(status)).observe(seconds)
         facts = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
         _LOG.info(json.dumps(facts))

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from safetensors.numpy import load as unpack
 
 from generic.errors import StoreError
-from generic.model import GenericModel
-from piaa.adapters import NETWORK, make_adapter
+from generic.model.generic_model import GenericModel
 from piaa.adapters.base import AnyAdapter, Array, Photos, Prediction
-from piaa.prior import Prior
+from piaa.adapters.prior import Prior
+from piaa.adapters.registry import NETWORK, make_adapter
 from piaa.server.rows import AS_ROWS, Row, row_of, unit_scores, unpack_row
-from piaa.store_service import Active, ServiceStore
+from piaa.store.service import Active, ServiceStore
 
 _ENTRY = 500
 """What Python itself takes for a remembered value: its key, objects around it; in bytes, roughly."""

@@ -12,8 +12,10 @@ from fastapi import APIRouter, Body, File, Form, Path, Query, Request, UploadFil
 from pydantic import TypeAdapter, ValidationError
 
 from generic.errors import ImageError, UnknownUser
-from piaa.adapters import DEFAULT
-from piaa.scale import Scale
+from piaa.adapters.registry import DEFAULT
+from piaa.people.suggest import knowledge
+from piaa.people.suggest import suggest as pick
+from piaa.ratings.scale import Scale
 from piaa.server.problems import Problem
 from piaa.server.schemas import (
     ERRORS,
@@ -31,16 +33,14 @@ from piaa.server.schemas import (
 )
 from piaa.server.scoring import check_count, embed, of
 from piaa.server.services import Services
-from piaa.store import AdapterStore
-from piaa.store_service import Given
-from piaa.stored import VersionSummary, check_user
-from piaa.suggest import knowledge
-from piaa.suggest import suggest as pick
-from piaa.user_file import user_content
+from piaa.store.adapter_store import AdapterStore
+from piaa.store.records import VersionSummary, check_user
+from piaa.store.service import Given
+from piaa.store.user_file import user_content
 
 if TYPE_CHECKING:
-    from generic.cache import Features
-    from piaa.prior import Prior
+    from generic.cache.features import Features
+    from piaa.adapters.prior import Prior
 
 T = TypeVar("T")
 router = APIRouter(prefix="/v1", tags=["users"], responses=ERRORS)

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from piaa.adapters.base import Array, bend
 from piaa.adapters.kernel import places
+from piaa.adapters.prior import Prior
 from piaa.adapters.state_format import VERSION, check_format
 from piaa.adapters.vectors import FEATURES, SCORES
-from piaa.prior import Prior
 
 AS_ROWS = ("generic", "bias", "ridge", "bayes", "auto")
 """Adapters that have this form."""

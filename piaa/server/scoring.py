@@ -11,10 +11,10 @@ import numpy as np
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from numpy.typing import NDArray
 
-from generic.cache import Features
+from generic.cache.features import Features
 from generic.errors import ImageError, ModelMismatch, UnknownUser
 from piaa.adapters.base import Array, Prediction, bend
-from piaa.scale import Scale
+from piaa.ratings.scale import Scale
 from piaa.server.embedder import Outcome
 from piaa.server.forms import WideRoute
 from piaa.server.gate import Caller
@@ -22,8 +22,8 @@ from piaa.server.heads import needs_files
 from piaa.server.problems import Problem
 from piaa.server.schemas import ERRORS, ImageResult, Scores, UserScores
 from piaa.server.services import Services
-from piaa.store_service import Active
-from piaa.stored import check_user
+from piaa.store.records import check_user
+from piaa.store.service import Active
 
 router = APIRouter(prefix="/v1", tags=["scores"], responses=ERRORS, route_class=WideRoute)
 _MOST_INTERVALS = 100

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from generic.model import GenericModel
+from generic.model.generic_model import GenericModel
 from piaa.server.embedder import Embedder
 from piaa.server.fitter import Fitter
 from piaa.server.heads import Heads
 from piaa.server.settings import ServeSettings
-from piaa.store_service import ServiceStore
+from piaa.store.service import ServiceStore
 
 
 @dataclass(kw_only=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from generic.errors import DatasetError
-from piaa.terminal import AsJson, print_json, reporting
+from piaa.commands.terminal import AsJson, print_json, reporting
 from protocols.commands.options import (
     DuplicatesChoice,
     Images,
@@ -53,7 +53,7 @@ def data_check(
     as_json: AsJson = False,
 ) -> None:
     """Compare a dataset with its published counts; exit code 1 if its protocol cannot run."""
-    from protocols.check import check
+    from protocols.datasets.check import check
 
     report = check(
         open_dataset(
@@ -92,7 +92,7 @@ def data_describe(
     as_json: AsJson = False,
 ) -> None:
     """How many query images every test user leaves at each number of shots."""
-    from protocols.describe import describe
+    from protocols.datasets.describe import describe
 
     numbers = whole_numbers("--shots", shots)
     dataset = open_dataset(name, root, ratings=ratings, users=users, scale=scale, duplicates=duplicates)
@@ -129,8 +129,8 @@ def data_split(
 ) -> None:
     """Write down who and what is tested: the dataset's own split, or one by lists or by a share."""
     from protocols.datasets.files import read_names
-    from protocols.split import write_split
-    from protocols.split_rules import make_split
+    from protocols.splits.rules import make_split
+    from protocols.splits.split import write_split
 
     def names_in(file: Path | None) -> list[str] | None:
         return None if file is None else [listed for _, listed in read_names(file)]
@@ -182,9 +182,9 @@ def data_pack(
     """Pack the labelled photos into tar files (WebDataset's layout), for --shards of `piaa pretrain`."""
     from dataclasses import asdict
 
-    from generic.shards import pack
-    from piaa.locate import locate_images
-    from piaa.terminal import progress_bar, report_skipped
+    from generic.photos.shards import pack
+    from piaa.commands.terminal import progress_bar, report_skipped
+    from piaa.ratings.locate import locate_images
 
     data = open_dataset(
         name, root, images=images, ratings=ratings, scale=scale, duplicates=duplicates, min_raters=min_raters

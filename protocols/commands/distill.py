@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from piaa.terminal import AsJson, CacheOption, NoCache, cache_folder, progress_bar, reporting
+from piaa.commands.terminal import AsJson, CacheOption, NoCache, cache_folder, progress_bar, reporting
 from protocols.commands import training as t
 
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ def distill(
     as_json: AsJson = False,
 ) -> None:
     """Teach a small network the scores and the embedding of a larger one."""
-    from generic.cache import FeatureCache
-    from generic.folder import find_images
-    from generic.model import GenericModel
+    from generic.cache.features import FeatureCache
+    from generic.model.generic_model import GenericModel
+    from generic.model.registry import find_model
+    from generic.photos.find import find_images
     from generic.pretrain.distill import ask
     from generic.pretrain.job import Job
     from generic.pretrain.processes import by_the_first
-    from generic.registry import find_model
 
     chosen = t.resolve(
         preset,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from piaa.terminal import (
+from piaa.commands.terminal import (
     AsJson,
     CacheOption,
     MaxPixels,
@@ -48,13 +48,13 @@ from protocols.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from generic.model import GenericModel
+    from generic.model.generic_model import GenericModel
     from protocols.commands.options import AdaptersOf
-    from protocols.dataset import Dataset
-    from protocols.report_table import Report
-    from protocols.split import Split
-    from protocols.study import Prepared, Settings
-    from protocols.summary import NanPolicy
+    from protocols.datasets.dataset import Dataset
+    from protocols.fewshot.study import Prepared, Settings
+    from protocols.fewshot.summary import NanPolicy
+    from protocols.report.table import Report
+    from protocols.splits.split import Split
 
 _NAN: tuple[NanPolicy, ...] = ("drop", "zero")
 _QUERY: tuple[Literal["rest", "common"], ...] = ("rest", "common")
@@ -178,7 +178,7 @@ def cross_evaluate(
 
 
 def _settings(shots: str, repeats: int, seed: int, query: str, min_ratings: int, skip: bool) -> Settings:
-    from protocols.study import Settings
+    from protocols.fewshot.study import Settings
 
     return Settings(
         shots=whole_numbers("--shots", shots),
@@ -191,16 +191,16 @@ def _settings(shots: str, repeats: int, seed: int, query: str, min_ratings: int,
 
 
 def _open_model(name: str) -> GenericModel:
-    from generic.model import GenericModel
-    from generic.registry import find_model
+    from generic.model.generic_model import GenericModel
+    from generic.model.registry import find_model
 
     return GenericModel(find_model(name))
 
 
 def _open_test(name: str, text: str, *, images: str | None, scale: str | None) -> Dataset:
     """The dataset of ``--test NAME=ROOT`` or ``NAME=DATASET:ROOT``."""
-    from piaa.scale import Scale
-    from protocols.datasets import DATASETS
+    from piaa.ratings.scale import Scale
+    from protocols.datasets.load import DATASETS
 
     before, colon, after = text.partition(":")
     dataset, root = (before, after) if colon and before in DATASETS else (name, text)
@@ -218,8 +218,8 @@ def _open_test(name: str, text: str, *, images: str | None, scale: str | None) -
 
 
 def _split(dataset: Dataset, file: Path | None) -> Split:
-    from protocols.split import read_split
-    from protocols.study import default_split
+    from protocols.fewshot.study import default_split
+    from protocols.splits.split import read_split
 
     return default_split(dataset) if file is None else read_split(file)
 
@@ -234,8 +234,8 @@ def _prepare(
     max_pixels: int | None,
 ) -> Prepared:
     """One model and one test, with a progress bar over its photos."""
-    from generic.cache import FeatureCache
-    from protocols.study import prepare, rated_images
+    from generic.cache.features import FeatureCache
+    from protocols.fewshot.study import prepare, rated_images
 
     name, dataset, split = side
     train, model = trained
@@ -267,10 +267,10 @@ def _run(
     as_json: bool,
 ) -> None:
     """Run the tests with a progress bar, write the report and print it."""
-    from protocols.report import collect
-    from protocols.report_files import write_report
-    from protocols.run_folder import RESULTS, run_id
-    from protocols.study import describe_run, n_units, run
+    from protocols.fewshot.run_folder import RESULTS, run_id
+    from protocols.fewshot.study import describe_run, n_units, run
+    from protocols.report.build import collect
+    from protocols.report.files import write_report
 
     folder = out or Path("runs") / f"{name}-{run_id(describe_run(tests))}"
     with progress_bar("fitting", n_units(tests)) as advance:
@@ -289,7 +289,7 @@ def _facts(
     tests: Sequence[Prepared], report: Report, folder: Path, files: Sequence[Path]
 ) -> dict[str, object]:
     """The report for machines: what its tables say, what was left out, where the files lie."""
-    from protocols.report_data import rows
+    from protocols.report.data import rows
 
     return {
         "folder": str(folder),
@@ -332,7 +332,7 @@ def _print(report: Report, *, wide: bool) -> None:
     """The tables: as wide as a terminal, or as they need in a pipe."""
     import sys
 
-    from protocols.report_text import renderables, to_terminal
+    from protocols.report.text import renderables, to_terminal
 
     if not sys.stdout.isatty():
         typer.echo(to_terminal(report, wide=wide), nl=False)

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from piaa.terminal import AsJson, MaxPixels, note, print_json, progress_bar, report_skipped, reporting
+from piaa.commands.terminal import (
+    AsJson,
+    MaxPixels,
+    note,
+    print_json,
+    progress_bar,
+    report_skipped,
+    reporting,
+)
 from protocols.commands.options import (
     DuplicatesChoice,
     Images,
@@ -44,11 +52,11 @@ def evaluate_generic(
     as_json: AsJson = False,
 ) -> None:
     """Test generic models on a dataset: accuracy of two classes, correlations, distance of distributions."""
-    from generic.model import GenericModel
-    from generic.registry import find_model
-    from protocols.held_out import evaluate_model, held_out
-    from protocols.held_out_report import facts, lines
-    from protocols.split import read_split
+    from generic.model.generic_model import GenericModel
+    from generic.model.registry import find_model
+    from protocols.report.held_out import facts, lines
+    from protocols.splits.split import read_split
+    from protocols.training.held_out import evaluate_model, held_out
 
     models = [GenericModel(find_model(name)) for name in model]
     opened = open_dataset(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from piaa.terminal import AsJson, print_json, progress_bar, reporting
+from piaa.commands.terminal import AsJson, print_json, progress_bar, reporting
 
 if TYPE_CHECKING:
     from protocols.gaze.fixations import Fixations
@@ -46,12 +46,12 @@ def gaze_compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare what models attend to with where people looked, beside the centre prior and other people."""
-    from generic.registry import find_model
+    from generic.model.registry import find_model
 
     files = [find_model(name) for name in model or ["piaa-lite"]]
     fixations = _read(gaze, photos)
 
-    from generic.model import GenericModel
+    from generic.model.generic_model import GenericModel
     from protocols.gaze.compare import METRICS, compare
 
     models = [GenericModel(file) for file in files]

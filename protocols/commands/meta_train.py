@@ -9,9 +9,9 @@ from typing import Annotated, Any, Protocol
 
 import typer
 
-from generic.folder import printable
+from generic.photos.find import printable
 from generic.progress import Progress
-from piaa.terminal import (
+from piaa.commands.terminal import (
     AsJson,
     CacheOption,
     MaxPixels,
@@ -92,11 +92,11 @@ def meta_train(
     as_json: AsJson = False,
 ) -> None:
     """Learn where few-shot learning should begin, from a dataset's training users; never from test users."""
-    from generic.cache import FeatureCache
-    from generic.model import GenericModel
-    from generic.registry import find_model
-    from protocols.split import read_split
-    from protocols.training import training_data, training_ratings, training_split
+    from generic.cache.features import FeatureCache
+    from generic.model.generic_model import GenericModel
+    from generic.model.registry import find_model
+    from protocols.splits.split import read_split
+    from protocols.training.meta_data import training_data, training_ratings, training_split
 
     plan: PlanRun = context.obj
     settings = {"first_order": first_order, "epochs": epochs, "seed": seed, "shots": _range(shots)}

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from generic.model import GenericModel
-    from protocols.dataset import Dataset
-    from protocols.evaluate import MakeAdapter
+    from generic.model.generic_model import GenericModel
+    from protocols.datasets.dataset import Dataset
+    from protocols.fewshot.evaluate import MakeAdapter
 
     AdaptersOf = Callable[[GenericModel, Sequence[str]], Mapping[str, MakeAdapter]]
     """How to make each of the named adapters on a model; handed in, so that no adapter is favoured here."""
@@ -150,8 +150,8 @@ def open_dataset(
     **options: Path | None,
 ) -> Dataset:
     """The dataset of the command's options; options that were not given are left to the loader."""
-    from piaa.scale import Scale
-    from protocols.datasets import load_dataset
+    from piaa.ratings.scale import Scale
+    from protocols.datasets.load import load_dataset
 
     if duplicates is not None:
         one_of("--duplicates", duplicates, ("error", "last", "mean"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from piaa.terminal import AsJson, reporting
+from piaa.commands.terminal import AsJson, reporting
 from protocols.commands import training as t
 from protocols.commands.options import (
     DuplicatesChoice,
@@ -27,8 +27,8 @@ from protocols.commands.options import (
 if TYPE_CHECKING:
     from generic.pretrain.job import Job
     from generic.pretrain.presets import Preset
-    from protocols.dataset import Dataset
-    from protocols.training_data import TrainingData
+    from protocols.datasets.dataset import Dataset
+    from protocols.training.pretrain_data import TrainingData
 
 
 @reporting
@@ -89,8 +89,8 @@ def pretrain(
     as_json: AsJson = False,
 ) -> None:
     """Train a generic model; the same command goes on with a run that was stopped."""
-    from protocols.split import read_split
-    from protocols.training_data import training_data
+    from protocols.splits.split import read_split
+    from protocols.training.pretrain_data import training_data
 
     chosen = t.resolve(
         preset,

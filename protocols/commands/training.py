@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from generic.errors import TrainingError
-from generic.folder import printable
-from piaa.terminal import note, print_json, progress_bar, report_skipped
+from generic.photos.find import printable
+from piaa.commands.terminal import note, print_json, progress_bar, report_skipped
 
 if TYPE_CHECKING:
     from generic.pretrain.job import Job, Outcome
@@ -156,8 +156,8 @@ def tell(text: str) -> None:
 def train(job: Job, out: Path, *, skipped: Mapping[str, str], as_json: bool) -> None:
     """Run a job and report it: a line an epoch on stderr, the result on stdout, curves in the folder."""
     from generic.pretrain.job import run_job
-    from protocols.plot_style import save_plot
-    from protocols.training_curves import curves_figure
+    from protocols.report.plot_style import save_plot
+    from protocols.report.training_curves import curves_figure
 
     outcome = run_job(
         job, out, bar=progress_bar, tell=tell, on_epoch=lambda row: tell(_line(row, job.settings.epochs))

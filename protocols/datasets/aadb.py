@@ -26,11 +26,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from generic.errors import DatasetError
-from generic.folder import printable
-from piaa.ratings import Ratings
-from piaa.scale import Scale
-from protocols.dataset import Dataset, mean_scores
+from generic.photos.find import printable
+from piaa.ratings.scale import Scale
+from piaa.ratings.table import Ratings
 from protocols.datasets.counts import PublishedCount
+from protocols.datasets.dataset import Dataset, mean_scores
 from protocols.datasets.files import averaged, bad_rows, cut, read_columns, read_scores
 from protocols.datasets.root import Root, labels_only
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from generic.folder import printable
-from piaa.scale import Scale
-from protocols.dataset import Dataset
+from generic.photos.find import printable
+from piaa.ratings.scale import Scale
 from protocols.datasets.counts import PublishedCount
+from protocols.datasets.dataset import Dataset
 from protocols.datasets.files import bad_rows, cut, read_lines, read_names
 from protocols.datasets.root import Root, labels_only
 

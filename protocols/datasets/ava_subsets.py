@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from generic.errors import DatasetError
-from protocols.dataset import Dataset
 from protocols.datasets import ava
 from protocols.datasets.counts import PublishedCount
+from protocols.datasets.dataset import Dataset
 from protocols.datasets.shares import shares_of_images
 
 AVA1, AVA2 = "ava1", "ava2"

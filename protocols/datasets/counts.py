@@ -10,7 +10,7 @@ class PublishedCount:
     """One stated count; the same quantity may be stated twice, where sources disagree."""
 
     what: str
-    """The quantity, by the name that ``protocols.check`` gives it: "users", "train images", ..."""
+    """The quantity, by the name that ``protocols.datasets.check`` gives it: "users", "train images", ..."""
 
     value: int | str
     """A count, or "min/median/max"."""

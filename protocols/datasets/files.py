@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from generic.errors import DatasetError
-from generic.folder import printable
-from piaa.ratings import BadRowsError, Duplicates, Ratings, read_ratings
-from piaa.scale import Scale
+from generic.photos.find import printable
+from piaa.ratings.scale import Scale
+from piaa.ratings.table import BadRowsError, Duplicates, Ratings, read_ratings
 
 _SHOWN_ROWS = 5
 _SHOWN_CHARACTERS = 60

@@ -16,11 +16,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from generic.errors import DatasetError
-from generic.folder import printable
-from piaa.ratings import Ratings
-from piaa.scale import Scale
-from protocols.dataset import Dataset, mean_scores
+from generic.photos.find import printable
+from piaa.ratings.scale import Scale
+from piaa.ratings.table import Ratings
 from protocols.datasets.counts import PublishedCount
+from protocols.datasets.dataset import Dataset, mean_scores
 from protocols.datasets.files import (
     averaged,
     bad_rows,

@@ -21,11 +21,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from generic.errors import DatasetError
-from generic.folder import printable
-from piaa.ratings import Duplicates, Ratings, read_ratings
-from piaa.scale import Scale
-from protocols.dataset import Dataset
+from generic.photos.find import printable
+from piaa.ratings.scale import Scale
+from piaa.ratings.table import Duplicates, Ratings, read_ratings
 from protocols.datasets.counts import PublishedCount
+from protocols.datasets.dataset import Dataset
 from protocols.datasets.files import bad_rows, cut, read_columns, read_lines, read_names
 from protocols.datasets.root import Root, labels_only
 from protocols.datasets.shares import shares_of_images

@@ -15,11 +15,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from generic.errors import DatasetError
-from generic.folder import SUFFIXES
-from piaa.ratings import Ratings
-from piaa.scale import Scale
-from protocols.dataset import Dataset, mean_scores
+from generic.photos.find import SUFFIXES
+from piaa.ratings.scale import Scale
+from piaa.ratings.table import Ratings
 from protocols.datasets.counts import PublishedCount
+from protocols.datasets.dataset import Dataset, mean_scores
 from protocols.datasets.files import official_ratings
 from protocols.datasets.root import Root, labels_only
 

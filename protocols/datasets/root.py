@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from generic.errors import DatasetError
-from generic.folder import SUFFIXES, printable
+from generic.photos.find import SUFFIXES, printable
 
 
 class Root:

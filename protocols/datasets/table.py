@@ -2,18 +2,18 @@
 
 Terms and citation: the person's own.
 
-ROOT holds ``ratings.csv`` (``user,image,score``, or any format of ``piaa.ratings.read_ratings``) and the
-images in ``images/`` or in ROOT itself; each may be named instead.
+ROOT holds ``ratings.csv`` (``user,image,score``, or any format of ``piaa.ratings.table.read_ratings``) and
+the images in ``images/`` or in ROOT itself; each may be named instead.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from piaa.ratings import Duplicates, read_ratings
-from piaa.scale import Scale
-from protocols.dataset import Dataset, mean_scores
+from piaa.ratings.scale import Scale
+from piaa.ratings.table import Duplicates, read_ratings
 from protocols.datasets.counts import PublishedCount
+from protocols.datasets.dataset import Dataset, mean_scores
 from protocols.datasets.files import read_users
 from protocols.datasets.root import Root, labels_only
 

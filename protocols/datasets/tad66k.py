@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from piaa.scale import Scale
-from protocols.dataset import Dataset
+from piaa.ratings.scale import Scale
 from protocols.datasets.counts import PublishedCount
+from protocols.datasets.dataset import Dataset
 from protocols.datasets.files import official_ratings
 from protocols.datasets.root import Root, labels_only
 

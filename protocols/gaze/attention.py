@@ -2,7 +2,7 @@
 
 - ``points``: the last deformable layer's points (EAT), as fixations that count by the attention they get.
 - ``masks``: the masks of a Residual Attention Network, averaged over channels and modules.
-- ``heat``: what raised the score (HiResCAM, see :mod:`generic.explain`); every network has it.
+- ``heat``: what raised the score (HiResCAM, see :mod:`generic.explain.explanation`); every network has it.
 
 A map shows what a network used, in the sense of its definition. It does not show that the network looks as
 people do; that is what the comparison is for.
@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from generic.errors import ShapeError
-from generic.explain import Explanation, explain
-from generic.explain_picture import shown_layer
-from generic.images import load_pixels
-from generic.model import GenericModel, as_input
-from generic.residual_attention.network import masks_of
+from generic.explain.explanation import Explanation, explain
+from generic.explain.picture import shown_layer
+from generic.model.generic_model import GenericModel, as_input
+from generic.photos.open import load_pixels
+from generic.residual_attention.residual_attention_network import masks_of
 from generic.residual_attention.units import AttentionModule
 
 Map = NDArray[np.float64]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from generic.errors import ImageError
-from generic.model import GenericModel
+from generic.model.generic_model import GenericModel
 from generic.progress import Progress, no_progress
 from protocols.gaze.attention import Map, attention_maps
 from protocols.gaze.fixations import Fixations

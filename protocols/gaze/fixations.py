@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import DatasetError
-from generic.folder import printable
-from piaa.ratings import RowProblem
+from generic.photos.find import printable
+from piaa.ratings.table import RowProblem
 from protocols.datasets.files import bad_rows, read_lines
 
 COLUMNS: dict[str, tuple[str, ...]] = {

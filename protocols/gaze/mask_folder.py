@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from generic.errors import OutputError
-from generic.folder import printable
-from generic.images import open_rgb
+from generic.photos.find import printable
+from generic.photos.open import open_rgb
 from generic.progress import Progress, no_progress
 from protocols.gaze.fixations import Fixations
 from protocols.gaze.maps import attended_patches, fixation_map, masked_photo

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from generic.folder import find_images
-from generic.images import open_rgb
+from generic.photos.find import find_images
+from generic.photos.open import open_rgb
 
 
 def image_sizes(folder: Path | str) -> dict[str, tuple[int, int]]:

@@ -10,10 +10,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from generic.atomic import atomic_path
 from generic.errors import OutputError
-from generic.explain_picture import with_heat
-from generic.folder import printable
-from generic.images import open_rgb
-from generic.model import GenericModel
+from generic.explain.picture import with_heat
+from generic.model.generic_model import GenericModel
+from generic.photos.find import printable
+from generic.photos.open import open_rgb
 from generic.progress import Progress, no_progress
 from protocols.gaze.attention import Map, attention_maps
 from protocols.gaze.fixations import Fixations

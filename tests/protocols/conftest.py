@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from protocols.results import Results
+from protocols.fewshot.results import Results
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from piaa.adapters.prior import TASTES, Prior
 from piaa.meta.head import Standard
 from piaa.meta.start import Choices, Start
-from piaa.prior import TASTES, Prior
 
 
 def _make_prior(n_directions: int, n_noise: int = 3) -> Prior:

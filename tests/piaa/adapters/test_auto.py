@@ -14,7 +14,7 @@ from piaa.adapters import prior_based
 from piaa.adapters.auto import SIZE_WEIGHTS, SIZES, AutoAdapter
 from piaa.adapters.bayes import BayesAdapter
 from piaa.adapters.interval import own_spread
-from piaa.prior import STRANGERS, TASTES
+from piaa.adapters.prior import STRANGERS, TASTES
 
 
 def photos(n, seed=0):

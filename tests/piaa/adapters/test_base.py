@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generic.errors import NotFitted, PiaaError, ShapeError, TooFewRatings
-from piaa.adapters import ADAPTERS, META, NETWORK, make_adapter
 from piaa.adapters.base import COVERAGE, Prediction, Z, bend, check_support, fitted
+from piaa.adapters.registry import ADAPTERS, META, NETWORK, make_adapter
 
 real = st.floats(-1e300, 1e300)
 near = st.floats(-2, 3)

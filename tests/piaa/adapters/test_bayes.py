@@ -11,7 +11,7 @@ import scipy.stats
 from generic.errors import CheckpointError
 from generic.metrics import coverage, spearman
 from piaa.adapters.bayes import BayesAdapter
-from piaa.prior import TASTES, Prior
+from piaa.adapters.prior import TASTES, Prior
 
 
 def photos(n, seed=0, d=6):

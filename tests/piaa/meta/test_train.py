@@ -8,10 +8,10 @@ import importlib.util
 import numpy as np
 import pytest
 
-from generic.checkpoint import Header, save_checkpoint
 from generic.errors import CheckpointError, ModelMismatch, TooFewRatings
 from generic.metrics import spearman
-from piaa.adapters import META, make_adapter
+from generic.model.checkpoint import Header, save_checkpoint
+from piaa.adapters.registry import META, make_adapter
 from piaa.meta.config import ALGORITHMS, MetaConfig
 from piaa.meta.start import Start
 from piaa.meta.train import PROGRESS, MetaTraining

@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from piaa.store_database import StoreDatabase
-from piaa.store_keys import KeyStore
+from piaa.store.database import StoreDatabase
+from piaa.store.keys import KeyStore
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -8,9 +8,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from generic.cache import FeatureCache
-from generic.images import load_pixels
-from generic.model import BATCH, GenericModel
+from generic.cache.features import FeatureCache
+from generic.model.generic_model import BATCH, GenericModel
+from generic.photos.open import load_pixels
 from piaa.server.calls import Calls
 from piaa.server.embedder import Embedder
 from piaa.server.settings import ServeSettings

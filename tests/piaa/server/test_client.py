@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from generic.errors import PiaaError
-from generic.images import load_pixels
-from generic.model import GenericModel
-from piaa.client import Client, ServerError
-from piaa.store import AdapterStore
+from generic.model.generic_model import GenericModel
+from generic.photos.open import load_pixels
+from piaa.server.client import Client, ServerError
+from piaa.store.adapter_store import AdapterStore
 
 PAGE = Path(__file__).parents[3] / "docs" / "serve.md"
 

@@ -7,15 +7,15 @@ import pytest
 
 from generic.errors import StoreError
 from generic.seeds import stream
-from piaa.adapters import make_adapter
-from piaa.model import Model
+from piaa.adapters.registry import make_adapter
+from piaa.people.model import Model
 from piaa.server import rows
 from piaa.server.rows import AS_ROWS, row_of, unit_scores, unpack_row
 
 
 @pytest.fixture(scope="module")
 def prior(tiny_model):
-    from generic.model import GenericModel
+    from generic.model.generic_model import GenericModel
 
     return Model(GenericModel(tiny_model)).prior
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from generic.errors import DatasetError
-from protocols.datasets import load_dataset
 from protocols.datasets.aadb import image_name
+from protocols.datasets.load import load_dataset
 
 SOURCE = "https://github.com/aimerykong/deepImageAestheticsAnalysis"
 CURE = f"fetch the released file again, see {SOURCE}"

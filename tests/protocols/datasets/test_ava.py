@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from generic.errors import DatasetError
-from protocols.datasets import load_dataset
+from protocols.datasets.load import load_dataset
 
 CURE = "fetch the file again from a mirror, see https://github.com/imfing/ava_downloader"
 

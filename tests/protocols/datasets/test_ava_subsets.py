@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from generic.errors import DatasetError
-from protocols.check import check
-from protocols.datasets import load_dataset
-from protocols.split_rules import make_split
-from protocols.training_data import threshold_of
+from protocols.datasets.check import check
+from protocols.datasets.load import load_dataset
+from protocols.splits.rules import make_split
+from protocols.training.pretrain_data import threshold_of
 
 
 def write(root, means) -> None:

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from generic.errors import DatasetError, RatingsError
-from protocols.datasets import load_dataset
 from protocols.datasets.flickr_aes import TEST_WORKERS
+from protocols.datasets.load import load_dataset
 
 NAME = "FLICKR-AES_image_labeled_by_each_worker.csv"
 SOURCE = "https://github.com/alanspike/personalizedImageAesthetics"

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generic.errors import DatasetError, RatingsError
-from piaa.scale import Scale
-from protocols.datasets import load_dataset
+from piaa.ratings.scale import Scale
+from protocols.datasets.load import load_dataset
 from protocols.datasets.shares import shares_of_images
-from protocols.split_rules import make_split
+from protocols.splits.rules import make_split
 
 CURE = "write how many raters gave each score: whole numbers of at least 0, and one row an image"
 COLUMNS = "name one column image and one for each whole score without gaps, such as image,1,2,3,4,5"

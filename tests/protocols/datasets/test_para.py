@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from generic.errors import DatasetError
-from protocols.datasets import load_dataset
+from protocols.datasets.load import load_dataset
 
 SOURCE = "https://cv-datasets.institutecv.com/#/data-sets"
 CURE = f"fetch the released file again from {SOURCE}, or correct these rows"

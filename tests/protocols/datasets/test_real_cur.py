@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from generic.errors import DatasetError, RatingsError
-from protocols.datasets import load_dataset
+from protocols.datasets.load import load_dataset
 
 PHOTOS = ("ana/5/IMG 1.jpg", "ana/2/b.JPG", "bén/5/IMG 1.jpg")
 

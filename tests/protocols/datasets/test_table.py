@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from generic.errors import DatasetError, RatingsError
-from piaa.scale import Scale
-from protocols.datasets import DATASETS, load_dataset
+from piaa.ratings.scale import Scale
+from protocols.datasets.load import DATASETS, load_dataset
 
 ROWS = "user,image,score\nana,a 1.jpg,7\nana,b.jpg,1\nbén,b.jpg,4\n"
 

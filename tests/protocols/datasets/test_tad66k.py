@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from generic.errors import DatasetError, RatingsError
-from protocols.datasets import load_dataset
+from protocols.datasets.load import load_dataset
 
 SOURCE = "https://github.com/woshidandan/TANet-image-aesthetics-and-quality-assessment"
 CURE = f"fetch the released file again from {SOURCE}, or correct these rows"

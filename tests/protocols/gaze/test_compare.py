@@ -9,13 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from generic.checkpoint import Header, save_checkpoint
 from generic.errors import ShapeError
-from generic.explain import explain
-from generic.images import load_pixels
-from generic.model import NETWORK, GenericModel, as_input
+from generic.explain.explanation import explain
+from generic.model.checkpoint import Header, save_checkpoint
+from generic.model.generic_model import NETWORK, GenericModel, as_input
+from generic.photos.open import load_pixels
 from generic.pretrain.config import NetworkSpec
-from generic.pretrain.network import build_network
+from generic.pretrain.trained_network import build_network
 from protocols.gaze.attention import attention_maps, mask_map, point_map, resized
 from protocols.gaze.compare import centre_prior, compare, halves
 from protocols.gaze.fixations import Fixations

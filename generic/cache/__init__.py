@@ -1,0 +1,1 @@
+"""Vectors of photos, remembered by the content of the photo and the model that made them."""

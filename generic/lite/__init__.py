@@ -1,0 +1,1 @@
+"""``piaa-lite``, the embedded default: its network, and how it is trained."""

@@ -1,0 +1,1 @@
+"""Photo files: found, opened, turned upright, resized, packed."""

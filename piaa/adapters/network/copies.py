@@ -1,0 +1,150 @@
+"""Personal copies of a generic network, which share with it what does not change."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from generic.errors import CheckpointError
+from generic.model.generic_model import BATCH, as_input
+from piaa.adapters.base import Photos
+
+STEM = "stem"
+"""Child of a network that its ``forward`` hands the photos to as they come, and nobody else; where there
+is one, it can stay frozen, and what it says of a photo is computed once. ``piaa-lite`` has one."""
+
+MEMORY = 256 << 20
+"""Bytes of a frozen stem's maps to remember, for each network."""
+_SAID: WeakKeyDictionary[nn.Module, OrderedDict[bytes, tuple[Tensor, ...]]] = WeakKeyDictionary()
+
+Read = Callable[[Tensor], Tensor]
+"""From row numbers (b,) to unit scores (b,)."""
+
+
+def personal_copy(network: nn.Module, own: Iterable[str]) -> nn.Module:
+    """A copy whose parameters are the network's, but for its ``own``, which are new and can be trained."""
+    names = set(own)
+    shared: list[Tensor] = [tensor for name, tensor in network.named_parameters() if name not in names]
+    shared += list(network.buffers())
+    twin = copy.deepcopy(network, {id(tensor): tensor for tensor in shared})
+    for name, parameter in twin.named_parameters():
+        if name in names:
+            parameter.requires_grad = True
+    return twin.eval()
+
+
+def outside_stem(network: nn.Module, name: str, *, frozen: bool) -> bool:
+    """Whether a module or parameter may change."""
+    return not (frozen and has_stem(network) and (name == STEM or name.startswith(f"{STEM}.")))
+
+
+def has_stem(network: nn.Module) -> bool:
+    """Whether the network has a child that can stay frozen; see ``STEM``."""
+    return STEM in dict(network.named_children())
+
+
+def halves(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
+    """Tensors in half precision, as they are stored."""
+    return {key: value.detach().to(torch.float16).contiguous().numpy() for key, value in tensors.items()}
+
+
+def wholes(arrays: Mapping[str, NDArray[Any]], like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Stored tensors again, one for each of ``like``.
+
+    Raises:
+        CheckpointError: some are missing or of another shape.
+    """
+    wanted = {key: tuple(value.shape) for key, value in like.items()}
+    if {key: value.shape for key, value in arrays.items()} != wanted:
+        raise CheckpointError(
+            f"a stored person has {len(arrays)} tensors that do not fit the {len(wanted)} that this piaa "
+            f"trains; fit the person again"
+        )
+    return {key: torch.from_numpy(value.astype(np.float32)) for key, value in arrays.items()}
+
+
+def reader(network: nn.Module, original: nn.Module, photos: Photos, *, frozen: bool) -> Read:
+    """How the network reads these photos while it is trained.
+
+    Args:
+        network: a personal copy.
+        original: what it is a copy of.
+        photos: decoded as they are needed.
+        frozen: keep the stem as it is; its maps are computed here, once.
+    """
+    if not (frozen and has_stem(network)):
+
+        def read(rows: Tensor) -> Tensor:
+            return cast("Tensor", network(as_input(photos.pixels[rows.numpy()]))[0])
+
+        return read
+    stem = cast("nn.Module", getattr(network, STEM))
+    replay = Replay(remembered(original, photos))
+
+    def replayed(rows: Tensor) -> Tensor:
+        setattr(network, STEM, replay)
+        try:
+            return cast("Tensor", network(rows)[0])
+        finally:
+            setattr(network, STEM, stem)
+
+    return replayed
+
+
+def remembered(network: nn.Module, photos: Photos) -> list[tuple[Tensor, ...]]:
+    """What the network's stem says of each photo; remembered up to ``MEMORY`` bytes.
+
+    Photos are known by their pixels: people of a study rate the same ones.
+    """
+    memory = _SAID.setdefault(network, OrderedDict())
+    said: list[tuple[Tensor, ...]] = []
+    for begin in range(0, len(photos), BATCH):
+        pixels = photos.pixels[np.arange(begin, min(begin + BATCH, len(photos)))]
+        keys = [hashlib.blake2b(photo.tobytes(), digest_size=16).digest() for photo in pixels]
+        unknown = [place for place, key in enumerate(keys) if key not in memory]
+        for place, maps in zip(unknown, _run_stem(network, pixels[unknown]), strict=True):
+            memory[keys[place]] = maps
+        said += [memory[key] for key in keys]
+        for key in keys:
+            memory.move_to_end(key)
+        size = sum(part.numel() * part.element_size() for part in said[-1])
+        while len(memory) > max(BATCH, MEMORY // size):
+            memory.popitem(last=False)
+    return said
+
+
+def _run_stem(network: nn.Module, pixels: NDArray[np.uint8]) -> list[tuple[Tensor, ...]]:
+    """What the stem says of some photos, one by one."""
+    if not len(pixels):
+        return []
+    with torch.no_grad():
+        said = cast("nn.Module", getattr(network, STEM))(as_input(pixels))
+    columns = said if isinstance(said, tuple) else (said,)
+    # Copies: a row of a batch would keep the batch.
+    return [tuple(column[row].clone() for column in columns) for row in range(len(pixels))]
+
+
+class Replay(nn.Module):
+    """Stands in for a stem: gives what it said of photos by their row numbers.
+
+    Args:
+        said: of each photo.
+    """
+
+    def __init__(self, said: list[tuple[Tensor, ...]]) -> None:
+        super().__init__()
+        self._said = tuple(torch.stack(column) for column in zip(*said, strict=True))
+
+    def forward(self, rows: Tensor) -> tuple[Tensor, ...] | Tensor:
+        """As the stem, for photos (b,)."""
+        said = tuple(column[rows] for column in self._said)
+        return said if len(said) > 1 else said[0]

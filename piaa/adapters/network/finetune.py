@@ -1,0 +1,76 @@
+"""``finetune``: the network tuned whole on a person's ratings, for few epochs.
+
+So personalise He et al., "EAT", ACM Multimedia 2023: Adam at a fixed rate on the squared error. The paper
+names neither rate nor epochs; ours are few, and cross-validation on the support says how many
+(:mod:`piaa.adapters.network.tune`). Costs a pass forward and back through the network for every photo, epoch
+and fold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from numpy.typing import NDArray
+
+from generic.model.generic_model import GenericModel
+from piaa.adapters.network.tuned import TunedNetwork
+from piaa.adapters.prior import Prior
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from piaa.adapters.network.tune import TuneConfig
+
+
+class FinetuneAdapter(TunedNetwork):
+    """Stores what each parameter moved by, in half precision."""
+
+    name: ClassVar[str] = "finetune"
+
+    def __init__(
+        self,
+        generic: GenericModel | None = None,
+        prior: Prior | None = None,
+        *,
+        freeze_stem: bool = False,
+        keep_epochs: bool = False,
+    ) -> None:
+        super().__init__(generic, prior, freeze_stem=freeze_stem, keep_epochs=keep_epochs)
+
+    def settings(self) -> TuneConfig:
+        """See :class:`TunedNetwork`."""
+        from piaa.adapters.network.tune import TuneConfig
+
+        return TuneConfig(rate=3e-5, epochs=4, pull=1e-3)
+
+    def copy(self, network: nn.Module) -> tuple[nn.Module, dict[str, nn.Parameter]]:
+        """See :class:`TunedNetwork`."""
+        from piaa.adapters.network.copies import outside_stem, personal_copy
+
+        own = [
+            name
+            for name, _ in network.named_parameters()
+            if outside_stem(network, name, frozen=self._freeze_stem)
+        ]
+        twin = personal_copy(network, own)
+        return twin, {name: parameter for name, parameter in twin.named_parameters() if name in set(own)}
+
+    def change(self, now: Mapping[str, Tensor], start: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
+        """See :class:`TunedNetwork`."""
+        from piaa.adapters.network.copies import halves
+
+        return halves({key: value - start[key] for key, value in now.items()})
+
+    def apply(
+        self,
+        change: Mapping[str, NDArray[Any]],
+        trained: Mapping[str, nn.Parameter],
+        start: Mapping[str, Tensor],
+    ) -> None:
+        """See :class:`TunedNetwork`."""
+        from piaa.adapters.network.copies import wholes
+        from piaa.adapters.network.tune import load
+
+        moved = wholes(change, trained)
+        load(trained, {key: start[key] + moved[key] for key in trained})

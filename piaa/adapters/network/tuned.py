@@ -1,0 +1,214 @@
+"""What ``lora`` and ``finetune`` share: they change the network itself, and are given photos."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generic.errors import CheckpointError
+from generic.model.generic_model import BATCH, GenericModel, forward
+from piaa.adapters.base import Array, Photos, Prediction, State, check_support, fitted
+from piaa.adapters.prior import Prior
+from piaa.adapters.state_format import FORMAT, VERSION, check_format
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from piaa.adapters.network.tune import TuneConfig
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Torch uses all cores by itself; and starting weights are drawn from its one global stream, seeded here."""
+_CHANGE = "change."
+_NUMBERS = ("level", "deviation")
+_OWN = 10.0
+"""Ratings that the population's error counts as much as."""
+
+
+class TunedNetwork(ABC):
+    """A personal copy of a generic network.
+
+    A person's score is the copy's score plus a level. At no epoch the copy is the generic network, and the
+    score needs no photo but its vector.
+
+    Args:
+        generic: the model that persons are fitted on.
+        prior: gives the spread of ratings around the generic score.
+        freeze_stem: leave the stem as it is, where the network has one; its maps are then computed once.
+        keep_epochs: remember the network after each epoch of :meth:`fit`, for :meth:`predict_epochs`.
+    """
+
+    name: ClassVar[str] = ""
+    needs: ClassVar[Literal["pixels"]] = "pixels"
+
+    def __init__(
+        self,
+        generic: GenericModel | None = None,
+        prior: Prior | None = None,
+        *,
+        freeze_stem: bool = True,
+        keep_epochs: bool = False,
+    ) -> None:
+        if generic is None:
+            raise CheckpointError(f"adapter {self.name!r} needs a generic model, whose network it changes")
+        self._generic, self._freeze_stem, self._keep_epochs = generic, freeze_stem, keep_epochs
+        self._spread = prior.residual if prior else 0.25
+        self._state: State | None = None
+        self._network: nn.Module | None = None
+        self._epochs: list[dict[str, NDArray[Any]]] = []
+
+    # ---- what differs ----
+
+    @abstractmethod
+    def settings(self) -> TuneConfig:
+        """How to train."""
+
+    @abstractmethod
+    def copy(self, network: nn.Module) -> tuple[nn.Module, dict[str, nn.Parameter]]:
+        """A personal copy, and what is trained in it by name; equal to the network at first."""
+
+    @abstractmethod
+    def change(self, now: Mapping[str, Tensor], start: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
+        """What is stored of the trained parameters, in half precision."""
+
+    @abstractmethod
+    def apply(
+        self,
+        change: Mapping[str, NDArray[Any]],
+        trained: Mapping[str, nn.Parameter],
+        start: Mapping[str, Tensor],
+    ) -> None:
+        """Put what :meth:`change` gave into a copy."""
+
+    # ---- the adapter ----
+
+    def fit(self, features: Photos, unit_scores: NDArray[Any]) -> Self:
+        """See :class:`piaa.adapters.base.NetworkAdapter`; up to 5 ratings teach the level alone."""
+        from piaa.adapters.network.tune import level_of
+
+        x, y = check_support(features.vectors, unit_scores)
+        order = np.lexsort((*x.T[::-1], y))  # one order of training, whatever the order of the ratings
+        photos, x, y = features.take(order), x[order], y[order]
+        generic, k = x[:, 0], len(y)
+        level = level_of(y - generic)
+        change, errors = self._tune(photos, y, generic, level)
+        spread = np.sqrt((_OWN * self._spread**2 + np.sum(errors**2)) / (_OWN + k))
+        self._use(
+            {_CHANGE + key: value for key, value in change.items()}
+            | {
+                "level": np.array(level),
+                "deviation": np.array(spread),
+            }
+        )
+        return self
+
+    def _tune(
+        self, photos: Photos, scores: Array, generic: Array, level: float
+    ) -> tuple[dict[str, NDArray[Any]], Array]:
+        """What to store of the training, and errors of ratings that were held out, shape (k,)."""
+        from piaa.adapters.network.copies import reader
+        from piaa.adapters.network.tune import MIN_RATINGS, cross_validate, level_errors, train
+
+        self._epochs = [{}]
+        if len(scores) < MIN_RATINGS:
+            return {}, level_errors(scores - generic)
+        with _ONE_AT_A_TIME:
+            settings, (network, trained) = self.settings(), self.copy(self._generic.network)
+            start = {key: value.detach().clone() for key, value in trained.items()}
+            read = reader(network, self._generic.network, photos, frozen=self._freeze_stem)
+            found = cross_validate(trained, start, read, scores, generic, settings)
+            snapshots: list[dict[str, NDArray[Any]]] = [{}]
+            train(
+                trained,
+                start,
+                read,
+                np.arange(len(scores)),
+                scores - level,
+                settings,
+                epochs=settings.epochs if self._keep_epochs else found.epochs,
+                name="all",
+                after=lambda _: snapshots.append(self.change(trained, start)),
+            )
+        if self._keep_epochs:
+            self._epochs = snapshots
+        return snapshots[found.epochs], found.errors
+
+    def predict(self, features: Photos) -> Prediction:
+        """See :class:`piaa.adapters.base.NetworkAdapter`."""
+        state = fitted(self._state, self.name)
+        mean = self._scores(self._network, features) + state["level"]
+        return Prediction.from_normal(mean, np.full_like(mean, state["deviation"]))
+
+    def predict_epochs(self, features: Photos) -> Sequence[Prediction]:
+        """Predictions after 0, 1, ... epochs of training on the whole support; for ``oracle_epoch`` alone.
+
+        With few ratings nothing is trained, and there is one prediction.
+        """
+        state, found = fitted(self._state, self.name), []
+        for change in self._epochs:
+            mean = self._scores(self._personal(change), features) + state["level"]
+            found.append(Prediction.from_normal(mean, np.full_like(mean, state["deviation"])))
+        return found
+
+    def _scores(self, network: nn.Module | None, photos: Photos) -> Array:
+        """Unit scores, shape (n,); those of the vectors if the network is the generic one."""
+        if network is None:
+            return np.asarray(photos.vectors[:, 0], dtype=np.float64)
+        parts = [
+            forward(network, photos.pixels[np.arange(begin, min(begin + BATCH, len(photos)))])[:, 0]
+            for begin in range(0, len(photos), BATCH)
+        ]
+        return np.concatenate([np.zeros(0), *parts])
+
+    def _personal(self, change: Mapping[str, NDArray[Any]]) -> nn.Module | None:
+        """The network with a change in it; None if there is none."""
+        if not change:
+            return None
+        with _ONE_AT_A_TIME:
+            network, trained = self.copy(self._generic.network)
+            start = {key: value.detach().clone() for key, value in trained.items()}
+            self.apply(change, trained, start)
+        return network.requires_grad_(requires_grad=False)
+
+    def _use(self, state: State) -> None:
+        """Take over a state; what was just fitted predicts from what will be stored, to the bit."""
+        change = {key.removeprefix(_CHANGE): value for key, value in state.items() if key.startswith(_CHANGE)}
+        self._network, self._state = self._personal(change), state
+
+    def state(self) -> State:
+        """See :class:`piaa.adapters.base.NetworkAdapter`."""
+        return {**fitted(self._state, self.name), VERSION: np.array(FORMAT)}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> Self:
+        """See :class:`piaa.adapters.base.NetworkAdapter`.
+
+        Raises:
+            StoreError: an older or a newer piaa saved it.
+            CheckpointError: its tensors do not fit the network.
+        """
+        check_format(state, self.name)
+        own = {key for key in state if not key.startswith(_CHANGE)}
+        if own != {*_NUMBERS, VERSION}:
+            raise CheckpointError(
+                f"a stored person of adapter {self.name!r} has {sorted(own)} beside the network's change, "
+                f"expected {sorted((*_NUMBERS, VERSION))}; fit the person again"
+            )
+        self._use({key: value for key, value in state.items() if key != VERSION})
+        return self
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory beside the generic model, in bytes: the state, and parameters that are not shared."""
+        own = sum(value.nbytes for value in (self._state or {}).values())
+        if self._network is None:
+            return own
+        shared = {parameter.data_ptr() for parameter in self._generic.network.parameters()}
+        return own + sum(
+            parameter.numel() * parameter.element_size()
+            for parameter in self._network.parameters()
+            if parameter.data_ptr() not in shared
+        )

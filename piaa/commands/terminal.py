@@ -1,0 +1,100 @@
+"""What every command shares: options, one-line errors, JSON, notes, a progress bar.
+
+Results go to stdout, everything else to stderr; an error of ours becomes one line and exit code 1.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, ParamSpec, TypeVar
+
+import typer
+
+from generic.errors import PiaaError
+from generic.photos.find import printable
+from generic.progress import Progress, no_progress
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+User = Annotated[str, typer.Option("--user", "-u", help="The person's name.")]
+ModelOption = Annotated[str, typer.Option("--model", help="An embedded model's name, or a model file.")]
+StoreOption = Annotated[
+    Path | None, typer.Option("--store", help="The store file; default: one in your user data folder.")
+]
+CacheOption = Annotated[
+    Path | None, typer.Option("--cache", help="Folder of the feature cache; default: your user cache folder.")
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the feature cache.")]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option("--max-pixels", min=1, help="Refuse photos with more pixels (default 200000000)."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def reporting(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn our errors into one line on stderr (with --json: one object on stdout) and exit code 1."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except PiaaError as error:
+            if kwargs.get("as_json"):
+                problems = [problem.__dict__ for problem in getattr(error, "problems", ())]
+                print_json({"error": str(error), "kind": type(error).__name__, "problems": problems})
+            else:
+                typer.echo(f"piaa: {error}", err=True)
+            raise typer.Exit(1) from error
+
+    return run
+
+
+def print_json(content: object) -> None:
+    """One JSON document on stdout."""
+    typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def note(text: str) -> None:
+    """A line for the person, on stderr."""
+    typer.echo(text, err=True)
+
+
+def report_skipped(skipped: Mapping[str, str], n: int, what: str) -> None:
+    """Count and name what was left out of n, on stderr."""
+    if skipped:
+        note(f"skipped {len(skipped)} of {n} {what}:")
+        for name, reason in list(skipped.items())[:10]:
+            note(f"  {printable(name)}: {reason}")
+        if len(skipped) > 10:
+            note(f"  and {len(skipped) - 10} more (all with --json)")
+
+
+def cache_folder(cache: Path | None, no_cache: bool) -> Path | None:
+    """The folder of the feature cache that the options choose; None remembers nothing."""
+    from generic.cache.features import default_cache_folder
+
+    if cache is not None and no_cache:
+        raise typer.BadParameter("--cache and --no-cache contradict each other; give one of them")
+    return None if no_cache else cache or default_cache_folder()
+
+
+@contextmanager
+def progress_bar(label: str, total: int) -> Iterator[Progress]:
+    """A bar on a terminal, nothing in a pipe; call it with the number newly done."""
+    if not sys.stderr.isatty():
+        yield no_progress
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda done: bar.advance(task, done)

@@ -1,0 +1,1 @@
+"""One person on top of a generic model: fitted, scored, learned on, asked."""

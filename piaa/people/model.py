@@ -1,0 +1,218 @@
+"""A generic model that persons are fitted on, and loaded onto."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from safetensors.numpy import load as unpack
+
+from generic.cache.features import Features, default_cache_folder
+from generic.errors import CheckpointError, ImageError
+from generic.model.generic_model import GenericModel
+from generic.photos.lazy_pixels import LazyPixels
+from generic.progress import Progress, no_progress
+from piaa.adapters.base import Photos, needs_pixels
+from piaa.adapters.meta import no_start
+from piaa.adapters.pairs import PairsAdapter
+from piaa.adapters.prior import PREFIX, Prior
+from piaa.adapters.registry import DEFAULT, META, AnyAdapter, make_adapter
+from piaa.meta.start import Start
+from piaa.people.estimate import estimate_ranking
+from piaa.people.person import Person
+from piaa.people.rated import read_rated, stored_ratings
+from piaa.ratings.accept import RatingsLike, as_ratings
+from piaa.ratings.scale import Scale
+from piaa.store.adapter_store import AdapterStore, check_model
+
+if TYPE_CHECKING:
+    from piaa.adapters.registry import Adapter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How photos are read and remembered."""
+
+    cache: Path | None = field(default_factory=default_cache_folder)
+    """Folder of the feature cache; None remembers nothing."""
+    max_pixels: int | None = None
+    """Photos with more pixels are refused; None is the default of :mod:`generic.photos.open`."""
+
+
+class Model:
+    """A generic model that persons are fitted on; see :func:`load_model`.
+
+    Args:
+        generic: the generic model.
+        settings: how photos are read and remembered.
+    """
+
+    def __init__(self, generic: GenericModel, settings: Settings | None = None) -> None:
+        self.generic = generic
+        self.settings = settings or Settings()
+
+    @cached_property
+    def prior(self) -> Prior | None:
+        """What the model file knows of how people differ, if it does."""
+        return Prior.from_tensors(self.generic.tensors(PREFIX))
+
+    def maker(
+        self, adapter: str, meta: str | Path | None = None, *, keep_epochs: bool = False
+    ) -> Callable[[], AnyAdapter]:
+        """How to make an adapter that a person will be fitted with.
+
+        Args:
+            adapter: one of :mod:`piaa.adapters`.
+            meta: for ``anil``, ``maml`` and ``meta-sgd``: the file of ``piaa meta-train``.
+            keep_epochs: see :func:`piaa.adapters.make_adapter`.
+
+        Raises:
+            PiaaError: there is no adapter of this name.
+            CheckpointError: it needs what the model has not, or a meta-learned start; or gets one in vain.
+            ModelMismatch: the start was learned on another model.
+        """
+        start: Start | None = None
+        if adapter in META:
+            if meta is None:
+                raise CheckpointError(no_start(adapter))
+            start = Start.load(Path(meta))
+            start.check(adapter, self.generic.name, self.generic.hash, Path(meta))
+        elif meta is not None:
+            raise CheckpointError(
+                f"adapter {adapter!r} takes no meta-learned start, but {meta} was given; "
+                f"leave it out, or choose one of {', '.join(META)}"
+            )
+        make = partial(
+            make_adapter, adapter, self.prior, start=start, generic=self.generic, keep_epochs=keep_epochs
+        )
+        make()  # what cannot be made shows before any photo is read
+        return make
+
+    def fit_user(
+        self,
+        ratings: RatingsLike,
+        *,
+        images: str | Path,
+        scale: Scale | tuple[float, float] = (1, 5),
+        user: str = "me",
+        adapter: str = DEFAULT,
+        meta: str | Path | None = None,
+        progress: Progress = no_progress,
+    ) -> Person:
+        """Learn one person from rated photos.
+
+        Args:
+            ratings: a :class:`~piaa.ratings.table.Ratings`, a file to read, a frame with the columns
+                ``image, score`` (and ``user``), a mapping image -> score, or pairs (image, score).
+            images: the folder that the image names are relative to.
+            scale: lowest and highest score that can be given.
+            user: the person's name; picks her rows if there are several users.
+            adapter: one of :mod:`piaa.adapters`.
+            meta: for ``anil``, ``maml`` and ``meta-sgd``: the file of ``piaa meta-train``.
+            progress: called with the number of photos newly done.
+
+        Raises:
+            RatingsError: a row is bad, or the table has no such user.
+            ImageError: not one rated photo can be read.
+        """
+        make = self.maker(adapter, meta)  # before the photos are read: a wrong name or model shows at once
+        fresh = make()
+        table = as_ratings(ratings, scale, user)
+        read = read_rated(
+            self.generic, self.settings, table.images, Path(images), user=user, progress=progress
+        )
+        kept = table.take([row for row, name in enumerate(table.images) if name in read.vectors])
+        features = read.features(kept.images)
+        given: Any = features
+        if needs_pixels(fresh):
+            given = self.photos(features, [read.paths[name] for name in kept.images])
+        return Person(
+            model=self,
+            user=user,
+            scale=kept.scale,
+            adapter=fresh.fit(given, kept.unit_scores),
+            ratings=stored_ratings(kept, read),
+            # Tuning a network once takes long enough; an estimate would take refits_of(k) more.
+            estimate=None
+            if needs_pixels(fresh)
+            else estimate_ranking(cast("Callable[[], Adapter]", make), features, kept.unit_scores),
+            skipped=read.skipped,
+        )
+
+    def fit_pairs(
+        self,
+        pairs: Sequence[tuple[str, str]],
+        *,
+        images: str | Path,
+        scale: Scale | tuple[float, float] = (1, 5),
+        user: str = "me",
+        progress: Progress = no_progress,
+    ) -> Person:
+        """Learn one person from comparisons, with the adapter ``pairs``.
+
+        Args:
+            pairs: names of the preferred photo and of the other; one or more.
+            images: the folder that the names are relative to.
+            scale: what predictions are given in; comparisons say nothing of it.
+            user: the person's name.
+            progress: called with the number of photos newly done.
+
+        Raises:
+            ImageError: there is no comparison of two readable photos.
+        """
+        fresh = PairsAdapter(self.prior)
+        span = scale if isinstance(scale, Scale) else Scale(*scale)
+        names = [name for pair in pairs for name in pair]
+        read = read_rated(self.generic, self.settings, names, Path(images), user=user, progress=progress)
+        kept = [pair for pair in pairs if all(name in read.vectors for name in pair)]
+        if not kept:
+            raise ImageError(
+                f"in none of the {len(pairs)} comparisons of user {user!r} can both photos be used; "
+                f"repair the photos, or pass the folder that holds them instead of {images}"
+            )
+        better, worse = zip(*kept, strict=True)
+        return Person(
+            model=self,
+            user=user,
+            scale=span,
+            adapter=fresh.fit_pairs(read.features(better), read.features(worse)),
+            ratings=(),
+            pairs=tuple(kept),
+            skipped=read.skipped,
+        )
+
+    def photos(self, vectors: Features, paths: Sequence[Path]) -> Photos:
+        """Photos for an adapter that changes the network: their files are decoded when it asks for them."""
+        pixels = LazyPixels(
+            paths, self.generic.size, fit=self.generic.fit, max_pixels=self.settings.max_pixels
+        )
+        return Photos(vectors=vectors, pixels=pixels)
+
+    def load(self, user: str, *, store: str | Path | None = None, version: int | None = None) -> Person:
+        """A person that was saved.
+
+        Args:
+            user: the name she was saved under.
+            store: the store file; None is the default one.
+            version: None is the newest.
+
+        Raises:
+            UnknownUser: the store has no such user or version.
+            ModelMismatch: she was fitted on another generic model.
+        """
+        stored = AdapterStore(None if store is None else Path(store)).load(user, version)
+        check_model(stored, self.generic.hash, self.generic.name)
+        return Person(
+            model=self,
+            user=user,
+            scale=Scale(stored.scale_low, stored.scale_high),
+            adapter=make_adapter(stored.adapter, self.prior, generic=self.generic).restore(
+                unpack(stored.state)
+            ),
+            ratings=stored.ratings,
+            pairs=tuple((better, worse) for better, worse in stored.extra.get("pairs", ())),
+            version=stored.version,
+        )

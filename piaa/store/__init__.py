@@ -1,0 +1,1 @@
+"""Where people are kept: one SQLite file, or a database that several servers share."""

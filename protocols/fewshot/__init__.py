@@ -1,0 +1,1 @@
+"""Few-shot tests: a user's ratings in episodes, every adapter on each, and the table of results."""

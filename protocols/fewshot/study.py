@@ -1,0 +1,366 @@
+"""A study from a dataset's labels to results: split, vectors, episodes, adapters, run folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from generic.cache.features import FeatureCache
+from generic.errors import DatasetError, SplitLeak
+from generic.model.generic_model import GenericModel
+from generic.progress import Progress, no_progress
+from piaa.ratings.table import Ratings
+from protocols.datasets.dataset import Dataset
+from protocols.fewshot.episodes import EpisodePlan, episodes
+from protocols.fewshot.evaluate import Cells, Evaluation, MakeAdapter
+from protocols.fewshot.results import Results
+from protocols.fewshot.run_folder import RunFolder
+from protocols.fewshot.summary import NanPolicy
+from protocols.fewshot.vectors import embed, readable
+from protocols.splits.rules import make_split
+from protocols.splits.split import Split
+
+_PACKAGES = ("piaa", "numpy", "scipy", "torch", "timm")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How people are tested; the defaults are the literature's."""
+
+    shots: tuple[int, ...] = (10, 100)
+    """Ratings to learn from."""
+    repeats: int = 10
+    """Draws of the support."""
+    seed: int = 0
+    """Of the draws."""
+    query: Literal["rest", "common"] = "rest"
+    """What is predicted; see :func:`protocols.fewshot.episodes.episodes`."""
+    min_ratings: int = 0
+    """Users with fewer usable ratings are left out, and counted."""
+    skip: bool = False
+    """Leave out users with too few ratings for the largest k, and count them; else they are an error."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """One generic model and one dataset's test side, ready to run."""
+
+    name: str
+    """Of the dataset, in tables."""
+    train: str
+    """Of what the model was trained on, in tables."""
+    model: GenericModel
+    split: Split
+    settings: Settings
+    evaluation: Evaluation
+    n_images: int
+    """Images that the test users rated."""
+    unreadable: Mapping[str, str]
+    """Those without a vector, with the reason."""
+    n_users: int
+    """Test users with a rating."""
+    skipped: Mapping[str, str]
+    """Those without an episode, with the reason."""
+    notes: tuple[str, ...]
+    """What the dataset's loader says that a person must know."""
+    data_hash: str
+    """SHA-256 of the ratings that are used, the crowd's too, and of the files that they are of."""
+    can_see_leaks: bool
+    """Whether the model lists its training photos, so that test images among them would have been found."""
+
+
+def default_split(dataset: Dataset) -> Split:
+    """The dataset's own split; everybody is tested in a person's own table that names no test users.
+
+    Raises:
+        DatasetError: the dataset has no individual ratings, or no split of its own.
+    """
+    if dataset.name != "table" or dataset.test_users:
+        return make_split(dataset)
+    ratings = _ratings(dataset)
+    return Split(
+        dataset=dataset.name,
+        rule="Test users: everybody; test images: all that they rated; nothing to train on.",
+        train_users=(),
+        test_users=ratings.users,
+        train_images=(),
+        test_images=ratings.images,
+    )
+
+
+def rated_images(dataset: Dataset, split: Split) -> tuple[str, ...]:
+    """The images that a study needs vectors of, each once: what test users rated on the test side.
+
+    Raises:
+        DatasetError: the split is not of this dataset, or there are no individual ratings.
+    """
+    split.check(dataset)
+    return tuple(dict.fromkeys(split.test_ratings(_ratings(dataset)).images))
+
+
+def prepare(
+    dataset: Dataset,
+    split: Split,
+    model: GenericModel,
+    adapters: Mapping[str, MakeAdapter],
+    settings: Settings,
+    *,
+    cache: FeatureCache,
+    train: str,
+    name: str | None = None,
+    max_pixels: int | None = None,
+    crowd: bool = False,
+    progress: Progress = no_progress,
+) -> Prepared:
+    """Embed a dataset's test images and draw the episodes.
+
+    Args:
+        dataset: labels and images.
+        split: whom to test, on which images.
+        model: the frozen generic model.
+        adapters: how to make each adapter, by name; reports compare with the first.
+        settings: how people are tested.
+        cache: of features.
+        train: what the model and the adapters' priors were trained on, in tables.
+        name: of the dataset, in tables; None is its own.
+        max_pixels: photos with more pixels are left out; None is the default of :mod:`generic.photos.open`.
+        crowd: also show what all other people's ratings of the same photo would predict, see
+            :mod:`protocols.fewshot.crowd`; the dataset must have another rater of every photo.
+        progress: called with the number of images newly done, of :func:`rated_images`.
+
+    Raises:
+        DatasetError: images or ratings are missing, or nobody is left to test.
+        TooFewRatings: a user has too few, and ``settings`` do not leave such users out.
+        SplitLeak: the model was trained on test images.
+    """
+    images = rated_images(dataset, split)
+    if dataset.images is None:
+        raise DatasetError(
+            f"dataset {dataset.name!r} has no images here, and an evaluation needs them; "
+            f"name their folder with --images"
+        )
+    rated = split.test_ratings(_ratings(dataset))
+    plan_test(rated, split, settings, dataset.name)  # what cannot run is refused before hours of reading
+    embedded = embed(
+        model,
+        images,
+        dataset.images,
+        cache=cache,
+        exact=dataset.paths,
+        max_pixels=max_pixels,
+        progress=progress,
+    )
+    can_see_leaks = check_model(model, embedded.digests)
+    check_starts(adapters, split, embedded.digests)
+    ratings = readable(rated, embedded.vectors)
+    plan = plan_test(ratings, split, settings, dataset.name)
+    others = dataset.ratings if crowd else None
+    evaluation = Evaluation(
+        ratings,
+        embedded.vectors,
+        plan,
+        adapters,
+        train=train,
+        test=name or dataset.name,
+        crowd=others,
+    )
+    return Prepared(
+        name=name or dataset.name,
+        train=train,
+        model=model,
+        split=split,
+        settings=settings,
+        evaluation=evaluation,
+        n_images=len(images),
+        unreadable=embedded.unreadable,
+        n_users=len(set(rated.users)),
+        skipped=plan.skipped,
+        notes=dataset.notes,
+        data_hash=_data_hash([ratings, *([others] if others else [])], embedded.digests),
+        can_see_leaks=can_see_leaks,
+    )
+
+
+def _ratings(dataset: Dataset) -> Ratings:
+    if dataset.ratings is None:
+        raise DatasetError(
+            f"dataset {dataset.name!r} has no individual ratings, so nobody's taste can be tested; "
+            f"use one that has, such as flickr-aes, aadb, para or table"
+        )
+    return dataset.ratings
+
+
+def plan_test(ratings: Ratings, split: Split, settings: Settings, dataset: str) -> EpisodePlan:
+    """The episodes of a test; ``skipped`` also has the users below ``settings.min_ratings``.
+
+    Raises:
+        DatasetError: nobody is left to test.
+        TooFewRatings: a user has too few, and ``settings`` do not leave such users out.
+        SplitLeak: a rating is not of the split's test side.
+    """
+    split.check_test(ratings)
+    n_ratings = dict.fromkeys(sorted(set(ratings.users)), 0)
+    for user in ratings.users:
+        n_ratings[user] += 1
+    few = {
+        user: f"has {n} usable rating{'s' * (n != 1)}, --min-ratings asks for {settings.min_ratings}"
+        for user, n in n_ratings.items()
+        if n < settings.min_ratings
+    }
+    plan = episodes(
+        ratings,
+        users=[user for user in n_ratings if user not in few],
+        shots=settings.shots,
+        repeats=settings.repeats,
+        seed=settings.seed,
+        dataset=dataset,
+        query=settings.query,
+        skip=settings.skip,
+    )
+    skipped = few | {user: reason.removeprefix(f"user {user!r} ") for user, reason in plan.skipped.items()}
+    if not plan.episodes:
+        k, most = max(settings.shots), max(n_ratings.values(), default=0)
+        raise DatasetError(
+            f"nobody is left to test: the {len(n_ratings)} test users of {dataset!r} have at most {most} "
+            f"usable ratings, but k={k} support + 2 query or --min-ratings need "
+            f"{max(k + 2, settings.min_ratings)}; lower one of them"
+        )
+    return EpisodePlan(episodes=plan.episodes, skipped=skipped)
+
+
+def check_model(model: GenericModel, digests: Mapping[str, str]) -> bool:
+    """Make sure that the generic model was not trained on test images.
+
+    Args:
+        model: its header may list the SHA-256 of its training photos under ``training["images_sha256"]``.
+        digests: test image -> SHA-256 of its file.
+
+    Returns:
+        whether the header has such a list; without one nothing can be said.
+
+    Raises:
+        SplitLeak: test images were trained on.
+    """
+    trained = model.header.training.get("images_sha256")
+    if trained is None:
+        return False
+    known = set(trained)
+    leaked = sorted(image for image, digest in digests.items() if digest in known)
+    if leaked:
+        raise SplitLeak(
+            f"model {model.name} {model.hash[:8]} was trained on {len(leaked)} of {len(digests)} test "
+            f"images, such as {', '.join(map(repr, leaked[:3]))}; "
+            f"evaluate with a model that has not seen them"
+        )
+    return True
+
+
+def check_starts(adapters: Mapping[str, MakeAdapter], split: Split, digests: Mapping[str, str]) -> None:
+    """Make sure that what adapters begin with was not learned from test users or test images.
+
+    Args:
+        adapters: an adapter may say ``trained_on``: ``dataset`` and ``users``, ``images_sha256``.
+        split: of the test.
+        digests: test image -> SHA-256 of its file.
+
+    Raises:
+        SplitLeak: test users or test images were learned from.
+    """
+    for name, make in adapters.items():
+        trained: Mapping[str, Any] = getattr(make(), "trained_on", {})
+        users = trained.get("users", ()) if trained.get("dataset") == split.dataset else ()
+        known = set(trained.get("images_sha256", ()))
+        for kind, leaked, n_test in (
+            ("users", sorted(set(users) & set(split.test_users)), len(split.test_users)),
+            ("images", sorted(image for image, digest in digests.items() if digest in known), len(digests)),
+        ):
+            if leaked:
+                raise SplitLeak(
+                    f"the start of adapter {name!r} was learned from {len(leaked)} of {n_test} test {kind}, "
+                    f"such as {', '.join(map(repr, leaked[:3]))}; meta-train without them"
+                )
+
+
+def _data_hash(tables: Sequence[Ratings], digests: Mapping[str, str]) -> str:
+    content: list[Any] = []
+    for ratings in tables:
+        rows = sorted(zip(ratings.users, ratings.images, ratings.scores.tolist(), strict=True))
+        content += [rows, ratings.scale.to_json()]
+    content.append(sorted(digests.items()))
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def describe_run(tests: Sequence[Prepared]) -> dict[str, Any]:
+    """Everything that the numbers depend on.
+
+    Args:
+        tests: at least one, all with the same settings and adapters.
+    """
+    settings = asdict(tests[0].settings)
+    hashes = tests[0].evaluation.identities()
+    return {
+        "models": {test.train: {"name": test.model.name, "hash": test.model.hash} for test in tests},
+        "adapters": list(dict.fromkeys(unit.adapter for unit in tests[0].evaluation.units())),
+        **({"adapter_hashes": hashes} if hashes else {}),
+        **settings,
+        "splits": {
+            test.name: {"dataset": test.split.dataset, "hash": test.split.hash, "rule": test.split.rule}
+            for test in tests
+        },
+        "data_sha256": {test.name: test.data_hash for test in tests},
+        "versions": {name: version(name) for name in _PACKAGES},
+    }
+
+
+def n_units(tests: Sequence[Prepared]) -> int:
+    """How often :func:`run` reports progress in all."""
+    return sum(len(test.evaluation.units()) for test in tests)
+
+
+def run(
+    tests: Sequence[Prepared],
+    folder: Path | None = None,
+    *,
+    nan: NanPolicy = "drop",
+    jobs: int = 1,
+    progress: Progress = no_progress,
+) -> Results:
+    """Run what is missing in a run folder, and write its ``results.json``.
+
+    Args:
+        tests: what to run; each pair of train and test once, all with the same settings and adapters.
+        folder: units of this run that it holds are not computed again; None keeps nothing.
+        nan: what an undefined correlation is taken for; recorded for reports, the cells stay as they are.
+        jobs: threads; the numbers do not depend on it.
+        progress: called with the number of units newly done, of :func:`n_units`.
+
+    Raises:
+        DatasetError: the folder holds another run.
+        OutputError: it cannot be written.
+    """
+    config = describe_run(tests)
+    kept = None if folder is None else RunFolder(folder, config)
+    cells: Cells = []
+    for number, test in enumerate(tests):
+        prefix = f"{number}-"
+        cells += test.evaluation.run(
+            done=kept.units(prefix) if kept else None,
+            keep=partial(kept.keep, prefix) if kept else None,
+            jobs=jobs,
+            progress=progress,
+        )
+    found = {
+        "nan": nan,
+        "skipped_users": {test.name: dict(test.skipped) for test in tests},
+        "unreadable_images": {test.name: sorted(test.unreadable) for test in tests},
+    }
+    results = Results.from_cells({**config, **found}, cells)
+    if kept:
+        kept.finish(results)
+    return results

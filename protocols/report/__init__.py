@@ -1,0 +1,1 @@
+"""From results to tables, plots and files, with the published figures beside them."""

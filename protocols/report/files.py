@@ -1,0 +1,62 @@
+"""A report as files, each written whole or not at all: for a paper, a reader, a program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from generic.atomic import write_bytes
+from protocols.report.data import to_csv, to_json
+from protocols.report.grid import slug
+from protocols.report.latex import to_bibtex, to_latex
+from protocols.report.plot_style import plot_bytes
+from protocols.report.plots import matrix_figure, shots_figure, users_figure
+from protocols.report.table import Report
+from protocols.report.text import to_markdown
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def write_report(report: Report, folder: Path) -> list[Path]:
+    """Writes tables and plots into a folder and replaces what an earlier report left under the same names.
+
+    Args:
+        report: what to write.
+        folder: must exist.
+
+    Returns:
+        the files, in order: ``report.md`` (wide), ``.tex``, ``.bib``, ``.csv``, ``.json``, then each plot as
+        PNG and SVG: ``shots-DATASET`` (if there are several k), ``users-DATASET``, ``cross-K``.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    texts = {
+        "report.md": to_markdown(report, wide=True),
+        "report.tex": to_latex(report),
+        "report.bib": to_bibtex(report),
+        "report.csv": to_csv(report),
+        "report.json": to_json(report),
+    }
+    files = []
+    for name, text in texts.items():
+        files.append(folder / name)
+        write_bytes(files[-1], text.encode())
+    for name, figure in figures(report):
+        for suffix in (".png", ".svg"):
+            files.append(folder / f"{name}{suffix}")
+            write_bytes(files[-1], plot_bytes(figure, suffix))
+    return files
+
+
+def figures(report: Report) -> Iterator[tuple[str, Figure]]:
+    """Every plot of the report with its file name, without suffix."""
+    for table in report.tables:
+        if len(table.shots) > 1:
+            yield f"shots-{slug(table.test)}", shots_figure(table)
+        yield f"users-{slug(table.test)}", users_figure(table)
+    for k, matrices in groupby(report.matrices, key=lambda matrix: matrix.k):
+        yield f"cross-{k}", matrix_figure(list(matrices))

@@ -1,0 +1,225 @@
+"""A report's tables as rows of finished strings, which the terminal, Markdown and LaTeX forms only dress.
+
+So a number reads the same in all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from protocols.fewshot.summary import format_mean_std
+from protocols.report.published import title
+from protocols.report.table import (
+    DIGITS,
+    MEASURED,
+    PUBLISHED,
+    Cell,
+    CrossMatrix,
+    Detail,
+    Report,
+    ReportTable,
+    Row,
+)
+
+ABSENT = "–"
+"""Printed where there is no number."""
+CELL_NOTE = "under a cell in brackets: bootstrap 95 % interval over users"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One place of a grid."""
+
+    text: str
+    """What to print; plain text with ``±`` and ``–``, nothing escaped."""
+    best: bool = False
+    """Printed bold."""
+    under: str = ""
+    """A second, fainter line where the form has room for one."""
+    cite: str | None = None
+    """Key of the reference to cite behind the text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A table of strings under a title."""
+
+    title: str
+    """What is shown."""
+    key: str
+    """A name for labels: lower case letters, digits and hyphens."""
+    header: tuple[str, ...]
+    """One heading for each column."""
+    n_left: int
+    """Columns from the left that hold words; the others hold numbers."""
+    blocks: tuple[tuple[tuple[Entry, ...], ...], ...]
+    """Rows, in groups with a rule between them."""
+    notes: tuple[str, ...] = ()
+    """Sentences below the table."""
+    bold: str = ""
+    """What bold means; empty where nothing is."""
+
+
+def table_grid(table: ReportTable) -> Grid:
+    """Rows against numbers of ratings; ``oracle_epoch`` results stand in columns of their own."""
+    oracles = table.oracle_shots()
+    best = {k: table.best(k) for k in table.shots}
+    rows = []
+    for place, row in enumerate(table.rows):
+        entries = [Entry(text=table.label(row), cite=row.cite), Entry(text=row.source)]
+        for k in table.shots:
+            cell = row.cells.get(k)
+            entries.append(Entry(text=mean_std(cell), best=place in best[k], under=interval(cell)))
+        entries += [Entry(text=_oracle(row.cells.get(k))) for k in oracles]
+        rows.append((row, tuple(entries)))
+    return Grid(
+        title=f"{title(table.test)}: SRCC of new photos by the number of ratings per user",
+        key=slug(table.test),
+        header=(
+            *("method", "source"),
+            *(shots(k) for k in table.shots),
+            *(f"{shots(k)}, oracle_epoch" for k in oracles),
+        ),
+        n_left=2,
+        blocks=_blocks(rows),
+        notes=(*table.notes, *table.cautions, *([_ORACLE_NOTE] if oracles else [])),
+        bold=f"bold: the best {'row' if table.comparable else 'of the rows measured here'} in each column",
+    )
+
+
+def detail_grid(table: ReportTable) -> Grid:
+    """One row for each adapter measured here and k, with all that was measured."""
+    rows = [
+        (row, (Entry(text=table.label(row)), Entry(text=row.source), *_details(k, cell, cell.detail)))
+        for row in table.of(MEASURED)
+        for k, cell in row.cells.items()
+        if cell.detail is not None
+    ]
+    return Grid(
+        title=f"{title(table.test)}: details of the rows measured here",
+        key=f"{slug(table.test)}-details",
+        header=(
+            *("method", "source", "k", "users", "dropped", "SRCC", "95 % interval", "std users"),
+            *("PLCC", "pairwise", "MAE", "coverage", f"p against {table.baseline}"),
+        ),
+        n_left=2,
+        blocks=_blocks(rows),
+        notes=(
+            "dropped: users / cells (a user's repeat) without an SRCC; 95 % interval: bootstrap over users; "
+            "std users: between users; pairwise: accuracy over pairs without ties; "
+            "MAE: in units of the dataset; coverage: of the predicted intervals; "
+            "p: paired Wilcoxon over users, Holm correction for all pairs of adapters",
+        ),
+    )
+
+
+def matrix_grids(report: Report) -> list[Grid]:
+    """One grid for each k in the layout of the EAT paper's Table 7; none if there are no matrices."""
+    cautions = [f"{title(table.test)}: {caution}" for table in report.tables for caution in table.cautions]
+    grids = groupby(report.matrices, key=lambda matrix: matrix.k)
+    return [_matrix_grid(k, list(matrices), tuple(cautions)) for k, matrices in grids]
+
+
+def _matrix_grid(k: int, matrices: Sequence[CrossMatrix], cautions: tuple[str, ...]) -> Grid:
+    tests = tuple(dict.fromkeys(test for matrix in matrices for test in matrix.tests))
+    blocks = []
+    for matrix in matrices:
+        name = Entry(text=matrix.name, cite=matrix.cite)
+        blocks.append(
+            tuple(
+                (
+                    name if place == 0 else Entry(text=""),
+                    Entry(text=matrix.source),
+                    Entry(text=title(train)),
+                    *(_matrix_entry(matrix.cells.get((train, test))) for test in tests),
+                )
+                for place, train in enumerate(matrix.trains)
+            )
+        )
+    return Grid(
+        title=f"Across datasets: SRCC at {shots(k)}",
+        key=f"cross-{k}",
+        header=("method", "source", "trained on", *(f"tested on {title(test)}" for test in tests)),
+        n_left=3,
+        blocks=tuple(blocks),
+        notes=cautions if any(matrix.source == PUBLISHED for matrix in matrices) else (),
+    )
+
+
+def mean_std(cell: Cell | None) -> str:
+    """A cell in the papers' format; without a std the mean alone, without a mean a dash.
+
+    Example:
+        >>> mean_std(Cell(mean=0.59349, std=0.0051)), mean_std(Cell(mean=0.612, std=math.nan)), mean_std(None)
+        ('0.593±0.005', '0.612', '–')
+    """
+    return ABSENT if cell is None else format_mean_std(cell.mean, cell.std, digits=DIGITS)
+
+
+def interval(cell: Cell | None) -> str:
+    """The 95 % interval over users in brackets; empty where there is none."""
+    if cell is None or cell.detail is None or math.isnan(cell.detail.srcc.low):
+        return ""
+    return f"[{number(cell.detail.srcc.low)}, {number(cell.detail.srcc.high)}]"
+
+
+def number(value: float | None) -> str:
+    """Three decimals, or a dash for none and for NaN."""
+    return ABSENT if value is None else format_mean_std(value, math.nan, digits=DIGITS)
+
+
+def p_text(value: float | None) -> str:
+    """A p-value to three decimals; below that only the bound.
+
+    Example:
+        >>> p_text(0.0312), p_text(2e-7), p_text(None)
+        ('0.031', '<0.001', '–')
+    """
+    return "<0.001" if value is not None and value < 0.001 else number(value)
+
+
+def shots(k: int) -> str:
+    """``10 shots`` as a heading."""
+    return f"{k} shot{'' if k == 1 else 's'}"
+
+
+_ORACLE_NOTE = "oracle_epoch: the epoch was chosen on the photos that were tested; too good by construction"
+
+
+def _details(k: int, cell: Cell, detail: Detail) -> tuple[Entry, ...]:
+    """Everything after the name and the source."""
+    line = detail.srcc
+    counts = (str(k), str(line.n_users), f"{line.dropped_users} / {line.dropped_cells}")
+    spread = (mean_std(cell), interval(cell) or ABSENT, number(line.std_users))
+    others = (number(detail.others[name]) for name in ("plcc", "pairwise", "mae", "coverage"))
+    return tuple(Entry(text=text) for text in (*counts, *spread, *others, p_text(detail.p_holm)))
+
+
+def _oracle(cell: Cell | None) -> str:
+    chosen = None if cell is None or cell.detail is None else cell.detail.oracle_epoch
+    return ABSENT if chosen is None else chosen.text
+
+
+def _matrix_entry(cell: Cell | None) -> Entry:
+    return Entry(text=mean_std(cell), under=interval(cell))
+
+
+def _blocks(rows: Sequence[tuple[Row, tuple[Entry, ...]]]) -> tuple[tuple[tuple[Entry, ...], ...], ...]:
+    """Rows measured here, then published ones; either may be absent."""
+    groups = (
+        tuple(entries for row, entries in rows if (row.source == MEASURED) is ours) for ours in (True, False)
+    )
+    return tuple(group for group in groups if group)
+
+
+def slug(name: str) -> str:
+    """A name for labels and files.
+
+    Example:
+        >>> slug("FLICKR-AES, list 1")
+        'flickr-aes-list-1'
+    """
+    return "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in name.lower()).split())

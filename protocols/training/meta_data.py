@@ -1,0 +1,135 @@
+"""What training users say of training photos, as vectors and rows: all that meta-training may learn from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generic.cache.features import FeatureCache
+from generic.errors import DatasetError
+from generic.model.generic_model import GenericModel
+from generic.progress import Progress, no_progress
+from piaa.ratings.table import Ratings
+from protocols.datasets.dataset import Dataset
+from protocols.fewshot.vectors import embed, readable
+from protocols.splits.rules import make_split
+from protocols.splits.split import Split
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingData:
+    """Ready to learn from."""
+
+    vectors: NDArray[Any]
+    """Model vectors of the photos, shape (n, 1 + d)."""
+    people: list[tuple[str, NDArray[np.intp], NDArray[np.float64]]]
+    """Each user's name, photos (rows of ``vectors``) and unit scores; users and photos in order of names."""
+    origin: Mapping[str, Any]
+    """Dataset, users and SHA-256 of the photos, so that an evaluation finds leaks."""
+    unreadable: Mapping[str, str]
+    """Photo without a vector -> why."""
+    n_known: int
+    """Photos that the generic model was trained on: its scores of these are too good."""
+
+
+def training_split(dataset: Dataset) -> Split:
+    """The dataset's own split; everybody teaches in a person's own table that names no test users.
+
+    Raises:
+        DatasetError: the dataset has no individual ratings, or no split of its own.
+    """
+    if dataset.name != "table" or dataset.test_users or dataset.ratings is None:
+        return make_split(dataset)
+    return Split(
+        dataset=dataset.name,
+        rule="Training users: everybody; training images: all that they rated; nobody to test.",
+        train_users=dataset.ratings.users,
+        test_users=(),
+        train_images=dataset.ratings.images,
+        test_images=(),
+    )
+
+
+def training_ratings(dataset: Dataset, split: Split, *, min_ratings: int = 0) -> Ratings:
+    """The ratings to learn from.
+
+    Args:
+        dataset: labels are enough.
+        split: its training side is taken.
+        min_ratings: users with fewer are left out.
+
+    Raises:
+        DatasetError: the split is not of this dataset, or leaves nobody to learn from.
+    """
+    split.check(dataset)
+    if dataset.ratings is None:
+        raise DatasetError(
+            f"dataset {dataset.name!r} has no individual ratings, so nothing can be learned of how people "
+            f"differ; use one that has, such as flickr-aes, aadb, para or table"
+        )
+    rated = split.training_ratings(dataset.ratings)
+    counts = Counter(rated.users)
+    kept = rated.take([row for row, user in enumerate(rated.users) if counts[user] >= min_ratings])
+    if not len(kept):
+        most = max(counts.values(), default=0)
+        raise DatasetError(
+            f"nobody is left to learn from: the split of {dataset.name!r} has {len(counts)} training users "
+            f"with at most {most} ratings, --min-ratings asks for {min_ratings}; "
+            f"lower it, or make another split"
+        )
+    return kept
+
+
+def training_data(
+    dataset: Dataset,
+    ratings: Ratings,
+    model: GenericModel,
+    *,
+    cache: FeatureCache,
+    max_pixels: int | None = None,
+    progress: Progress = no_progress,
+) -> TrainingData:
+    """Vectors of the training photos.
+
+    Args:
+        dataset: where the photos are.
+        ratings: of :func:`training_ratings`.
+        model: the frozen generic model.
+        cache: of features.
+        max_pixels: photos with more pixels are left out; None is the default of :mod:`generic.photos.open`.
+        progress: called with the number of photos newly done.
+
+    Raises:
+        DatasetError: there are no photos.
+    """
+    if dataset.images is None:
+        raise DatasetError(
+            f"dataset {dataset.name!r} has no images here, and meta-training needs them; "
+            f"name their folder with --images"
+        )
+    names = sorted(set(ratings.images))
+    embedded = embed(model, names, dataset.images, cache=cache, max_pixels=max_pixels, progress=progress)
+    used = readable(ratings, embedded.vectors)
+    rows, scores, users = embedded.vectors.rows(used.images), used.unit_scores, np.array(used.users)
+    people = []
+    for user in sorted(set(used.users)):
+        mine = np.flatnonzero(users == user)
+        mine = mine[np.argsort(rows[mine])]
+        people.append((user, rows[mine], scores[mine]))
+    known = set(model.header.training.get("images_sha256", ()))
+    return TrainingData(
+        vectors=embedded.vectors.matrix,
+        people=people,
+        origin={
+            "dataset": dataset.name,
+            "users": [user for user, _, _ in people],
+            "images_sha256": sorted(set(embedded.digests.values())),
+        },
+        unreadable=embedded.unreadable,
+        n_known=sum(digest in known for digest in embedded.digests.values()),
+    )

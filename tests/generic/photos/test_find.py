@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from generic.errors import ImageError
+from generic.photos.find import SUFFIXES, find_images
+
+
+def message(action: Callable[[], object]) -> str:
+    with pytest.raises(ImageError) as caught:
+        action()
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def test_find_images_sorted_without_hidden_ones(tmp_path):
+    names = ["B.JPG", "a.jpeg", "sub/c.Png", "sub/deep/d.heic", "sub.tif", *(f"z{s}" for s in SUFFIXES)]
+    hidden = [".x.jpg", "._a.jpeg", ".trash/e.jpg", "sub/.thumbs/f.jpg", "notes.txt", "jpg", "raw.nef"]
+    touch(tmp_path, *names, *hidden)
+    expected = sorted(tmp_path / name for name in names)
+    assert find_images(tmp_path) == expected
+    assert find_images(str(tmp_path)) == expected
+    assert find_images(tmp_path, recursive=False) == [file for file in expected if file.parent == tmp_path]
+
+
+def test_find_images_in_a_hidden_root(tmp_path):
+    touch(tmp_path, ".photos/a.jpg")
+    assert find_images(tmp_path / ".photos") == [tmp_path / ".photos" / "a.jpg"]
+
+
+def test_find_images_takes_a_single_file_whatever_its_suffix(tmp_path):
+    touch(tmp_path, "photo")
+    assert find_images(tmp_path / "photo") == [tmp_path / "photo"]
+
+
+def test_find_images_reads_a_folder_inside_itself_once(tmp_path):
+    """One loop only: without a memory of where it was, it is listed some forty times and then given up."""
+    touch(tmp_path, "sub/a.jpg")
+    (tmp_path / "sub" / "loop").symlink_to(tmp_path)
+    (tmp_path / "itself").symlink_to("itself")
+    assert find_images(tmp_path) == [tmp_path / "sub" / "a.jpg"]
+
+
+def test_find_images_follows_links_and_reads_each_folder_once(tmp_path):
+    root = tmp_path / "root"
+    touch(tmp_path, "root/sub/a.jpg", "elsewhere/b.jpg")
+    (root / "again").symlink_to(root / "sub")
+    (root / "album").symlink_to(tmp_path / "elsewhere")
+    (root / "broken.jpg").symlink_to(tmp_path / "gone")
+    assert find_images(root) == [root / "album" / "b.jpg", root / "broken.jpg", root / "sub" / "a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("recursive", "where"), [(True, "in it or the folders inside"), (False, "directly in it")]
+)
+def test_find_images_in_a_folder_without_any(tmp_path, recursive, where):
+    touch(tmp_path, "notes.txt", ".a.jpg")
+    assert message(lambda: find_images(tmp_path, recursive=recursive)) == (
+        f"{tmp_path} holds no photos: no file {where} ends in .avif .bmp .gif .heic .heif .jfif .jpe .jpeg "
+        ".jpg .png .tif .tiff .webp"
+    )
+
+
+def test_find_images_in_a_missing_folder(tmp_path):
+    expected = f"{tmp_path / 'gone'} does not exist; check the path"
+    assert message(lambda: find_images(tmp_path / "gone")) == expected
+
+
+def test_find_images_in_an_unreadable_folder(tmp_path, without_rights):
+    touch(tmp_path, "a.jpg", "sub/b.jpg")
+    with without_rights(tmp_path / "sub"):
+        text = message(lambda: find_images(tmp_path))
+    assert text == f"{tmp_path / 'sub'} cannot be read: Permission denied; check the path and its permissions"
+
+
+def test_listing_a_folder_needs_neither_numpy_nor_pillow():
+    code = "import sys, generic.photos.find; print(sorted({'numpy', 'PIL'} & set(sys.modules)))"
+    root = Path(__file__).resolve().parents[3]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,72 @@
+"""``lora`` and ``finetune`` through the commands: fit, score, evaluate, the best epoch beside."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from piaa import load_model
+from piaa.adapters.registry import NETWORK
+from protocols.fewshot.results import Results
+
+
+@pytest.mark.parametrize("adapter", list(NETWORK))
+def test_fit_and_score(fit, piaa, album, tiny_model, adapter):
+    result = fit("gil", "--adapter", adapter)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert f"({adapter} on piaa-tiny" in result.stdout
+    first = piaa("score", album, "--user", "gil", "--model", tiny_model, "--json")
+    again = piaa("score", album / "summer", "--user", "gil", "--model", tiny_model, "--json")
+    assert (first.exit_code, again.exit_code) == (0, 0)
+    scores = {row["image"].rsplit("/")[-1]: row["score"] for row in json.loads(first.stdout)["scores"]}
+    alone = {row["image"].rsplit("/")[-1]: row["score"] for row in json.loads(again.stdout)["scores"]}
+    assert len(scores) == 12
+    assert len(alone) == 5
+    assert all(scores[name] == score for name, score in alone.items())
+
+
+def test_a_loaded_person_scores_as_the_fitted_one(album, names, tiny_model, warm, tmp_path):
+    model = load_model(tiny_model, cache=warm)
+    given = {name: 1 + 4 * (n % 2) for n, name in enumerate(names[:8])}
+    person = model.fit_user(given, images=album, adapter="lora")
+    assert person.estimate is None
+    person.save(tmp_path / "piaa.db")
+    loaded = model.load("me", store=tmp_path / "piaa.db")
+    assert person.score(album).equals(loaded.score(album))
+    assert loaded.adapter.n_bytes == person.adapter.n_bytes
+
+
+@pytest.mark.slow
+def test_evaluate_with_the_best_epoch_beside(piaa, album, names, tiny_model, warm, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("protocols.report.files.figures", lambda _: ())
+    shutil.copytree(album, tmp_path / "mine" / "images")
+    rng = np.random.default_rng(3)
+    rows = [f"{user},{name},{rng.integers(1, 6)}" for user in ("ana", "ben") for name in names]
+    (tmp_path / "mine" / "ratings.csv").write_text("\n".join(("user,image,score", *rows)) + "\n")
+
+    def run(*args):
+        return piaa(
+            *("evaluate", "--dataset", "table", "--root", "mine", "--model", tiny_model, "--shots", "7"),
+            *("--repeats", "1", "--out", "run", *args),
+        )
+
+    result = run("--adapter", "generic,lora,lora+oracle_epoch", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert [row["method"] for row in json.loads(result.stdout)["rows"]] == ["generic", "lora"]
+    cells = Results.load(tmp_path / "run" / "results.json").cells
+    srcc = {
+        name: cells["srcc"][cells["adapter"] == name] for name in ("generic", "lora", "lora+oracle_epoch")
+    }
+    # One of the epochs is none at all, and one is the chosen one: the best is no worse than either.
+    assert (srcc["lora+oracle_epoch"] >= srcc["generic"]).all()
+    assert (srcc["lora+oracle_epoch"] >= srcc["lora"]).all()
+    assert srcc["lora+oracle_epoch"].sum() > srcc["generic"].sum()
+    refused = run("--adapter", "generic,bayes+oracle_epoch")
+    assert refused.stderr == (
+        "piaa: adapter 'bayes' does not learn in epochs, so there is no 'bayes+oracle_epoch'; "
+        "leave that out\n"
+    )

@@ -1,0 +1,64 @@
+"""Tables of comparisons, as people write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from generic.errors import RatingsError
+from piaa.ratings.comparisons import read_pairs
+
+
+@pytest.fixture
+def read(tmp_path):
+    def run(content, encoding="utf-8"):
+        path = tmp_path / "pairs.csv"
+        path.write_bytes(content.encode(encoding))
+        return read_pairs(path)
+
+    return run
+
+
+def test_columns_in_any_order_with_others_beside_them(read):
+    table = 'When,worse,BETTER\nmonday,b.jpg,"a, b.jpg"\n\ntuesday, d.jpg , c.jpg\n'
+    assert read(table) == [("a, b.jpg", "b.jpg"), ("c.jpg", "d.jpg")]
+    assert read("\ufeffbetter,worse\r\nä.jpg,b.jpg\r\n") == [("ä.jpg", "b.jpg")]
+    assert read("better,worse\na,b\nb,a\n") == [("a", "b"), ("b", "a")]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("image,score\na,1\n", "has no better and no worse column; its columns are 'image', 'score'; "
+         "give it the columns better,worse"),
+        ("better\na\n", "has no worse column; its columns are 'better'; give it the columns better,worse"),
+        ("", "has no better and no worse column; its columns are none; give it the columns better,worse"),
+        ("better,worse\n", "has a header but no comparisons; add one row per comparison"),
+    ],
+)  # fmt: skip
+def test_tables_that_cannot_be_used(read, tmp_path, content, message):
+    with pytest.raises(RatingsError) as caught:
+        read(content)
+    assert str(caught.value) == f"{tmp_path / 'pairs.csv'} {message}"
+
+
+def test_bad_rows_are_all_counted_and_five_named(read, tmp_path):
+    with pytest.raises(RatingsError) as caught:
+        read("better,worse\na,a\nb,c\nd\n" + "e,\n" * 4)
+    assert str(caught.value) == (
+        f"{tmp_path / 'pairs.csv'}: 6 of 7 rows are bad: line 2, photo 'a' is compared with itself; line "
+        "4, a photo "
+        "is missing; line 5, a photo is missing; line 6, a photo is missing; line 7, a photo is missing; "
+        "and 1 more. To do: name two different photos in every row"
+    )
+
+
+def test_files_that_cannot_be_read(read, tmp_path):
+    with pytest.raises(RatingsError) as caught:
+        read_pairs(tmp_path / "none.csv")
+    assert str(caught.value) == f"{tmp_path / 'none.csv'} does not exist; check the path of the comparisons"
+    with pytest.raises(RatingsError) as caught:
+        read("better,worse\nä,b\n", "latin-1")
+    assert str(caught.value) == (
+        f"{tmp_path / 'pairs.csv'} cannot be read as UTF-8 text (UnicodeDecodeError); "
+        "name a CSV file with the columns better,worse"
+    )
