@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -51,8 +51,27 @@ def plan_meta_training(out: Path, *, overwrite: bool, **settings: Any) -> MetaRu
     return MetaRun(config=MetaConfig(**settings), out=out, overwrite=overwrite)
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        import piaa
+
+        typer.echo(f"piaa {piaa.__version__}")
+        raise typer.Exit
+
+
 HELP = "Learn one person's taste in photographs from 10 to 100 ratings; rank any photos for that person."
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options that go before a command."""
+
+
 photos.add_to(app)
 suggest.add_to(app)
 explain.add_to(app)

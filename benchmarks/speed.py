@@ -26,7 +26,8 @@ from record import piaa, table, tell, timed, write_result
 
 import piaa as library
 from generic.model.generic_model import BATCH, GenericModel
-from piaa.people.model import Model, Settings
+from piaa.people.model import Model
+from piaa.people.opened_model import Settings
 from piaa.people.person import Person
 
 IMPORTS = (sys.executable, "-c", "import torch, timm")

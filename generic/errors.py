@@ -1,22 +1,28 @@
 """The errors of the whole toolkit; the base lives in the lowest layer so that every layer can raise it.
 
     PiaaError
-    ├── ImageError          one image cannot be read
-    ├── CheckpointError     a model file cannot be read or is not what it should be
-    ├── CacheError          the feature cache cannot be used
-    ├── ShapeError          an array has the wrong shape
-    ├── RatingsError        a table of ratings has bad rows or columns
-    │   ├── ScaleError      a score lies outside its scale, or a scale is impossible
-    │   └── TooFewRatings   not enough ratings for what was asked
-    ├── StoreError          the adapter store cannot be used
-    │   ├── UnknownUser     the store has no such user
-    │   └── ModelMismatch   an adapter was fitted on another generic model
-    ├── DatasetError        a dataset's files are missing or not what they should be
-    ├── SplitLeak           an image or a user is on both sides of a split
-    ├── TooLarge            a result would not fit into the machine's memory
-    ├── TrainingError       a network cannot be trained as asked, or its training went wrong
-    ├── NotFitted           something was asked of an adapter before it was fitted
-    └── OutputError         a result could not be written
+    ├── ImageError              one image cannot be read
+    ├── CheckpointError         a model file cannot be read or is not what it should be
+    ├── CacheError              the feature cache cannot be used
+    ├── ShapeError              an array has the wrong shape
+    ├── RatingsError            a table of ratings has bad rows or columns
+    │   ├── BadRowsError        some of its rows, each named (piaa.ratings.rows)
+    │   ├── ScaleError          a score lies outside its scale, or a scale is impossible
+    │   └── TooFewRatings       not enough ratings for what was asked
+    ├── StoreError              the adapter store cannot be used
+    │   ├── StoreUnavailable    not at this moment: its database is away or busy
+    │   ├── UnknownUser         the store has no such user
+    │   ├── ModelMismatch       an adapter was fitted on another generic model
+    │   └── Changed             a user changed while being scored (piaa.server.heads)
+    ├── DatasetError            a dataset's files are missing or not what they should be
+    │   └── BadGazeError        rows of a gaze export, each named (protocols.gaze.fixations)
+    ├── SplitLeak               an image or a user is on both sides of a split
+    ├── TooLarge                a result would not fit into the machine's memory
+    ├── TrainingError           a network cannot be trained as asked, or its training went wrong
+    ├── NotFitted               something was asked of an adapter before it was fitted
+    ├── OutputError             a result could not be written
+    ├── MissingPackage          an optional package is needed and not installed
+    └── ServerError             a server refused, or could not be reached (piaa.server.client)
 
 A message answers four questions: what was wrong, where, what was got and what was
 expected, what to do. It is one line; the command line prints it as it stands.
@@ -59,6 +65,10 @@ class TooFewRatings(RatingsError):
 
 class StoreError(PiaaError):
     """The adapter store cannot be used."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be used at this moment: its database is away or busy; the same may do later."""
 
 
 class UnknownUser(StoreError, KeyError):

@@ -20,10 +20,32 @@ from typing import TYPE_CHECKING
 import generic
 
 if TYPE_CHECKING:
-    from piaa.people.model import Model
-    from piaa.people.person import Person
-    from piaa.ratings.scale import Scale
-    from piaa.ratings.table import Ratings
+    from generic.errors import CacheError as CacheError
+    from generic.errors import CheckpointError as CheckpointError
+    from generic.errors import DatasetError as DatasetError
+    from generic.errors import ImageError as ImageError
+    from generic.errors import MissingPackage as MissingPackage
+    from generic.errors import ModelMismatch as ModelMismatch
+    from generic.errors import NotFitted as NotFitted
+    from generic.errors import OutputError as OutputError
+    from generic.errors import PiaaError as PiaaError
+    from generic.errors import RatingsError as RatingsError
+    from generic.errors import ScaleError as ScaleError
+    from generic.errors import ShapeError as ShapeError
+    from generic.errors import SplitLeak as SplitLeak
+    from generic.errors import StoreError as StoreError
+    from generic.errors import StoreUnavailable as StoreUnavailable
+    from generic.errors import TooFewRatings as TooFewRatings
+    from generic.errors import TooLarge as TooLarge
+    from generic.errors import TrainingError as TrainingError
+    from generic.errors import UnknownUser as UnknownUser
+    from piaa.people.model import Model as Model
+    from piaa.people.model import load_model as load_model
+    from piaa.people.person import Person as Person
+    from piaa.ratings.scale import Scale as Scale
+    from piaa.ratings.table import Ratings as Ratings
+    from piaa.server.client import Client as Client
+    from piaa.server.client import ServerError as ServerError
 
 if Path(generic.__file__ or "").parent.parent != Path(__file__).parent.parent:
     raise ImportError(
@@ -32,42 +54,48 @@ if Path(generic.__file__ or "").parent.parent != Path(__file__).parent.parent:
     )
 
 __version__ = "0.1.0"
-__all__ = ["Model", "Person", "Ratings", "Scale", "load_model"]
 
 _HOMES = {
-    "Model": "piaa.people.model",
-    "Person": "piaa.people.person",
-    "Ratings": "piaa.ratings.table",
-    "Scale": "piaa.ratings.scale",
+    "piaa.people.model": ("Model", "load_model"),
+    "piaa.people.person": ("Person",),
+    "piaa.ratings.scale": ("Scale",),
+    "piaa.ratings.table": ("Ratings",),
+    "piaa.server.client": ("Client", "ServerError"),
+    "generic.errors": (
+        "CacheError",
+        "CheckpointError",
+        "DatasetError",
+        "ImageError",
+        "MissingPackage",
+        "ModelMismatch",
+        "NotFitted",
+        "OutputError",
+        "PiaaError",
+        "RatingsError",
+        "ScaleError",
+        "ShapeError",
+        "SplitLeak",
+        "StoreError",
+        "StoreUnavailable",
+        "TooFewRatings",
+        "TooLarge",
+        "TrainingError",
+        "UnknownUser",
+    ),
 }
-
-
-def load_model(
-    name: str | Path = "piaa-lite", *, cache: str | Path | bool = True, max_pixels: int | None = None
-) -> Model:
-    """A generic model, ready to fit and score persons; needs no network.
-
-    Args:
-        name: an embedded model's name, or a model file.
-        cache: a folder for the feature cache; True is the user's own, False remembers nothing.
-        max_pixels: photos with more pixels are refused.
-
-    Raises:
-        CheckpointError: there is no such model, or the file is damaged.
-    """
-    from generic.cache.features import default_cache_folder
-    from generic.model.generic_model import GenericModel
-    from generic.model.registry import find_model
-    from piaa.people.model import Model, Settings
-
-    folder = default_cache_folder() if cache is True else None if cache is False else Path(cache)
-    return Model(GenericModel(find_model(name)), Settings(cache=folder, max_pixels=max_pixels))
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+__all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> object:
-    """Import the public classes when they are first asked for: ``import piaa`` stays quick."""
-    if name not in _HOMES:
+    """Import a public name when it is first asked for: ``import piaa`` stays quick."""
+    if name not in _HOME_OF:
         raise AttributeError(f"module 'piaa' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    """What completion in a shell shows."""
+    return sorted({*globals(), *__all__})

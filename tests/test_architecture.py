@@ -9,7 +9,10 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ("cli", "protocols", "piaa", "generic")
@@ -107,6 +110,88 @@ def test_the_rule_finds_every_kind_of_offence(tmp_path):
         "generic/cache/features.py:4: generic imports piaa.ratings.scale.Scale",
         "generic/lite/piaa_lite.py:1: generic imports benchmarks.train",
     ]
+
+
+def modules(root: Path) -> dict[str, Path]:
+    """Every module of a tree laid out like this one, by its dotted name; a package is named by its folder."""
+    files = [root / "cli.py", *(path for layer in LAYERS[1:] for path in (root / layer).rglob("*.py"))]
+    names = {path: path.relative_to(root).with_suffix("").parts for path in files}
+    return {".".join(parts).removesuffix(".__init__"): path for path, parts in names.items()}
+
+
+def arrows(root: Path) -> set[tuple[str, str]]:
+    """(importer, imported) for every pair of modules, imports for types alone and late ones included."""
+    known = modules(root)
+    found = set()
+    for importer, path in known.items():
+        for _, name in imports(path, root):
+            imported = name if name in known else name.rpartition(".")[0]
+            if imported in known and imported != importer:
+                found.add((importer, imported))
+    return found
+
+
+def circles(arrows: set[tuple[str, str]]) -> list[list[str]]:
+    """What can be reached from itself: each strongly connected part with more than one member."""
+    places = {name: i for i, name in enumerate(sorted({name for arrow in arrows for name in arrow}))}
+    matrix = np.zeros((len(places), len(places)))
+    for importer, imported in arrows:
+        matrix[places[importer], places[imported]] = 1
+    n_parts, part_of = connected_components(csr_array(matrix), connection="strong")
+    parts = [[name for name, i in places.items() if part_of[i] == part] for part in range(n_parts)]
+    return sorted(part for part in parts if len(part) > 1)
+
+
+def folder_arrows(arrows: set[tuple[str, str]], packages: set[str]) -> set[tuple[str, str]]:
+    """The arrows between sibling folders, each with all that is below it; a parent's own files do not count.
+
+    An arrow between a folder and its parent is none between siblings.
+    """
+    found = set()
+    for importer, imported in arrows:
+        ends = [
+            name.split(".") if name in packages else name.split(".")[:-1] for name in (importer, imported)
+        ]
+        depth = next((i for i, (a, b) in enumerate(zip(*ends, strict=False)) if a != b), None)
+        if depth is not None:
+            found.add((".".join(ends[0][: depth + 1]), ".".join(ends[1][: depth + 1])))
+    return found
+
+
+def packages(root: Path) -> set[str]:
+    return {name for name, path in modules(root).items() if path.name == "__init__.py"}
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    assert circles(arrows(ROOT)) == []
+
+
+def test_folders_do_not_import_each_other_in_circles():
+    assert circles(folder_arrows(arrows(ROOT), packages(ROOT))) == []
+
+
+def test_circles_are_found(tmp_path):
+    sources = {
+        "cli.py": "",
+        "piaa/__init__.py": "",
+        "piaa/store/__init__.py": "",
+        "piaa/store/file.py": "if TYPE_CHECKING:\n    import piaa.people.person",
+        "piaa/store/rows.py": "",
+        "piaa/people/__init__.py": "",
+        "piaa/people/person.py": "def late():\n    from piaa.people import model",
+        "piaa/people/model.py": "from piaa.people.person import P\nfrom piaa.people.deep.scores import x",
+        "piaa/people/deep/__init__.py": "",
+        "piaa/people/deep/scores.py": "from piaa.store.rows import y\nfrom piaa.people import table",
+        "piaa/people/table.py": "",
+    }
+    for name, source in sources.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(source)
+    found = arrows(tmp_path)
+    assert circles(found) == [["piaa.people.model", "piaa.people.person"]]
+    # store -> people.person and people.deep -> store.rows: no circle of modules, but one of folders; that
+    # people and its own child import each other is none.
+    assert circles(folder_arrows(found, packages(tmp_path))) == [["piaa.people", "piaa.store"]]
 
 
 def loaded_by(*args: object, folder: Path) -> tuple[set[str], subprocess.CompletedProcess[str]]:

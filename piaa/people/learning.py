@@ -2,65 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, cast
-
-import numpy as np
+from typing import cast
 
 from generic.errors import PiaaError, RatingsError
 from piaa.adapters.meta import MetaAdapter
-from piaa.adapters.registry import Adapter, make_adapter
+from piaa.adapters.prior import Prior
+from piaa.adapters.registry import AnyAdapter, make_adapter
 from piaa.adapters.vectors import VectorAdapter
-from piaa.people.estimate import estimate_ranking
-from piaa.people.rated import RatedPhotos
-from piaa.ratings.table import Duplicates, Ratings
+from piaa.ratings.table import Duplicates
 from piaa.store.records import StoredRating
 
-if TYPE_CHECKING:
-    from piaa.people.person import Person
 
+def merge_ratings(
+    user: str, old: Sequence[StoredRating], fresh: Sequence[StoredRating], duplicates: Duplicates
+) -> tuple[list[int], tuple[StoredRating, ...]]:
+    """Which ratings of before stay, and what the new ones become beside them.
 
-def add_ratings(person: Person, table: Ratings, read: RatedPhotos, duplicates: Duplicates) -> Person:
-    """The person with the ratings of a table; see :meth:`piaa.people.person.Person.add`."""
-    from piaa.people.rated import stored_ratings
+    Args:
+        user: whose ratings they are, for the message.
+        old: what she was fitted on.
+        fresh: what is added, each photo once.
+        duplicates: what to do with a photo that she rated before; see :meth:`piaa.people.person.Person.add`.
 
-    adapter = _copy(person)
-    kept = table.take([row for row, name in enumerate(table.images) if name in read.vectors])
-    fresh = stored_ratings(kept, read)
-    known = _rows_of(person.ratings)
+    Returns:
+        rows of ``old`` that stay, and the new ratings.
+
+    Raises:
+        RatingsError: a photo was rated before and ``duplicates`` is ``error``.
+    """
+    known = _rows_of(old)
     again = [rating for rating in fresh if _key(rating) in known]
     if again and duplicates == "error":
-        first = person.ratings[known[_key(again[0])][0]]
+        first = old[known[_key(again[0])][0]]
         raise RatingsError(
-            f"user {person.user!r} has rated {len(again)} of these {len(fresh)} photos before, the first "
+            f"user {user!r} has rated {len(again)} of these {len(fresh)} photos before, the first "
             f"{first.image!r} as {first.score:g}; leave them out, or pass --duplicates last or "
             "--duplicates mean"
         )
     if duplicates == "mean":
-        fresh = tuple(
-            _mean(rating, [person.ratings[row] for row in known.get(_key(rating), [])]) for rating in fresh
-        )
+        fresh = [_mean(rating, [old[row] for row in known.get(_key(rating), [])]) for rating in fresh]
     replaced = {row for rating in again for row in known[_key(rating)]}
-    old = [row for row in range(len(person.ratings)) if row not in replaced]
-    features, scores = adapter.support
-    unit = person.scale.to_unit(np.array([rating.score for rating in fresh]))
-    adapter.fit(
-        np.concatenate([features[old], read.features(kept.images)]), np.concatenate([scores[old], unit])
-    )
-    ratings = (*(person.ratings[row] for row in old), *fresh)
-    return _with(person, adapter, ratings, skipped=read.skipped)
-
-
-def forget_ratings(person: Person, images: Sequence[str]) -> Person:
-    """The person without the ratings of some photos; see :meth:`piaa.people.person.Person.forget`."""
-    adapter = _copy(person)
-    gone = set(ratings_of(person.user, images, person.ratings))
-    rows = [row for row, one in enumerate(person.ratings) if one in gone]
-    adapter.forget(rows)
-    kept = tuple(rating for row, rating in enumerate(person.ratings) if row not in rows)
-    return _with(person, adapter, kept, skipped={})
+    return [row for row in range(len(old)) if row not in replaced], tuple(fresh)
 
 
 def ratings_of(user: str, images: Sequence[str], ratings: Sequence[StoredRating]) -> tuple[StoredRating, ...]:
@@ -84,38 +69,29 @@ def ratings_of(user: str, images: Sequence[str], ratings: Sequence[StoredRating]
     return tuple(one for one in ratings if one.image in images or _key(one) in photos)
 
 
-def _copy(person: Person) -> VectorAdapter:
-    """The person's adapter once more, so that the person herself stays as she is."""
+def learner(
+    user: str, adapter: AnyAdapter, prior: Prior | None, *, pairs: Sequence[object] = ()
+) -> VectorAdapter:
+    """A person's adapter once more, to learn on with, so that the person herself stays as she is.
+
+    Args:
+        user: whose adapter it is, for the message.
+        adapter: fitted.
+        prior: of the model.
+        pairs: the comparisons that it was fitted on instead of ratings.
+
+    Raises:
+        PiaaError: it cannot learn on.
+    """
     # A stored person has no meta-learned start, only what was learned from it.
-    if (
-        not isinstance(person.adapter, VectorAdapter)
-        or isinstance(person.adapter, MetaAdapter)
-        or person.pairs
-    ):
-        what = "comparisons" if person.pairs else f"adapter {person.adapter.name!r}"
+    if not isinstance(adapter, VectorAdapter) or isinstance(adapter, MetaAdapter) or pairs:
+        what = "comparisons" if pairs else f"adapter {adapter.name!r}"
         raise PiaaError(
-            f"user {person.user!r} was learned by {what}, to which no rating can be added and of which "
+            f"user {user!r} was learned by {what}, to which no rating can be added and of which "
             "none can be taken; fit again with the whole table (piaa fit-user), and where a rating is "
             "withdrawn delete the person before (piaa users delete)"
         )
-    adapter = cast("VectorAdapter", make_adapter(person.adapter.name, person.model.prior))
-    return adapter.restore(person.adapter.state())
-
-
-def _with(
-    person: Person, adapter: VectorAdapter, ratings: tuple[StoredRating, ...], *, skipped: Mapping[str, str]
-) -> Person:
-    def make() -> Adapter:
-        return cast("Adapter", make_adapter(adapter.name, person.model.prior))
-
-    return replace(
-        person,
-        adapter=adapter,
-        ratings=ratings,
-        estimate=estimate_ranking(make, *adapter.support),
-        skipped=skipped,
-        changed_from=person.version if person.changed_from is None else person.changed_from,
-    )
+    return cast("VectorAdapter", make_adapter(adapter.name, prior)).restore(adapter.state())
 
 
 def _key(rating: StoredRating) -> str:

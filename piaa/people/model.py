@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from safetensors.numpy import load as unpack
 
-from generic.cache.features import Features, default_cache_folder
+from generic.cache.features import default_cache_folder
 from generic.errors import CheckpointError, ImageError
 from generic.model.generic_model import GenericModel
-from generic.photos.lazy_pixels import LazyPixels
+from generic.model.registry import DEFAULT as DEFAULT_MODEL
+from generic.model.registry import find_model
 from generic.progress import Progress, no_progress
-from piaa.adapters.base import Photos, needs_pixels
+from piaa.adapters.base import needs_pixels
 from piaa.adapters.meta import no_start
 from piaa.adapters.pairs import PairsAdapter
-from piaa.adapters.prior import PREFIX, Prior
 from piaa.adapters.registry import DEFAULT, META, AnyAdapter, make_adapter
 from piaa.meta.start import Start
 from piaa.people.estimate import estimate_ranking
+from piaa.people.opened_model import OpenedModel, Settings
 from piaa.people.person import Person
 from piaa.people.rated import read_rated, stored_ratings
 from piaa.ratings.accept import RatingsLike, as_ratings
@@ -32,32 +32,8 @@ if TYPE_CHECKING:
     from piaa.adapters.registry import Adapter
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How photos are read and remembered."""
-
-    cache: Path | None = field(default_factory=default_cache_folder)
-    """Folder of the feature cache; None remembers nothing."""
-    max_pixels: int | None = None
-    """Photos with more pixels are refused; None is the default of :mod:`generic.photos.open`."""
-
-
-class Model:
-    """A generic model that persons are fitted on; see :func:`load_model`.
-
-    Args:
-        generic: the generic model.
-        settings: how photos are read and remembered.
-    """
-
-    def __init__(self, generic: GenericModel, settings: Settings | None = None) -> None:
-        self.generic = generic
-        self.settings = settings or Settings()
-
-    @cached_property
-    def prior(self) -> Prior | None:
-        """What the model file knows of how people differ, if it does."""
-        return Prior.from_tensors(self.generic.tensors(PREFIX))
+class Model(OpenedModel):
+    """A generic model that persons are fitted on; see :func:`piaa.load_model`."""
 
     def maker(
         self, adapter: str, meta: str | Path | None = None, *, keep_epochs: bool = False
@@ -121,9 +97,7 @@ class Model:
         make = self.maker(adapter, meta)  # before the photos are read: a wrong name or model shows at once
         fresh = make()
         table = as_ratings(ratings, scale, user)
-        read = read_rated(
-            self.generic, self.settings, table.images, Path(images), user=user, progress=progress
-        )
+        read = read_rated(self, table.images, Path(images), user=user, progress=progress)
         kept = table.take([row for row, name in enumerate(table.images) if name in read.vectors])
         features = read.features(kept.images)
         given: Any = features
@@ -166,7 +140,7 @@ class Model:
         fresh = PairsAdapter(self.prior)
         span = scale if isinstance(scale, Scale) else Scale(*scale)
         names = [name for pair in pairs for name in pair]
-        read = read_rated(self.generic, self.settings, names, Path(images), user=user, progress=progress)
+        read = read_rated(self, names, Path(images), user=user, progress=progress)
         kept = [pair for pair in pairs if all(name in read.vectors for name in pair)]
         if not kept:
             raise ImageError(
@@ -183,13 +157,6 @@ class Model:
             pairs=tuple(kept),
             skipped=read.skipped,
         )
-
-    def photos(self, vectors: Features, paths: Sequence[Path]) -> Photos:
-        """Photos for an adapter that changes the network: their files are decoded when it asks for them."""
-        pixels = LazyPixels(
-            paths, self.generic.size, fit=self.generic.fit, max_pixels=self.settings.max_pixels
-        )
-        return Photos(vectors=vectors, pixels=pixels)
 
     def load(self, user: str, *, store: str | Path | None = None, version: int | None = None) -> Person:
         """A person that was saved.
@@ -216,3 +183,20 @@ class Model:
             pairs=tuple((better, worse) for better, worse in stored.extra.get("pairs", ())),
             version=stored.version,
         )
+
+
+def load_model(
+    name: str | Path = DEFAULT_MODEL, *, cache: str | Path | bool = True, max_pixels: int | None = None
+) -> Model:
+    """A generic model, ready to fit and score persons; needs no network.
+
+    Args:
+        name: an embedded model's name, or a model file.
+        cache: a folder for the feature cache; True is the user's own, False remembers nothing.
+        max_pixels: photos with more pixels are refused.
+
+    Raises:
+        CheckpointError: there is no such model, or the file is damaged.
+    """
+    folder = default_cache_folder() if cache is True else None if cache is False else Path(cache)
+    return Model(GenericModel(find_model(name)), Settings(cache=folder, max_pixels=max_pixels))

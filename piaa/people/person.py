@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from safetensors.numpy import save as pack
@@ -16,9 +16,12 @@ from generic.errors import ImageError
 from generic.photos.find import find_images
 from generic.progress import Progress, no_progress
 from piaa.adapters.base import Array, bend, needs_pixels
-from piaa.adapters.registry import AnyAdapter
-from piaa.people.estimate import RankEstimate
-from piaa.people.rated import read_rated
+from piaa.adapters.registry import Adapter, AnyAdapter, make_adapter
+from piaa.adapters.vectors import VectorAdapter
+from piaa.people.estimate import RankEstimate, estimate_ranking
+from piaa.people.learning import learner, merge_ratings, ratings_of
+from piaa.people.opened_model import OpenedModel
+from piaa.people.rated import read_rated, stored_ratings
 from piaa.people.score_table import ScoreTable
 from piaa.ratings.accept import RatingsLike, as_ratings
 from piaa.ratings.scale import Scale
@@ -29,8 +32,6 @@ from piaa.store.records import AdapterRecord, StoredRating
 if TYPE_CHECKING:
     import pandas as pd
 
-    from piaa.people.model import Model
-
 _CHUNK = 512
 
 
@@ -38,7 +39,7 @@ _CHUNK = 512
 class Person:
     """A fitted person; made by ``fit_user`` or ``load`` of :class:`piaa.people.model.Model`."""
 
-    model: Model
+    model: OpenedModel
     user: str
     scale: Scale
     adapter: AnyAdapter
@@ -148,18 +149,18 @@ class Person:
             ImageError: not one rated photo can be read.
             PiaaError: her adapter cannot learn on.
         """
-        from piaa.people.learning import add_ratings
-
         table = as_ratings(ratings, self.scale, self.user)
-        read = read_rated(
-            self.model.generic,
-            self.model.settings,
-            table.images,
-            Path(images),
-            user=self.user,
-            progress=progress,
+        read = read_rated(self.model, table.images, Path(images), user=self.user, progress=progress)
+        adapter = learner(self.user, self.adapter, self.model.prior, pairs=self.pairs)
+        kept = table.take([row for row, name in enumerate(table.images) if name in read.vectors])
+        rows, fresh = merge_ratings(self.user, self.ratings, stored_ratings(kept, read), duplicates)
+        features, scores = adapter.support
+        unit = self.scale.to_unit(np.array([rating.score for rating in fresh]))
+        adapter.fit(
+            np.concatenate([features[rows], read.features(kept.images)]), np.concatenate([scores[rows], unit])
         )
-        return add_ratings(self, table, read, duplicates)
+        old = (self.ratings[row] for row in rows)
+        return self._learned_on(adapter, (*old, *fresh), skipped=read.skipped)
 
     def forget(self, images: Sequence[str]) -> Person:
         """The person without some ratings: the same as one who never gave them.
@@ -171,9 +172,25 @@ class Person:
             RatingsError: she rated no such photo, or no rating would be left.
             PiaaError: her adapter cannot learn on.
         """
-        from piaa.people.learning import forget_ratings
+        adapter = learner(self.user, self.adapter, self.model.prior, pairs=self.pairs)
+        gone = set(ratings_of(self.user, images, self.ratings))
+        adapter.forget([row for row, one in enumerate(self.ratings) if one in gone])
+        return self._learned_on(adapter, tuple(one for one in self.ratings if one not in gone), skipped={})
 
-        return forget_ratings(self, images)
+    def _learned_on(
+        self, adapter: VectorAdapter, ratings: tuple[StoredRating, ...], *, skipped: Mapping[str, str]
+    ) -> Person:
+        def make() -> Adapter:
+            return cast("Adapter", make_adapter(adapter.name, self.model.prior))
+
+        return replace(
+            self,
+            adapter=adapter,
+            ratings=ratings,
+            estimate=estimate_ranking(make, *adapter.support),
+            skipped=skipped,
+            changed_from=self.version if self.changed_from is None else self.changed_from,
+        )
 
     def save(self, store: str | Path | None = None, *, withdrawn: Sequence[StoredRating] = ()) -> int:
         """Keep the person in a store; earlier versions stay.

@@ -11,13 +11,12 @@ import numpy as np
 
 from generic.cache.features import FeatureCache, Features
 from generic.errors import ImageError
-from generic.model.generic_model import GenericModel
 from generic.progress import Progress
 from piaa.ratings.locate import locate_images
 from piaa.store.records import StoredRating
 
 if TYPE_CHECKING:
-    from piaa.people.model import Settings
+    from piaa.people.opened_model import OpenedModel
     from piaa.ratings.table import Ratings
 
 
@@ -40,8 +39,7 @@ class RatedPhotos:
 
 
 def read_rated(
-    model: GenericModel,
-    settings: Settings,
+    model: OpenedModel,
     names: Sequence[str],
     folder: Path,
     *,
@@ -51,8 +49,7 @@ def read_rated(
     """Find and embed the photos that a person judged.
 
     Args:
-        model: the generic model.
-        settings: how photos are read and remembered.
+        model: the generic model, with how photos are read for it.
         names: image names as her table gives them; repeated names count once.
         folder: that the names are relative to.
         user: who judged them, for the message.
@@ -64,9 +61,11 @@ def read_rated(
     found, missing = locate_images(names, folder)
     skipped = {item.name: item.reason for item in missing}
     there = [name for name in dict.fromkeys(names) if name in found]
-    with FeatureCache.open(settings.cache) as cache:
+    with FeatureCache.open(model.settings.cache) as cache:
         paths = [found[name] for name in there]
-        results = model.embed(paths, cache=cache, max_pixels=settings.max_pixels, progress=progress)
+        results = model.generic.embed(
+            paths, cache=cache, max_pixels=model.settings.max_pixels, progress=progress
+        )
         embedded = dict(zip(there, results, strict=True))
     skipped |= {name: str(item.error) for name, item in embedded.items() if item.error}
     vectors = {name: item.vector for name, item in embedded.items() if item.vector is not None}

@@ -10,7 +10,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from generic.errors import ImageError, ModelMismatch, PiaaError, RatingsError, StoreError, UnknownUser
+from generic.errors import (
+    ImageError,
+    ModelMismatch,
+    PiaaError,
+    RatingsError,
+    StoreError,
+    StoreUnavailable,
+    UnknownUser,
+)
 
 _TITLES = {
     400: "The request is not in order",
@@ -25,6 +33,15 @@ _TITLES = {
     429: "Too many requests",
     501: "This server does not do that",
     503: "The server cannot do this now",
+}
+_STATUS: dict[type, int] = {
+    PiaaError: 400,
+    ImageError: 422,
+    RatingsError: 422,
+    StoreError: 422,
+    StoreUnavailable: 503,
+    UnknownUser: 404,
+    ModelMismatch: 409,
 }
 
 
@@ -69,14 +86,8 @@ def problem(
 
 
 def status_of(error: PiaaError) -> int:
-    """The HTTP status that an error of ours means."""
-    if isinstance(error, UnknownUser):
-        return 404
-    if isinstance(error, ModelMismatch):
-        return 409
-    if isinstance(error, StoreError):
-        return 503 if "cannot be used now" in str(error) else 422
-    return 422 if isinstance(error, ImageError | RatingsError) else 400
+    """The HTTP status that an error of ours means: that of the nearest class in ``_STATUS``."""
+    return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
 
 
 def add_to(app: FastAPI) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from generic.errors import StoreError
+from generic.errors import StoreError, StoreUnavailable
 from piaa.store import migrations
 from piaa.store.file import StoreFile
 from piaa.store.sql import Rows, Sql
@@ -114,7 +114,7 @@ class StoreDatabase:
             with self._engine.connect() as connection:
                 yield connection
         except (DBAPIError, PoolTimeout) as error:
-            raise StoreError(
+            raise StoreUnavailable(
                 f"store {self.name!r} cannot be used now: {_reason(error)}; try again later"
             ) from error
 
