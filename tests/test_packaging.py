@@ -92,7 +92,7 @@ def test_source_archive_holds_what_a_packager_needs(built):
     with tarfile.open(path) as archive:
         files = {name.removeprefix("piaa-0.1.0/") for name in archive.getnames()}
     pages = {"README.md", "CITATION.cff", "LICENSE"}
-    assert sources() | pages | {"pyproject.toml", "tests/test_packaging.py"} <= files
+    assert sources() | pages | {"pyproject.toml", "constraints.txt", "tests/test_packaging.py"} <= files
     assert {name.split("/")[0] for name in files} <= {
         "PKG-INFO",
         ".gitignore",
@@ -101,6 +101,7 @@ def test_source_archive_holds_what_a_packager_needs(built):
         "CHANGELOG.md",
         "CITATION.cff",
         "LICENSE",
+        "constraints.txt",
         "piaa",
         "generic",
         "protocols",
