@@ -91,7 +91,7 @@ def test_source_archive_holds_what_a_packager_needs(built):
     (path,) = built.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         files = {name.removeprefix("piaa-0.1.0/") for name in archive.getnames()}
-    pages = {"README.md", "CITATION.cff", "LICENSE"}
+    pages = {"README.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE"}
     assert sources() | pages | {"pyproject.toml", "constraints.txt", "tests/test_packaging.py"} <= files
     assert {name.split("/")[0] for name in files} <= {
         "PKG-INFO",
@@ -100,6 +100,7 @@ def test_source_archive_holds_what_a_packager_needs(built):
         "README.md",
         "CHANGELOG.md",
         "CITATION.cff",
+        "CONTRIBUTING.md",
         "LICENSE",
         "constraints.txt",
         "piaa",
