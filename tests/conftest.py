@@ -13,7 +13,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -21,6 +20,12 @@ from hypothesis import settings
 # code is not kept each of them compiles torch and timm anew, for ten seconds.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Before numpy and torch are imported, for this process, its workers and all that they start: networks of a
+# few thousand numbers lose by a second thread, several times over where another worker wants that core.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import numpy as np  # noqa: E402
 
 # A deadline measures the machine's load, not the code.
 settings.register_profile("piaa", deadline=None)
@@ -39,6 +44,14 @@ OPTIONS = {
     "eat_dims": (32, 32),
     "k_in": 2,
 }
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config) -> None:
+    """A worker on each core for folders, unless ``-n`` says otherwise; files alone are faster without any."""
+    folders = any(Path(arg).is_dir() for arg in config.args)
+    if folders and config.getoption("numprocesses", 0) is None and not hasattr(config, "workerinput"):
+        config.option.numprocesses = "auto"
 
 
 @pytest.fixture(scope="session", autouse=True)
