@@ -20,7 +20,7 @@ from protocols.datasets.dataset import Dataset
 from protocols.fewshot.episodes import EpisodePlan, episodes
 from protocols.fewshot.evaluate import Cells, Evaluation, MakeAdapter
 from protocols.fewshot.results import Results
-from protocols.fewshot.run_folder import RunFolder
+from protocols.fewshot.run_folder import EvaluationFolder
 from protocols.fewshot.summary import NanPolicy
 from protocols.fewshot.vectors import embed, readable
 from protocols.splits.rules import make_split
@@ -345,7 +345,7 @@ def run(
         OutputError: it cannot be written.
     """
     config = describe_run(tests)
-    kept = None if folder is None else RunFolder(folder, config)
+    kept = None if folder is None else EvaluationFolder(folder, config)
     cells: Cells = []
     for number, test in enumerate(tests):
         prefix = f"{number}-"
