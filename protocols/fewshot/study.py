@@ -19,8 +19,8 @@ from piaa.ratings.table import Ratings
 from protocols.datasets.dataset import Dataset
 from protocols.fewshot.episodes import EpisodePlan, episodes
 from protocols.fewshot.evaluate import Cells, Evaluation, MakeAdapter
+from protocols.fewshot.evaluation_folder import EvaluationFolder
 from protocols.fewshot.results import Results
-from protocols.fewshot.run_folder import EvaluationFolder
 from protocols.fewshot.summary import NanPolicy
 from protocols.fewshot.vectors import embed, readable
 from protocols.splits.rules import make_split

@@ -9,8 +9,8 @@ import math
 import pytest
 
 from generic.errors import DatasetError, OutputError
+from protocols.fewshot.evaluation_folder import EvaluationFolder, run_id
 from protocols.fewshot.results import COLUMNS, Results
-from protocols.fewshot.run_folder import EvaluationFolder, run_id
 
 CONFIG = {"adapters": ["generic"], "seed": 0, "versions": {"piaa": "0.1.0", "numpy": "2.0"}}
 

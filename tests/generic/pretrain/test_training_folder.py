@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from generic.errors import TrainingError
-from generic.pretrain.run_folder import TrainingFolder
+from generic.pretrain.training_folder import TrainingFolder
 
 TRAINING = b'{\n "preset": "eat",\n "settings": {\n  "rate": 0.001,\n  "workers": 2\n },\n "bins": []\n}\n'
 """As the release before wrote it."""
