@@ -19,13 +19,15 @@ LAYERS = ("cli", "protocols", "piaa", "generic")
 """From the highest to the lowest; imports go downwards."""
 INTERFACES = (
     "piaa.adapters.base",
+    "piaa.ratings.files",
     "piaa.ratings.locate",
     "piaa.ratings.table",
     "piaa.ratings.scale",
     "piaa.commands.terminal",
 )
 """All that the protocols may know of piaa: what an adapter is, what ratings are and which files they mean,
-and what all commands share."""
+how files of rows are read (labels of datasets and gaze come in the same formats as ratings, and one reader
+counts lines and collects bad rows), and what all commands share."""
 OUTSIDE = ("benchmarks", "tests")
 MIRRORED = ("benchmarks", "generic", "piaa", "protocols")
 """Folders whose tests lie in a folder of the same name below tests/; its top tests the whole."""
@@ -81,7 +83,7 @@ def test_the_rule_finds_every_kind_of_offence(tmp_path):
             from piaa.ratings.scale import Scale
             import piaa.ratings.table
             from piaa.ratings import table
-            from piaa.ratings.read import read_rows
+            from piaa.ratings.rows import check_rows
             from piaa.adapters.registry import ADAPTERS
             import piaa
             import cli
@@ -104,7 +106,7 @@ def test_the_rule_finds_every_kind_of_offence(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(textwrap.dedent(source))
     assert offences(tmp_path) == [
-        "protocols/splits/split.py:6: protocols imports piaa.ratings.read.read_rows",
+        "protocols/splits/split.py:6: protocols imports piaa.ratings.rows.check_rows",
         "protocols/splits/split.py:7: protocols imports piaa.adapters.registry.ADAPTERS",
         "protocols/splits/split.py:8: protocols imports piaa",
         "protocols/splits/split.py:9: protocols imports cli",

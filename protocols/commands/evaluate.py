@@ -267,7 +267,7 @@ def _run(
     as_json: bool,
 ) -> None:
     """Run the tests with a progress bar, write the report and print it."""
-    from protocols.fewshot.run_folder import RESULTS, run_id
+    from protocols.fewshot.evaluation_folder import RESULTS, run_id
     from protocols.fewshot.study import describe_run, n_units, run
     from protocols.report.build import collect
     from protocols.report.files import write_report

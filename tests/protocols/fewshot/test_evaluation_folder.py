@@ -9,10 +9,17 @@ import math
 import pytest
 
 from generic.errors import DatasetError, OutputError
+from protocols.fewshot.evaluation_folder import EvaluationFolder, run_id
 from protocols.fewshot.results import COLUMNS, Results
-from protocols.fewshot.run_folder import RunFolder, run_id
 
 CONFIG = {"adapters": ["generic"], "seed": 0, "versions": {"piaa": "0.1.0", "numpy": "2.0"}}
+
+
+EVALUATION = (
+    b'{\n "adapters": [\n  "generic"\n ],\n "seed": 0,\n "splits": {\n  "t\\u00e4st": {\n'
+    b'   "hash": "ab",\n   "rule": null\n  }\n }\n}\n'
+)
+"""As the release before wrote it."""
 
 
 def cell(user: str = "ana", **numbers) -> dict:
@@ -30,14 +37,14 @@ def cell(user: str = "ana", **numbers) -> dict:
 
 
 @pytest.fixture
-def folder(tmp_path) -> RunFolder:
-    return RunFolder(tmp_path / "deep" / "run", CONFIG)
+def folder(tmp_path) -> EvaluationFolder:
+    return EvaluationFolder(tmp_path / "deep" / "run", CONFIG)
 
 
 def test_a_unit_reads_back_to_the_bit(folder):
     cells = [cell(), cell("bo", srcc=math.nan, coverage=math.nan)]
     folder.keep("0-", "generic-10-0", cells)
-    (read,) = RunFolder(folder.path, CONFIG).units("0-").values()
+    (read,) = EvaluationFolder(folder.path, CONFIG).units("0-").values()
     assert json.dumps(read) == json.dumps(cells)  # which writes NaN, and floats in full
     assert read[0] == cells[0]
     assert math.isnan(read[1]["srcc"])
@@ -86,8 +93,25 @@ def test_results_lie_in_one_file(folder):
 def test_the_same_run_may_come_back(folder):
     before = (folder.path / "config.json").read_bytes()
     again = {**CONFIG, "adapters": ("generic",)}  # a list by the time it is JSON
-    RunFolder(folder.path, again)
+    EvaluationFolder(folder.path, again)
     assert (folder.path / "config.json").read_bytes() == before
+
+
+def test_an_evaluation_of_the_release_before_goes_on(tmp_path):
+    (tmp_path / "config.json").write_bytes(EVALUATION)
+    asked = {"adapters": ("generic",), "seed": 0, "splits": {"täst": {"hash": "ab", "rule": None}}}
+    EvaluationFolder(tmp_path, asked)
+    assert (tmp_path / "config.json").read_bytes() == EVALUATION
+    EvaluationFolder(tmp_path / "new", asked)
+    assert (tmp_path / "new" / "config.json").read_bytes() == EVALUATION
+    with pytest.raises(DatasetError, match=r"its splits.täst.hash is 'ab', asked for is 'cd'; name another"):
+        EvaluationFolder(tmp_path, {**asked, "splits": {"täst": {"hash": "cd", "rule": None}}})
+
+
+def test_the_folder_of_something_else_is_another_run(tmp_path):
+    (tmp_path / "config.json").write_text('{"preset": "eat", "settings": {}}')
+    with pytest.raises(DatasetError, match=r"its seed is not there, asked for is 0 \(2 more settings too\)"):
+        EvaluationFolder(tmp_path, {"seed": 0})
 
 
 @pytest.mark.parametrize(
@@ -109,7 +133,7 @@ def test_the_same_run_may_come_back(folder):
 def test_another_run_is_refused_in_one_line(folder, change, said):
     before = (folder.path / "config.json").read_bytes()
     with pytest.raises(DatasetError) as caught:
-        RunFolder(folder.path, {**CONFIG, **change})
+        EvaluationFolder(folder.path, {**CONFIG, **change})
     assert str(caught.value) == (
         f"the run folder {folder.path} holds another run: {said}; name another folder with --out"
     )
@@ -120,7 +144,7 @@ def test_another_run_is_refused_in_one_line(folder, change, said):
 def test_a_config_that_is_not_ours_is_refused(folder, content):
     (folder.path / "config.json").write_text(content)
     with pytest.raises(DatasetError) as caught:
-        RunFolder(folder.path, CONFIG)
+        EvaluationFolder(folder.path, CONFIG)
     assert str(caught.value) == (
         f"the run folder {folder.path} has a config.json that is not of `piaa evaluate`, or was damaged; "
         "name another folder with --out"
@@ -130,7 +154,7 @@ def test_a_config_that_is_not_ours_is_refused(folder, content):
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError) as caught:
-        RunFolder(tmp_path / "file" / "run", CONFIG)
+        EvaluationFolder(tmp_path / "file" / "run", CONFIG)
     assert str(caught.value) == (
         f"the run folder {tmp_path / 'file' / 'run'} cannot be made: Not a directory; "
         "name a folder that you may write to with --out"

@@ -6,21 +6,19 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
 from generic.atomic import write_bytes
-from generic.errors import DatasetError, OutputError
+from generic.errors import DatasetError
 from generic.photos.find import printable
+from generic.run_folder import CONFIG, RunFolder, as_read_back, differences
 from protocols.fewshot.results import REAL, Results
 
-CONFIG = "config.json"
 RESULTS = "results.json"
 UNITS = "units"
-
-_SHOWN = 60
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +28,7 @@ def run_id(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
 
 
-class RunFolder:
+class EvaluationFolder(RunFolder):
     """Where one evaluation keeps its work.
 
     Args:
@@ -42,42 +40,19 @@ class RunFolder:
         OutputError: the folder cannot be written.
     """
 
-    def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
-        self.path = path
-        asked = json.loads(json.dumps(config))  # as it will be read back
-        try:
-            (path / UNITS).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"the run folder {printable(str(path))} cannot be made: {error.strerror}; "
-                f"name a folder that you may write to with --out"
-            ) from error
-        if (path / CONFIG).exists():
-            self._compare(asked)
-        else:
-            write_bytes(path / CONFIG, (json.dumps(asked, indent=1) + "\n").encode())
+    error = DatasetError
+    damaged = "not of `piaa evaluate`, or was damaged"
 
-    def _compare(self, asked: dict[str, Any]) -> None:
-        try:
-            known = json.loads((self.path / CONFIG).read_bytes())
-        except (OSError, ValueError):
-            known = None
-        shown = printable(str(self.path))
-        if not isinstance(known, dict):
-            raise DatasetError(
-                f"the run folder {shown} has a {CONFIG} that is not of `piaa evaluate`, or was damaged; "
-                f"name another folder with --out"
-            )
-        before, now = dict(_leaves(known)), dict(_leaves(asked))
-        different = [key for key in {**now, **before} if before.get(key) != now.get(key)]
-        if different:
-            key = different[0]
+    def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
+        super().__init__(path)
+        self.make(UNITS)
+        known, asked = self.known(), as_read_back(config)
+        if known is None:
+            self.write_json(CONFIG, asked)
+        elif different := differences(known, asked):
             n_more = len(different) - 1
             more = f" ({n_more} more setting{'s' * (n_more > 1)} too)" if n_more else ""
-            raise DatasetError(
-                f"the run folder {shown} holds another run: its {key} is {_cut(before.get(key))}, "
-                f"asked for is {_cut(now.get(key))}{more}; name another folder with --out"
-            )
+            raise self.another_run(f"{different[0]}{more}")
 
     def units(self, prefix: str = "") -> dict[str, list[dict[str, Any]]]:
         """Finished units by key, of those whose file name begins with ``prefix``; without damaged ones."""
@@ -121,17 +96,3 @@ def _read_unit(file: Path) -> list[dict[str, Any]] | None:
 
 def _checksum(rows: object) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
-
-
-def _leaves(value: object, at: str = "") -> Iterator[tuple[str, object]]:
-    """Every setting with its path, such as ``versions.numpy``."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _leaves(inner, f"{at}.{key}" if at else str(key))
-    else:
-        yield at, value
-
-
-def _cut(value: object) -> str:
-    text = "not there" if value is None else repr(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import platform
 import sys
 import warnings
@@ -26,11 +25,12 @@ from typing import Any
 import torch
 
 from generic.atomic import write_bytes
-from generic.errors import OutputError, TrainingError
+from generic.errors import TrainingError
 from generic.folder_lock import FolderLock
 from generic.photos.find import printable
+from generic.run_folder import CONFIG, RunFolder, as_read_back, differences
 
-CONFIG, ENVIRONMENT, STATE, BEST = "config.json", "environment.json", "state.safetensors", "best.safetensors"
+ENVIRONMENT, STATE, BEST = "environment.json", "state.safetensors", "best.safetensors"
 HISTORY, RESULT = "history.csv", "result.json"
 _FREE = ("workers", "save_every")
 """Settings that a run may go on with changed."""
@@ -41,7 +41,7 @@ _PATIENCE_S = 15.0
 """How long to wait for another training in the folder: a killed one's workers outlive it by some seconds."""
 
 
-class TrainingFolder:
+class TrainingFolder(RunFolder):
     """The folder of one run; made if it is not there, and used by one training at a time.
 
     Args:
@@ -55,17 +55,14 @@ class TrainingFolder:
         OutputError: the folder cannot be written.
     """
 
+    error = TrainingError
+    damaged = "damaged or not of a training"
+
     def __init__(self, path: Path, config: Mapping[str, Any], *, write: bool = True) -> None:
-        self.path, self.write = path, write
-        asked = json.loads(json.dumps(config))
+        super().__init__(path)
+        self.write = write
         if write:
-            try:
-                path.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise OutputError(
-                    f"the run folder {printable(str(path))} cannot be made: {error.strerror}; name a folder "
-                    f"that you may write to with --out"
-                ) from error
+            self.make()
         self._lock = FolderLock(path) if write else None
         try:
             if self._lock is not None and not self._lock.claim(_PATIENCE_S):
@@ -73,7 +70,7 @@ class TrainingFolder:
                     f"another training is going on in the run folder {printable(str(path))}; wait for its "
                     f"end, or name another folder with --out"
                 )
-            self._begin(asked)
+            self._begin(as_read_back(config))
         except BaseException:
             self.close()
             raise
@@ -84,41 +81,22 @@ class TrainingFolder:
             self._lock.close()
 
     def _begin(self, asked: dict[str, Any]) -> None:
-        known = self._known() if (self.path / CONFIG).exists() else None
+        known = self.known()
         learned = any((self.path / name).exists() for name in (STATE, BEST))
         if known is not None and learned:
-            self._compare(known, asked)
+            different = differences(_decisive(known), _decisive(asked))
+            if different:
+                raise self.another_run(different[0])
         elif self.write:  # Nothing was learned with what stood there, such as a batch too large for the GPU.
-            self._json(CONFIG, asked)
+            self.write_json(CONFIG, asked)
         if self.write:
             for half_written in self.path.glob(".piaa-*"):  # what a killed training left
                 half_written.unlink()
-            self._json(ENVIRONMENT, environment())
+            self.write_json(ENVIRONMENT, environment())
 
-    def _known(self) -> dict[str, Any]:
-        try:
-            known = json.loads((self.path / CONFIG).read_bytes())
-        except (OSError, ValueError):
-            known = None
-        if not isinstance(known, dict) or "settings" not in known:
-            raise TrainingError(
-                f"the run folder {printable(str(self.path))} has a {CONFIG} that is damaged or not of a "
-                f"training; name another folder with --out"
-            )
-        return known
-
-    def _compare(self, known: dict[str, Any], asked: dict[str, Any]) -> None:
-        shown = printable(str(self.path))
-        different = _first_difference(_decisive(known), _decisive(asked))
-        if different is not None:
-            key, before, now = different
-            raise TrainingError(
-                f"the run folder {shown} holds another run: its {key} is {_cut(before)}, asked for is "
-                f"{_cut(now)}; name another folder with --out"
-            )
-
-    def _json(self, name: str, content: object) -> None:
-        write_bytes(self.path / name, (json.dumps(content, indent=1) + "\n").encode())
+    def is_ours(self, known: Mapping[str, Any]) -> bool:
+        """Whether a request is a training's."""
+        return "settings" in known
 
     def write_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write all epochs as CSV, whole or not at all."""
@@ -131,7 +109,7 @@ class TrainingFolder:
 
     def write_result(self, content: Mapping[str, Any]) -> None:
         """Write what the run came to."""
-        self._json(RESULT, content)
+        self.write_json(RESULT, content)
 
     def tensorboard(self, from_step: int) -> Any:  # noqa: ANN401 - an optional package's class
         """TensorBoard's writer, which hides what an earlier start logged beyond a step; None without it."""
@@ -167,18 +145,3 @@ def _decisive(config: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(settings, dict):
         return config
     return {**config, "settings": {k: v for k, v in settings.items() if k not in _FREE}}
-
-
-def _first_difference(known: object, asked: object, at: str = "") -> tuple[str, object, object] | None:
-    if isinstance(known, dict) and isinstance(asked, dict):
-        for key in {**asked, **known}:
-            found = _first_difference(known.get(key), asked.get(key), f"{at}.{key}" if at else key)
-            if found is not None:
-                return found
-        return None
-    return None if known == asked else (at, known, asked)
-
-
-def _cut(value: object) -> str:
-    text = "not there" if value is None else repr(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
