@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from piaa.commands.terminal import AsJson, note, print_json, reporting
+from piaa.commands.options import AsJson
+from piaa.commands.terminal import note, print_json, reporting
 
 models_app = typer.Typer(help="The generic models.", no_args_is_help=True)
 

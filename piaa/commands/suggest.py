@@ -8,20 +8,16 @@ from typing import Annotated
 import typer
 
 from generic.photos.find import printable
-from piaa.commands.photos import open_model
-from piaa.commands.terminal import (
+from piaa.commands.options import (
     AsJson,
     CacheOption,
     MaxPixels,
     ModelOption,
     NoCache,
     StoreOption,
-    note,
-    print_json,
-    progress_bar,
-    report_skipped,
-    reporting,
+    open_model,
 )
+from piaa.commands.terminal import note, print_json, progress_bar, report_skipped, reporting
 
 
 @reporting

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from piaa.commands.terminal import AsJson, ModelOption, StoreOption, print_json, reporting
+from piaa.commands.options import AsJson, ModelOption, StoreOption
+from piaa.commands.terminal import print_json, reporting
 
 if TYPE_CHECKING:
     from piaa.store.records import VersionSummary
@@ -104,7 +105,7 @@ def users_forget_rating(
 ) -> None:
     """Withdraw ratings: learn again without them, and delete every version that was learned with them."""
     import piaa
-    from piaa.commands.photos import report_fit
+    from piaa.commands.fit_user import report_fit
     from piaa.people.learning import ratings_of
     from piaa.store.adapter_store import AdapterStore
 

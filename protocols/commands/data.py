@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from generic.errors import DatasetError
-from piaa.commands.terminal import AsJson, print_json, reporting
+from piaa.commands.options import AsJson
+from piaa.commands.terminal import print_json, reporting
 from protocols.commands.options import (
     DuplicatesChoice,
     Images,

@@ -6,15 +6,8 @@ from typing import Annotated
 
 import typer
 
-from piaa.commands.terminal import (
-    AsJson,
-    MaxPixels,
-    note,
-    print_json,
-    progress_bar,
-    report_skipped,
-    reporting,
-)
+from piaa.commands.options import AsJson, MaxPixels
+from piaa.commands.terminal import note, print_json, progress_bar, report_skipped, reporting
 from protocols.commands.options import (
     DuplicatesChoice,
     Images,

@@ -11,19 +11,8 @@ import typer
 
 from generic.photos.find import printable
 from generic.progress import Progress
-from piaa.commands.terminal import (
-    AsJson,
-    CacheOption,
-    MaxPixels,
-    ModelOption,
-    NoCache,
-    cache_folder,
-    note,
-    print_json,
-    progress_bar,
-    report_skipped,
-    reporting,
-)
+from piaa.commands.options import AsJson, CacheOption, MaxPixels, ModelOption, NoCache, cache_folder
+from piaa.commands.terminal import note, print_json, progress_bar, report_skipped, reporting
 from protocols.commands.options import (
     DuplicatesChoice,
     Images,

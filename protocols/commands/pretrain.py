@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from piaa.commands.terminal import AsJson, reporting
+from piaa.commands.options import AsJson
+from piaa.commands.terminal import reporting
 from protocols.commands import training as t
 from protocols.commands.options import (
     DuplicatesChoice,

@@ -1,4 +1,4 @@
-"""Commands on photos: fit-user, score, demo. Heavy imports live inside them."""
+"""``piaa fit-user``: learn a person from rated or compared photos."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from generic.photos.find import printable
-from piaa.commands.terminal import (
+from piaa.commands.options import (
     AsJson,
     CacheOption,
     MaxPixels,
@@ -16,26 +15,12 @@ from piaa.commands.terminal import (
     NoCache,
     StoreOption,
     User,
-    cache_folder,
-    note,
-    print_json,
-    progress_bar,
-    report_skipped,
-    reporting,
+    open_model,
 )
+from piaa.commands.terminal import print_json, progress_bar, report_skipped, reporting
 
 if TYPE_CHECKING:
-    from piaa.people.model import Model
     from piaa.people.person import Person
-    from piaa.people.score_table import ScoreTable
-
-
-def open_model(model: str, cache: Path | None, no_cache: bool, max_pixels: int | None) -> Model:
-    """The model of the command's options."""
-    import piaa
-
-    folder = cache_folder(cache, no_cache)
-    return piaa.load_model(model, cache=False if folder is None else folder, max_pixels=max_pixels)
 
 
 @reporting
@@ -133,6 +118,7 @@ def _check_ways(
 
 def report_fit(person: Person, version: int, store: Path | None, *, as_json: bool) -> None:
     """Say what was learned and where it lies."""
+    from piaa.people.estimate import describe_estimate
     from piaa.store.adapter_store import AdapterStore
 
     path, estimate, generic = AdapterStore(store).path, person.estimate, person.model.generic
@@ -167,123 +153,7 @@ def report_fit(person: Person, version: int, store: Path | None, *, as_json: boo
     typer.echo(f"stored: {path}, version {version}")
 
 
-def describe_estimate(person: Person) -> str:
-    """The cross-validated estimate in words, or why there is none."""
-    from piaa.people.estimate import ENOUGH, refits_of
-
-    k, estimate = len(person.ratings), person.estimate
-    if person.pairs:
-        return "comparisons give no scores to check it with; rate some photos to get an estimate"
-    if estimate:
-        return (
-            f"SRCC {estimate.srcc:.2f} ± {estimate.error:.2f} with your own ratings "
-            f"(cross-validated on {k}; without learning {estimate.generic:.2f})"
-        )
-    if len({rating.score for rating in person.ratings}) == 1 and k > 1:
-        return f"all {k} ratings are equal and say nothing of what you prefer; rate some higher or lower"
-    if k >= ENOUGH:
-        return (
-            f"not estimated, as {person.adapter.name} would be fitted {refits_of(k)} more times; "
-            "piaa evaluate tells"
-        )
-    return f"too early to tell from {k} rating{'s' * (k != 1)}; from {ENOUGH} on an estimate is printed"
-
-
-@reporting
-def score(
-    photos: Annotated[Path, typer.Argument(help="A folder (searched with its subfolders) or one photo.")],
-    user: User,
-    top: Annotated[int | None, typer.Option(min=1, help="Only the best N.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the table here: .csv, .json or .parquet.")] = None,
-    model: ModelOption = "piaa-lite",
-    store: StoreOption = None,
-    cache: CacheOption = None,
-    no_cache: NoCache = False,
-    max_pixels: MaxPixels = None,
-    as_json: AsJson = False,
-) -> None:
-    """Rank photos for a person, best first."""
-    from generic.photos.find import find_images
-    from piaa.people.score_table import check_format
-
-    if out is not None:
-        check_format(out)
-    person = open_model(model, cache, no_cache, max_pixels).load(user, store=store)
-    paths = find_images(photos)
-    root = photos if photos.is_dir() else photos.parent
-    with progress_bar("scoring", len(paths)) as advance:
-        table = person.score_paths(
-            paths, [path.relative_to(root).as_posix() for path in paths], progress=advance
-        )
-    facts = {"user": user, "model": person.model.generic.name, "scale": person.scale.to_json()}
-    if out is not None:
-        table.write(out, top, **facts)
-    if as_json:
-        typer.echo(table.to_json(top, **facts))
-        return
-    report_skipped(table.skipped, len(paths), "photos")
-    if out is None:
-        print_scores(table, top)
-    else:
-        shown = len(table) if top is None else min(top, len(table))
-        typer.echo(f"{shown} of {len(table)} photos ranked for {user}: {out}")
-
-
-def print_scores(table: ScoreTable, top: int | None) -> None:
-    """The ranking as aligned text."""
-    rows = [{**row, "image": printable(row["image"])} for row in table.rows(top)]
-    width = max(len("image"), *(len(row["image"]) for row in rows))
-    typer.echo(f"{'rank':>4}  {'image':<{width}}  score  80 % interval  generic")
-    for rank, row in enumerate(rows, 1):
-        typer.echo(
-            f"{rank:>4}  {row['image']:<{width}}  {row['score']:5.2f}  "
-            f"{row['low']:5.2f} … {row['high']:<5.2f}  {row['generic']:7.2f}"
-        )
-
-
-@reporting
-def demo(
-    out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("piaa-demo"),
-    photos: Annotated[
-        Path | None, typer.Option(help="Your own photos: the demo asks you for ten ratings.")
-    ] = None,
-    person: Annotated[str, typer.Option(help="The simulated person: Ana, Ben or Chiyo.")] = "Chiyo",
-    seed: Annotated[int, typer.Option(help="Another seed renders another album.")] = 0,
-    as_json: AsJson = False,
-) -> None:
-    """The main job from nothing: an album, ten ratings, a personal ranking, a contact sheet."""
-    from generic.photos.find import find_images
-    from piaa.demo import run
-
-    if photos is None:
-        with progress_bar("rendering and reading", run.N_STEPS) as advance:
-            made = run.simulated(out, person=person, seed=seed, progress=advance)
-    else:
-        with progress_bar("reading photos", len(find_images(photos))) as advance:
-            choice = run.choose(out, photos, progress=advance)
-        note(f"Rate the photos numbered in {choice.sheet}: 1 is dislike, 5 is love.")
-        made = run.own_photos(choice, ask_rating)
-    if as_json:
-        print_json(made.facts())
-        return
-    for line in made.lines():
-        typer.echo(line)
-
-
-def ask_rating(number: int, name: str) -> int | None:
-    """One rating from the terminal; None leaves the photo out."""
-    while True:
-        answer: str = typer.prompt(
-            f"{number:>2}. {name}  [1-5, empty to leave out]", default="", show_default=False
-        )
-        if answer.strip() in ("", "1", "2", "3", "4", "5"):
-            return int(answer) if answer.strip() else None
-        note("please type 1 (dislike) to 5 (love), or nothing")
-
-
 def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
+    """Register the command."""
     example = "Example: piaa fit-user --user ana --ratings r.csv --images photos/ --scale 1 5"
     app.command("fit-user", epilog=example)(fit_user)
-    app.command("score", epilog="Example: piaa score photos/ --user ana --top 20 --out scores.csv")(score)
-    app.command("demo", epilog="Example: piaa demo --photos ~/Pictures/summer")(demo)
