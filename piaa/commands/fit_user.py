@@ -7,16 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from piaa.commands.options import (
-    AsJson,
-    CacheOption,
-    MaxPixels,
-    ModelOption,
-    NoCache,
-    StoreOption,
-    User,
-    open_model,
-)
+from piaa.commands import options
 from piaa.commands.terminal import print_json, progress_bar, report_skipped, reporting
 
 if TYPE_CHECKING:
@@ -25,7 +16,7 @@ if TYPE_CHECKING:
 
 @reporting
 def fit_user(
-    user: User,
+    user: options.User,
     images: Annotated[Path, typer.Option(help="Folder that the image names are relative to.")],
     ratings: Annotated[
         Path | None, typer.Option(help="Table image,score (user,image,score): CSV, TSV, JSONL, Parquet.")
@@ -55,12 +46,12 @@ def fit_user(
     meta: Annotated[
         Path | None, typer.Option(help="anil, maml, meta-sgd: the file that `piaa meta-train` wrote.")
     ] = None,
-    model: ModelOption = "piaa-lite",
-    store: StoreOption = None,
-    cache: CacheOption = None,
-    no_cache: NoCache = False,
-    max_pixels: MaxPixels = None,
-    as_json: AsJson = False,
+    model: options.ModelOption = "piaa-lite",
+    store: options.StoreOption = None,
+    cache: options.CacheOption = None,
+    no_cache: options.NoCache = False,
+    max_pixels: options.MaxPixels = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Learn a person from rated photos, or from photos compared, and keep her in the store."""
     _check_ways(ratings, pairs, add=add, scale=scale, adapter=adapter, meta=meta)
@@ -70,11 +61,11 @@ def fit_user(
     from piaa.ratings.scale import Scale
     from piaa.ratings.table import read_ratings
 
-    before = open_model(model, cache, no_cache, max_pixels).load(user, store=store) if add else None
+    before = options.open_model(model, cache, no_cache, max_pixels).load(user, store=store) if add else None
     span = before.scale if before else Scale(*(scale or (1, 5)))
     if pairs is not None:
         compared = read_pairs(pairs)
-        chosen = open_model(model, cache, no_cache, max_pixels)
+        chosen = options.open_model(model, cache, no_cache, max_pixels)
         with progress_bar("reading photos", len({name for pair in compared for name in pair})) as advance:
             person = chosen.fit_pairs(compared, images=images, scale=span, user=user, progress=advance)
         report_fit(person, person.save(store), store, as_json=as_json)
@@ -84,7 +75,7 @@ def fit_user(
         if before is not None:
             person = before.add(table, images=images, duplicates=duplicates, progress=advance)  # type: ignore[arg-type]
         else:
-            person = open_model(model, cache, no_cache, max_pixels).fit_user(
+            person = options.open_model(model, cache, no_cache, max_pixels).fit_user(
                 table,
                 images=images,
                 scale=span,

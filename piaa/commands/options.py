@@ -23,6 +23,7 @@ MaxPixels = Annotated[
     int | None,
     typer.Option("--max-pixels", min=1, help="Refuse photos with more pixels (default 200000000)."),
 ]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace --out if it exists.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 

@@ -8,16 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from generic.photos.find import printable
-from piaa.commands.options import (
-    AsJson,
-    CacheOption,
-    MaxPixels,
-    ModelOption,
-    NoCache,
-    StoreOption,
-    User,
-    open_model,
-)
+from piaa.commands import options
 from piaa.commands.terminal import progress_bar, report_skipped, reporting
 
 if TYPE_CHECKING:
@@ -27,15 +18,15 @@ if TYPE_CHECKING:
 @reporting
 def score(
     photos: Annotated[Path, typer.Argument(help="A folder (searched with its subfolders) or one photo.")],
-    user: User,
+    user: options.User,
     top: Annotated[int | None, typer.Option(min=1, help="Only the best N.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the table here: .csv, .json or .parquet.")] = None,
-    model: ModelOption = "piaa-lite",
-    store: StoreOption = None,
-    cache: CacheOption = None,
-    no_cache: NoCache = False,
-    max_pixels: MaxPixels = None,
-    as_json: AsJson = False,
+    model: options.ModelOption = "piaa-lite",
+    store: options.StoreOption = None,
+    cache: options.CacheOption = None,
+    no_cache: options.NoCache = False,
+    max_pixels: options.MaxPixels = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Rank photos for a person, best first."""
     from generic.photos.find import find_images
@@ -43,7 +34,7 @@ def score(
 
     if out is not None:
         check_format(out)
-    person = open_model(model, cache, no_cache, max_pixels).load(user, store=store)
+    person = options.open_model(model, cache, no_cache, max_pixels).load(user, store=store)
     paths = find_images(photos)
     root = photos if photos.is_dir() else photos.parent
     with progress_bar("scoring", len(paths)) as advance:

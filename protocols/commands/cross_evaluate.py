@@ -9,24 +9,8 @@ import typer
 
 from piaa.commands.options import AsJson, CacheOption, MaxPixels, NoCache, cache_folder
 from piaa.commands.terminal import reporting
+from protocols.commands import options
 from protocols.commands.few_shot import NAN, open_model, open_split, prepare_test, run_tests, settings_of
-from protocols.commands.options import (
-    Adapters,
-    Jobs,
-    MinRatings,
-    Nan,
-    Out,
-    Query,
-    Repeats,
-    Seed,
-    Shots,
-    Skip,
-    Wide,
-    named,
-    one_of,
-    open_dataset,
-    words,
-)
 
 if TYPE_CHECKING:
     from protocols.commands.options import AdaptersOf
@@ -59,29 +43,29 @@ def cross_evaluate(
         list[str] | None,
         typer.Option(metavar="NAME=LOW..HIGH", help="A table's scale, default 1..5; repeat."),
     ] = None,
-    shots: Shots = "10,100",
-    repeats: Repeats = 10,
-    seed: Seed = 0,
-    query: Query = "rest",
-    min_ratings: MinRatings = 0,
-    skip: Skip = False,
-    nan: Nan = "drop",
-    adapter: Adapters = "generic,ridge,auto",
-    out: Out = None,
-    jobs: Jobs = None,
+    shots: options.Shots = "10,100",
+    repeats: options.Repeats = 10,
+    seed: options.Seed = 0,
+    query: options.Query = "rest",
+    min_ratings: options.MinRatings = 0,
+    skip: options.Skip = False,
+    nan: options.Nan = "drop",
+    adapter: options.Adapters = "generic,ridge,auto",
+    out: options.Out = None,
+    jobs: options.Jobs = None,
     cache: CacheOption = None,
     no_cache: NoCache = False,
     max_pixels: MaxPixels = None,
-    wide: Wide = False,
+    wide: options.Wide = False,
     as_json: AsJson = False,
 ) -> None:
     """Test models trained on some datasets on the users of others: every --train on every --test."""
     settings = settings_of(shots, repeats, seed, query, min_ratings, skip)
-    policy, names = one_of("--nan", nan, NAN), words("--adapter", adapter)
+    policy, names = options.one_of("--nan", nan, NAN), options.words("--adapter", adapter)
     folder = cache_folder(cache, no_cache)
-    models, roots = named("--train", train), named("--test", test)
+    models, roots = options.named("--train", train), options.named("--test", test)
     splits, folders, scales = (
-        named(option, given or (), known=list(roots))
+        options.named(option, given or (), known=list(roots))
         for option, given in (("--split", split), ("--images", images), ("--scale", scale))
     )
     sides = []
@@ -109,7 +93,7 @@ def _open_test(name: str, text: str, *, images: str | None, scale: str | None) -
             f"--test has {name!r}, which is no dataset; say which it is, such as {name}=table:{text}"
         )
     ends = None if scale is None else Scale.parse(scale)
-    return open_dataset(
+    return options.open_dataset(
         dataset,
         Path(root),
         images=None if images is None else Path(images),

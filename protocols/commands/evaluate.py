@@ -9,29 +9,8 @@ import typer
 
 from piaa.commands.options import AsJson, CacheOption, MaxPixels, ModelOption, NoCache, cache_folder
 from piaa.commands.terminal import reporting
+from protocols.commands import options
 from protocols.commands.few_shot import NAN, open_model, open_split, prepare_test, run_tests, settings_of
-from protocols.commands.options import (
-    Adapters,
-    DuplicatesChoice,
-    Images,
-    Jobs,
-    LabelRoot,
-    MinRatings,
-    Nan,
-    Out,
-    Query,
-    RatingsFile,
-    Repeats,
-    ScaleEnds,
-    Seed,
-    Shots,
-    Skip,
-    Users,
-    Wide,
-    one_of,
-    open_dataset,
-    words,
-)
 
 if TYPE_CHECKING:
     from protocols.commands.options import AdaptersOf
@@ -41,40 +20,40 @@ if TYPE_CHECKING:
 def evaluate(
     context: typer.Context,
     dataset: Annotated[str, typer.Option(help="flickr-aes, aadb, para, real-cur or table (your own).")],
-    root: LabelRoot = None,
-    ratings: RatingsFile = None,
-    images: Images = None,
-    users: Users = None,
-    scale: ScaleEnds = None,
-    duplicates: DuplicatesChoice = None,
+    root: options.LabelRoot = None,
+    ratings: options.RatingsFile = None,
+    images: options.Images = None,
+    users: options.Users = None,
+    scale: options.ScaleEnds = None,
+    duplicates: options.DuplicatesChoice = None,
     split: Annotated[
         Path | None,
         typer.Option(
             help="Of `piaa data split`; default: the dataset's own; table without --users: everybody."
         ),
     ] = None,
-    shots: Shots = "10,100",
-    repeats: Repeats = 10,
-    seed: Seed = 0,
-    query: Query = "rest",
-    min_ratings: MinRatings = 0,
-    skip: Skip = False,
-    nan: Nan = "drop",
-    adapter: Adapters = "generic,ridge,auto",
+    shots: options.Shots = "10,100",
+    repeats: options.Repeats = 10,
+    seed: options.Seed = 0,
+    query: options.Query = "rest",
+    min_ratings: options.MinRatings = 0,
+    skip: options.Skip = False,
+    nan: options.Nan = "drop",
+    adapter: options.Adapters = "generic,ridge,auto",
     model: ModelOption = "piaa-lite",
-    out: Out = None,
-    jobs: Jobs = None,
+    out: options.Out = None,
+    jobs: options.Jobs = None,
     cache: CacheOption = None,
     no_cache: NoCache = False,
     max_pixels: MaxPixels = None,
-    wide: Wide = False,
+    wide: options.Wide = False,
     as_json: AsJson = False,
 ) -> None:
     """Test adapters on a dataset's users: learn from k ratings, predict the others; mean±std SRCC."""
     settings = settings_of(shots, repeats, seed, query, min_ratings, skip)
-    policy, names = one_of("--nan", nan, NAN), words("--adapter", adapter)
+    policy, names = options.one_of("--nan", nan, NAN), options.words("--adapter", adapter)
     folder = cache_folder(cache, no_cache)
-    data = open_dataset(
+    data = options.open_dataset(
         dataset, root, ratings=ratings, images=images, users=users, scale=scale, duplicates=duplicates
     )
     chosen = open_model(model)
