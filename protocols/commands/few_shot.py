@@ -123,14 +123,13 @@ def _facts(
     tests: Sequence[Prepared], report: Report, folder: Path, files: Sequence[Path]
 ) -> dict[str, object]:
     """The report for machines: what its tables say, what was left out, where the files lie."""
-    from protocols.report.data import rows
+    from protocols.report.data import facts
 
     return {
         "folder": str(folder),
         "files": [str(file) for file in files],
         "config": report.results.config,
-        "rows": list(rows(report)),
-        "notes": {table.test: [*table.notes, *table.cautions] for table in report.tables},
+        **facts(report),
         "tests": [
             {
                 "train": test.train,
