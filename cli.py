@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from piaa.commands import explain, photos, serve, suggest
+from piaa.commands import demo, explain, fit_user, score, serve, suggest
 from piaa.commands.cache import cache_app
+from piaa.commands.keys import keys_app
 from piaa.commands.models import models_app
 from piaa.commands.users import users_app
-from protocols.commands import distill, evaluate, evaluate_generic, gaze, meta_train, pretrain
+from protocols.commands import (
+    cross_evaluate,
+    distill,
+    evaluate,
+    evaluate_generic,
+    gaze,
+    meta_train,
+    pretrain,
+)
 from protocols.commands.data import data_app
 
 if TYPE_CHECKING:
@@ -72,11 +81,15 @@ def main(
     """Options that go before a command."""
 
 
-photos.add_to(app)
+fit_user.add_to(app)
+score.add_to(app)
+demo.add_to(app)
 suggest.add_to(app)
 explain.add_to(app)
 serve.add_to(app)
+app.add_typer(keys_app, name="keys")
 evaluate.add_to(app, adapters_of)
+cross_evaluate.add_to(app, adapters_of)
 meta_train.add_to(app, plan_meta_training)
 pretrain.add_to(app)
 distill.add_to(app)

@@ -23,6 +23,7 @@ INTERFACES = (
     "piaa.ratings.locate",
     "piaa.ratings.table",
     "piaa.ratings.scale",
+    "piaa.commands.options",
     "piaa.commands.terminal",
 )
 """All that the protocols may know of piaa: what an adapter is, what ratings are and which files they mean,

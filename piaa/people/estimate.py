@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from generic.metrics import spearman
 from generic.seeds import stream
 from piaa.adapters.base import Adapter
+
+if TYPE_CHECKING:
+    from piaa.people.person import Person
 
 ENOUGH = 20
 """Fewest ratings for an estimate: below, its standard error is above 0.23."""
@@ -81,6 +84,26 @@ def estimate_ranking(
     return RankEstimate(
         srcc=float(np.clip(whole + gain, -1, 1)), error=float(1 / np.sqrt(k - 1)), generic=whole
     )
+
+
+def describe_estimate(person: Person) -> str:
+    """The cross-validated estimate in words, or why there is none."""
+    k, estimate = len(person.ratings), person.estimate
+    if person.pairs:
+        return "comparisons give no scores to check it with; rate some photos to get an estimate"
+    if estimate:
+        return (
+            f"SRCC {estimate.srcc:.2f} ± {estimate.error:.2f} with your own ratings "
+            f"(cross-validated on {k}; without learning {estimate.generic:.2f})"
+        )
+    if len({rating.score for rating in person.ratings}) == 1 and k > 1:
+        return f"all {k} ratings are equal and say nothing of what you prefer; rate some higher or lower"
+    if k >= ENOUGH:
+        return (
+            f"not estimated, as {person.adapter.name} would be fitted {refits_of(k)} more times; "
+            "piaa evaluate tells"
+        )
+    return f"too early to tell from {k} rating{'s' * (k != 1)}; from {ENOUGH} on an estimate is printed"
 
 
 def _order(values: NDArray[Any]) -> NDArray[np.float64]:

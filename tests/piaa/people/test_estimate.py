@@ -14,7 +14,6 @@ from sklearn.linear_model import RidgeCV
 
 from piaa.adapters.generic import GenericAdapter
 from piaa.adapters.ridge import ALPHAS, RidgeAdapter
-from piaa.commands.photos import describe_estimate
 from piaa.people.estimate import (
     ENOUGH,
     FOLDS,
@@ -22,6 +21,7 @@ from piaa.people.estimate import (
     _as_srcc,
     _order,
     _tau,
+    describe_estimate,
     estimate_ranking,
     refits_of,
     repeats_of,
