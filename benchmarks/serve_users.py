@@ -24,9 +24,9 @@ from serving import Served
 
 import piaa
 from generic.seeds import stream
+from piaa.adapters.linear_form import linear_form_of
 from piaa.adapters.prior import Prior
 from piaa.adapters.registry import ADAPTERS
-from piaa.server.rows import row_of
 from piaa.store.database import StoreDatabase
 from piaa.store.records import AdapterRecord
 from piaa.store.rows import add_version, user_id
@@ -49,7 +49,7 @@ def fill(place: Path, n: int, n_auto: int) -> None:
                 state = dict(bases[name][number % SEEDS])
                 moved = "mean" if name == "auto" else "weights"
                 state[moved] = state[moved] + draw.normal(0, 1e-3, state[moved].shape)
-                row = row_of(name, state, prior, d)
+                form = linear_form_of(name, state, prior, d)
                 record = AdapterRecord(
                     adapter=name,
                     model_name=model.generic.name,
@@ -58,7 +58,7 @@ def fill(place: Path, n: int, n_auto: int) -> None:
                     scale_high=5,
                     state=pack({key: np.ascontiguousarray(value) for key, value in state.items()}),
                 )
-                add_version(sql, user_id(sql, f"user-{number}"), record, row.pack() if row else None)
+                add_version(sql, user_id(sql, f"user-{number}"), record, form.pack() if form else None)
         tell(f"{min(n, start + 2000)} users")
     database.close()
 

@@ -3,7 +3,7 @@
 The residual form is that of Ren et al., "Personalized Image Aesthetics", ICCV 2017, with a linear
 model; the penalty is chosen by exact leave-one-out on the support (Golub, Heath & Wahba 1979), as
 scikit-learn's ``RidgeCV`` does. Costs one eigendecomposition of a k x k matrix; many users of the
-same k are one stack of them.
+same k are one batch of them.
 """
 
 from __future__ import annotations

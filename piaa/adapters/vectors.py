@@ -136,7 +136,7 @@ class VectorAdapter(ABC):
 
 
 class BatchAdapter(VectorAdapter):
-    """An adapter whose fit is linear algebra: people with the same number of ratings are one stack."""
+    """An adapter whose fit is linear algebra: people with the same number of ratings are one batch."""
 
     @abstractmethod
     def _learn_many(self, x: Array, y: Array) -> list[State]:
@@ -147,7 +147,7 @@ class BatchAdapter(VectorAdapter):
         """Rows of the largest square matrix that the fit of k ratings holds for each person."""
 
     def at_once(self, k: int, width: int) -> int:
-        """How many people are fitted as one stack, each with k ratings on vectors of ``width`` numbers."""
+        """How many people are fitted as one batch, each with k ratings on vectors of ``width`` numbers."""
         # With few ratings a posterior's covariance is far larger than the features that it was learned from.
         return max(1, _AT_ONCE // max(1, k * width, self._side(k) ** 2))
 
@@ -175,15 +175,15 @@ class BatchAdapter(VectorAdapter):
             size = self.at_once(*shape) if len(shape) == 2 else 1
             for start in range(0, len(same), size):
                 some = same[start : start + size]
-                # Checked and widened stack by stack: doing all people first would leave the caches.
+                # Checked and widened batch by batch: doing all people first would leave the caches.
                 supports = [check_support(*people[place]) for place in some]
-                learned = self._learn_many(*_stack(supports))
+                learned = self._learn_many(*_batch(supports))
                 for place, (_, y), one in zip(some, supports, learned, strict=True):
                     fits[place]._accept(features[place], y, one)
         return fits
 
 
-def _stack(supports: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
+def _batch(supports: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
     """Features (u, k, 1 + d) and unit scores (u, k) of people, each in canonical order; one copy, not two."""
     x = np.empty((len(supports), *supports[0][0].shape))
     y = np.empty(x.shape[:2])

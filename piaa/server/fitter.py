@@ -10,12 +10,12 @@ from safetensors.numpy import save as pack
 
 from generic.errors import ModelMismatch, PiaaError
 from generic.model.generic_model import GenericModel
+from piaa.adapters.linear_form import linear_form_of
 from piaa.adapters.prior import Prior
 from piaa.adapters.registry import ADAPTERS, NETWORK, make_adapter
 from piaa.ratings.scale import Scale
 from piaa.server import telemetry
 from piaa.server.problems import Problem
-from piaa.server.rows import row_of
 from piaa.store.records import AdapterRecord, StoredRating
 from piaa.store.service import Given, Job, ServiceStore
 
@@ -65,7 +65,7 @@ class Fitter:
 
     def _do(self, job: Job) -> None:
         try:
-            record, head = self.fit(job)
+            record, form = self.fit(job)
         except PiaaError as error:
             self._store.fail(job, str(error))
             telemetry.FITS.labels("failed").inc()
@@ -74,11 +74,11 @@ class Fitter:
             self._store.fail(job, "the fit failed for a reason that the server's log tells")
             telemetry.FITS.labels("failed").inc()
         else:
-            done = self._store.finish(job, record, head) is not None
+            done = self._store.finish(job, record, form) is not None
             telemetry.FITS.labels("done" if done else "overtaken").inc()
 
     def fit(self, job: Job) -> tuple[AdapterRecord, bytes | None]:
-        """The adapter from all ratings that the user gave, and its head."""
+        """The adapter from all ratings that the user gave, and its linear form, if it has one."""
         given, ends = self._store.given(job.user)
         self.check_given(job.user, given)
         scale = Scale(*ends)
@@ -86,7 +86,7 @@ class Fitter:
         adapter = ADAPTERS[job.adapter](self.prior)
         adapter.fit(features, scale.to_unit([one.score for one in given]))
         state = {key: np.ascontiguousarray(value) for key, value in adapter.state().items()}
-        row = row_of(job.adapter, state, self.prior, features.shape[1] - 1)
+        form = linear_form_of(job.adapter, state, self.prior, features.shape[1] - 1)
         record = AdapterRecord(
             adapter=job.adapter,
             model_name=self._model.name,
@@ -96,7 +96,7 @@ class Fitter:
             state=pack(state),
             ratings=tuple(StoredRating(image=one.image, sha256=one.sha256, score=one.score) for one in given),
         )
-        return record, None if row is None else row.pack()
+        return record, None if form is None else form.pack()
 
     def check_adapter(self, name: str) -> None:
         """Nothing, if this server can fit an adapter of this name.

@@ -41,7 +41,7 @@ class FitsMany(Protocol):
         """One fitted adapter for each person."""
 
     def at_once(self, k: int, width: int) -> int:
-        """How many people it fits as one stack, with k ratings each on vectors of ``width`` numbers."""
+        """How many people it fits as one batch, with k ratings each on vectors of ``width`` numbers."""
 
 
 class PredictsEpochs(Protocol):

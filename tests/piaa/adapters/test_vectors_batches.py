@@ -23,8 +23,8 @@ def people(n, k, d=6):
 
 
 @pytest.fixture
-def stacks(monkeypatch):
-    """Shapes (u, k, 1 + d) of the stacks that an adapter is given."""
+def batches(monkeypatch):
+    """Shapes (u, k, 1 + d) of the batches that an adapter is given."""
     seen = []
 
     def watch(adapter):
@@ -48,10 +48,10 @@ def stacks(monkeypatch):
         (RidgeAdapter, 20, 20**2),
     ],
 )
-def test_a_stack_is_bounded_by_the_largest_array_of_its_people(prior, monkeypatch, stacks, kind, k, largest):
+def test_a_batch_is_bounded_by_the_largest_array_of_its_people(prior, monkeypatch, batches, kind, k, largest):
     monkeypatch.setattr(vectors, "_AT_ONCE", 2000)
     adapter = kind(prior)
-    seen = stacks(adapter)
+    seen = batches(adapter)
     adapter.fit_many(*people(300, k))
     assert sum(u for u, _, _ in seen) == 300
     assert max(u for u, _, _ in seen) == adapter.at_once(k, 7) == min(300, max(1, 2000 // largest))

@@ -1,4 +1,4 @@
-"""Rows of many people give the scores that each adapter gives by itself."""
+"""Linear forms of many people give the scores that each adapter gives by itself."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import pytest
 
 from generic.errors import StoreError
 from generic.seeds import stream
+from piaa.adapters import linear_form
+from piaa.adapters.linear_form import LINEAR, LinearForm, linear_form_of, unit_scores
 from piaa.adapters.registry import make_adapter
 from piaa.people.model import Model
-from piaa.server import rows
-from piaa.server.rows import AS_ROWS, row_of, unit_scores, unpack_row
 
 
 @pytest.fixture(scope="module")
@@ -23,29 +23,29 @@ def prior(tiny_model):
 @pytest.mark.parametrize("with_prior", [True, False])
 def test_scores_equal_those_of_the_adapters(prior, with_prior, monkeypatch):
     # Few kernel values at once, so that people are scored in several parts.
-    monkeypatch.setattr(rows, "_AT_ONCE", 40)
+    monkeypatch.setattr(linear_form, "_AT_ONCE", 40)
     draw = stream(0, "test", "rows")
     d = prior.n_directions + 3
     used = prior if with_prior else None
-    chosen = AS_ROWS if with_prior else ("generic", "ridge", "auto")
+    chosen = LINEAR if with_prior else ("generic", "ridge", "auto")
     photos = draw.normal(size=(7, 1 + d))
     expected, found = [], []
     for adapter in chosen:
         for k in (1, 2, 9):
             fitted = make_adapter(adapter, used).fit(draw.normal(size=(k, 1 + d)), draw.uniform(size=k))
-            row = row_of(adapter, fitted.state(), used, d)
-            found.append(unpack_row(row.pack(), used, d))
+            form = linear_form_of(adapter, fitted.state(), used, d)
+            found.append(LinearForm.unpack(form.pack(), used, d))
             expected.append(fitted.predict(photos).score)
     np.testing.assert_allclose(unit_scores(found, photos, used), expected, atol=1e-9, rtol=0)
 
 
-def test_what_has_no_row(prior):
+def test_what_has_no_linear_form(prior):
     d = prior.n_directions
-    assert row_of("pam", {}, prior, d) is None
-    assert unpack_row(np.zeros(d + 1).tobytes(), prior, d) is None
-    assert unpack_row(np.zeros(d + 3).tobytes(), prior, d) is None
+    assert linear_form_of("pam", {}, prior, d) is None
+    assert LinearForm.unpack(np.zeros(d + 1).tobytes(), prior, d) is None
+    assert LinearForm.unpack(np.zeros(d + 3).tobytes(), prior, d) is None
 
 
 def test_a_state_of_an_older_piaa_is_refused(prior):
     with pytest.raises(StoreError, match="was saved by an older piaa"):
-        row_of("ridge", {"weights": np.zeros(3)}, prior, 3)
+        linear_form_of("ridge", {"weights": np.zeros(3)}, prior, 3)
