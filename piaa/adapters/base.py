@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from generic.errors import NotFitted, ShapeError, TooFewRatings
 from generic.photos.lazy_pixels import LazyPixels
 
 Array = NDArray[np.float64]
@@ -153,47 +152,3 @@ AnyAdapter: TypeAlias = Adapter | NetworkAdapter
 def needs_pixels(adapter: AnyAdapter) -> bool:
     """Whether an adapter is to be given :class:`Photos`."""
     return getattr(adapter, "needs", "vectors") == "pixels"
-
-
-def check_support(features: NDArray[Any], unit_scores: NDArray[Any]) -> tuple[Array, Array]:
-    """The support as float64, checked.
-
-    Raises:
-        TooFewRatings: there is no rating at all.
-        ShapeError: the shapes are not (k, 1 + d) and (k,), or a number is not finite.
-    """
-    x, y = np.asarray(features, dtype=np.float64), np.asarray(unit_scores, dtype=np.float64)
-    if x.ndim != 2 or y.shape != x.shape[:1]:
-        raise ShapeError(
-            f"features of shape {x.shape} and scores of shape {y.shape}; expected (k, 1 + d) and (k,)"
-        )
-    if not len(y):
-        raise TooFewRatings("an adapter was given 0 ratings, but it needs at least 1; rate some photos first")
-    check_finite(x, "features")
-    check_finite(y[:, None], "scores")
-    return x, y
-
-
-def check_finite(rows: Array, what: str) -> None:
-    """Nothing, if every number of every row is finite.
-
-    Raises:
-        ShapeError: some are not; the message names the first row.
-    """
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    if len(bad):
-        raise ShapeError(
-            f"{what} of {len(bad)} of {len(rows)} photos are not finite numbers, the first in row {bad[0]}; "
-            "leave these photos out, or compute them again"
-        )
-
-
-def fitted(state: State | None, name: str) -> State:
-    """The state of a fitted adapter.
-
-    Raises:
-        NotFitted: there is none.
-    """
-    if state is None:
-        raise NotFitted(f"adapter {name!r} is not fitted; call fit(features, unit_scores) first")
-    return state

@@ -18,8 +18,9 @@ import numpy as np
 
 from generic.errors import CheckpointError
 from piaa.adapters.base import Array, State
+from piaa.adapters.checks import check_width
 from piaa.adapters.interval import IMAGINARY
-from piaa.adapters.vectors import VectorAdapter, check_width
+from piaa.adapters.vectors import VectorAdapter
 from piaa.meta.head import BODY, LAST, Standard, descend, residuals
 from piaa.meta.start import Start
 

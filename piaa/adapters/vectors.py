@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import ShapeError, TooFewRatings
-from piaa.adapters.base import Array, Prediction, State, check_finite, check_support, fitted
+from piaa.adapters.base import Array, Prediction, State
+from piaa.adapters.checks import check_finite, check_support, check_width, fitted
 from piaa.adapters.prior import Prior
 from piaa.adapters.state_format import FORMAT, VERSION, check_format
 
@@ -201,16 +202,3 @@ def canonical_order(x: Array, y: Array) -> NDArray[np.intp]:
     Ratings that tie in their score and in three features are as good as the same photo.
     """
     return np.lexsort((y, *x[:, :3].T))
-
-
-def check_width(x: Array, width: int, name: str) -> None:
-    """Nothing, if these are vectors of the width that the adapter knows.
-
-    Raises:
-        ShapeError: they are not.
-    """
-    if x.ndim != 2 or x.shape[1] != width:
-        raise ShapeError(
-            f"features of shape {x.shape}, but adapter {name!r} was fitted on vectors of {width} numbers; "
-            f"expected (n, {width}), from the same model"
-        )

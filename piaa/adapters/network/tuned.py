@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from generic.errors import CheckpointError
 from generic.model.generic_model import BATCH, GenericModel, forward
-from piaa.adapters.base import Array, Photos, Prediction, State, check_support, fitted
+from piaa.adapters.base import Array, Photos, Prediction, State
+from piaa.adapters.checks import check_support, fitted
 from piaa.adapters.prior import Prior
 from piaa.adapters.state_format import FORMAT, VERSION, check_format
 
