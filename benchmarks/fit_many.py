@@ -19,7 +19,6 @@ from threadpoolctl import threadpool_limits
 from generic.seeds import stream
 from piaa.adapters.prior import TASTES, Prior
 from piaa.adapters.registry import ADAPTERS
-from piaa.adapters.vectors import BatchAdapter
 
 RATINGS, WIDTH, DIRECTIONS, BATCH, SHARE = 100, 256, 128, 1_000, 10
 
@@ -43,7 +42,7 @@ def measure(name: str, people: int) -> dict[str, Any]:
     """Seconds for everybody in batches, and for everybody one by one as the share of them suggests."""
     prior, rng = make_prior(), stream(0, "fit_many", name)
     adapter = ADAPTERS[name](prior)
-    if not isinstance(adapter, BatchAdapter):
+    if not adapter.fits_many:
         raise SystemExit(f"adapter {name!r} is fitted one by one only")
     together, alone, differs = 0.0, 0.0, 0.0
     for _ in range(people // BATCH):

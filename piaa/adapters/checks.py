@@ -31,7 +31,7 @@ def check_support(features: NDArray[Any], unit_scores: NDArray[Any]) -> tuple[Ar
 
 
 def check_finite(rows: Array, what: str) -> None:
-    """Nothing, if every number of every row is finite.
+    """Make sure that every number of every row is finite.
 
     Raises:
         ShapeError: some are not; the message names the first row.
@@ -45,7 +45,7 @@ def check_finite(rows: Array, what: str) -> None:
 
 
 def check_width(x: Array, width: int, name: str) -> None:
-    """Nothing, if these are vectors of the width that the adapter knows.
+    """Make sure that these are vectors of the width that the adapter knows.
 
     Raises:
         ShapeError: they are not.

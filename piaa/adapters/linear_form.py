@@ -4,14 +4,14 @@ The unbounded unit score of a model vector x of shape (1 + d,) is
 
     coefficients[0] + coefficients[1:] . x + sum_i weights[i] exp(-|z(x) - places[i]|^2 / 2),
 
-with z of :func:`piaa.adapters.kernel.places`. The sum over the person's rated photos is ``auto``'s smooth
-function; adapters that are linear in the model vector have none.
+with z of :func:`piaa.adapters.kernel.places`. The sum over the person's rated photos is a smooth function,
+such as that of ``auto``; adapters that are linear in the model vector have none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,7 @@ from numpy.typing import NDArray
 from piaa.adapters.base import Array, bend
 from piaa.adapters.kernel import places
 from piaa.adapters.prior import Prior
-from piaa.adapters.state_format import VERSION, check_format
-from piaa.adapters.vectors import FEATURES, SCORES
 
-LINEAR = ("generic", "bias", "ridge", "bayes", "auto")
-"""Adapters that have this form."""
 _AT_ONCE = 2**22
 """Kernel values in memory at once: 32 MiB."""
 
@@ -35,9 +31,9 @@ class LinearForm:
 
     coefficients: Array
     """Shape (2 + d,)."""
-    weights: Array
+    weights: Array = field(default_factory=lambda: np.zeros(0))
     """Of the smooth function, shape (k,); k is 0 if there is none."""
-    places: Array
+    places: Array = field(default_factory=lambda: np.zeros((0, 0)))
     """Where the rated photos lie, shape (k, m)."""
 
     @property
@@ -65,40 +61,6 @@ class LinearForm:
             return None
         coefficients, weights, flat = np.split(values, [2 + d, 2 + d + k])
         return cls(coefficients=coefficients, weights=weights, places=flat.reshape(k, m))
-
-
-def linear_form_of(
-    adapter: str, state: Mapping[str, NDArray[Any]], prior: Prior | None, d: int
-) -> LinearForm | None:
-    """A fitted adapter in linear form, or None if it has none.
-
-    Args:
-        adapter: its name.
-        state: what it learned.
-        prior: of the model.
-        d: length of the embedding.
-
-    Raises:
-        StoreError: an older or a newer piaa saved the state.
-    """
-    if adapter not in LINEAR:
-        return None
-    check_format(state, adapter)
-    learned = {key: value for key, value in state.items() if key not in (FEATURES, SCORES, VERSION)}
-    coefficients, weights, z = np.zeros(2 + d), np.zeros(0), np.zeros((0, _width(prior, d)))
-    if adapter == "generic":
-        coefficients[1] = 1.0
-    elif adapter == "ridge":
-        coefficients[0], coefficients[1], coefficients[2:] = learned["level"].item(), 1.0, learned["weights"]
-    else:
-        z = learned.get("rated", z)
-        mean = learned["mean"]
-        tastes, weights = np.split(mean[2:], [len(mean) - 2 - len(z)])
-        center, spread = (0.5, 1.0) if prior is None else (prior.center, prior.spread)
-        coefficients[1] = mean[1] / spread
-        coefficients[0] = mean[0] - coefficients[1] * center
-        coefficients[2 : 2 + len(tastes)] = tastes
-    return LinearForm(coefficients=coefficients, weights=weights, places=z)
 
 
 def unit_scores(forms: Sequence[LinearForm], features: NDArray[Any], prior: Prior | None) -> Array:

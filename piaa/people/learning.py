@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from generic.errors import PiaaError, RatingsError
-from piaa.adapters.meta import MetaAdapter
-from piaa.adapters.registry import Adapter, make_adapter
-from piaa.adapters.vectors import VectorAdapter
+from piaa.adapters.base import Adapter
+from piaa.adapters.registry import make_adapter
 from piaa.people.estimate import estimate_ranking
 from piaa.people.rated import RatedPhotos
 from piaa.ratings.table import Duplicates, Ratings
@@ -84,29 +83,24 @@ def ratings_of(user: str, images: Sequence[str], ratings: Sequence[StoredRating]
     return tuple(one for one in ratings if one.image in images or _key(one) in photos)
 
 
-def _copy(person: Person) -> VectorAdapter:
+def _copy(person: Person) -> Adapter:
     """The person's adapter once more, so that the person herself stays as she is."""
     # A stored person has no meta-learned start, only what was learned from it.
-    if (
-        not isinstance(person.adapter, VectorAdapter)
-        or isinstance(person.adapter, MetaAdapter)
-        or person.pairs
-    ):
+    if not person.adapter.keeps_support or person.adapter.needs_start or person.pairs:
         what = "comparisons" if person.pairs else f"adapter {person.adapter.name!r}"
         raise PiaaError(
             f"user {person.user!r} was learned by {what}, to which no rating can be added and of which "
             "none can be taken; fit again with the whole table (piaa fit-user), and where a rating is "
             "withdrawn delete the person before (piaa users delete)"
         )
-    adapter = cast("VectorAdapter", make_adapter(person.adapter.name, person.model.prior))
-    return adapter.restore(person.adapter.state())
+    return make_adapter(person.adapter.name, person.model.prior).restore(person.adapter.state())
 
 
 def _with(
-    person: Person, adapter: VectorAdapter, ratings: tuple[StoredRating, ...], *, skipped: Mapping[str, str]
+    person: Person, adapter: Adapter, ratings: tuple[StoredRating, ...], *, skipped: Mapping[str, str]
 ) -> Person:
     def make() -> Adapter:
-        return cast("Adapter", make_adapter(adapter.name, person.model.prior))
+        return make_adapter(adapter.name, person.model.prior)
 
     return replace(
         person,

@@ -15,8 +15,7 @@ from generic.cache.features import FeatureCache, Features
 from generic.errors import ImageError
 from generic.photos.find import find_images
 from generic.progress import Progress, no_progress
-from piaa.adapters.base import Array, bend, needs_pixels
-from piaa.adapters.registry import AnyAdapter
+from piaa.adapters.base import Adapter, Array, bend
 from piaa.people.estimate import RankEstimate
 from piaa.people.rated import read_rated
 from piaa.people.score_table import ScoreTable
@@ -41,7 +40,7 @@ class Person:
     model: Model
     user: str
     scale: Scale
-    adapter: AnyAdapter
+    adapter: Adapter
     ratings: tuple[StoredRating, ...]
     """The ratings that she was fitted on, in the order of the adapter's support."""
     pairs: tuple[tuple[str, str], ...] = ()
@@ -121,7 +120,7 @@ class Person:
 
     def _predict(self, features: Features, files: Sequence[Path]) -> Array:
         """Score, low, high, generic in the person's units, shape (4, n)."""
-        given: Any = self.model.photos(features, files) if needs_pixels(self.adapter) else features
+        given: Any = self.model.photos(features, files) if self.adapter.needs_pixels else features
         predicted = self.adapter.predict(given)
         unit = (predicted.score, predicted.low, predicted.high, bend(features[:, 0]))
         return np.stack([self.scale.from_unit(column) for column in unit])

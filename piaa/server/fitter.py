@@ -10,9 +10,9 @@ from safetensors.numpy import save as pack
 
 from generic.errors import ModelMismatch, PiaaError
 from generic.model.generic_model import GenericModel
-from piaa.adapters.linear_form import linear_form_of
+from piaa.adapters.base import Adapter
 from piaa.adapters.prior import Prior
-from piaa.adapters.registry import ADAPTERS, NETWORK, make_adapter
+from piaa.adapters.registry import adapter_class, make_adapter, names_where
 from piaa.ratings.scale import Scale
 from piaa.server import telemetry
 from piaa.server.problems import Problem
@@ -83,10 +83,10 @@ class Fitter:
         self.check_given(job.user, given)
         scale = Scale(*ends)
         features = np.stack([np.frombuffer(one.vector, "<f4") for one in given])
-        adapter = ADAPTERS[job.adapter](self.prior)
+        adapter = make_adapter(job.adapter, self.prior)
         adapter.fit(features, scale.to_unit([one.score for one in given]))
         state = {key: np.ascontiguousarray(value) for key, value in adapter.state().items()}
-        form = linear_form_of(job.adapter, state, self.prior, features.shape[1] - 1)
+        form = adapter.linear_form().pack() if adapter.has_linear_form else None
         record = AdapterRecord(
             adapter=job.adapter,
             model_name=self._model.name,
@@ -96,28 +96,28 @@ class Fitter:
             state=pack(state),
             ratings=tuple(StoredRating(image=one.image, sha256=one.sha256, score=one.score) for one in given),
         )
-        return record, None if form is None else form.pack()
+        return record, form
 
     def check_adapter(self, name: str) -> None:
-        """Nothing, if this server can fit an adapter of this name.
+        """Make sure that this server can fit an adapter of this name.
 
         Raises:
             PiaaError: there is none of this name, or the model has not what it needs.
             Problem: 501, it learns from more than the vectors that a server keeps.
         """
-        if name in ADAPTERS:
-            make_adapter(name, self.prior)
-            return
+        kind = adapter_class(name)
         make_adapter(name, self.prior, generic=self._model)
-        what = "the photos themselves" if name in NETWORK else "a start of piaa meta-train"
+        if _from_vectors(kind):
+            return
+        what = "the photos themselves" if kind.needs_pixels else "a start of piaa meta-train"
         raise Problem(
             501,
             f"adapter {name!r} is fitted from {what}, which this server does not keep; choose one of "
-            f"{', '.join(ADAPTERS)}, or fit the user with: piaa fit-user --adapter {name}",
+            f"{', '.join(names_where(_from_vectors))}, or fit the user with: piaa fit-user --adapter {name}",
         )
 
     def check_given(self, user: str, given: list[Given]) -> None:
-        """Nothing, if these ratings belong to the model.
+        """Make sure that these ratings belong to the model.
 
         Raises:
             ModelMismatch: some were given under another one.
@@ -128,3 +128,8 @@ class Fitter:
                 f"{old} of {len(given)} ratings of user {user!r} were given under another model; "
                 "post the ratings of these photos again, with the photos"
             )
+
+
+def _from_vectors(kind: type[Adapter]) -> bool:
+    """Whether an adapter is fitted from the vectors that a server keeps, and nothing else."""
+    return not (kind.needs_pixels or kind.needs_start)

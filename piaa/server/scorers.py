@@ -11,10 +11,10 @@ from safetensors.numpy import load as unpack
 
 from generic.errors import StoreError
 from generic.model.generic_model import GenericModel
-from piaa.adapters.base import AnyAdapter, Array, Photos, Prediction
-from piaa.adapters.linear_form import LINEAR, LinearForm, linear_form_of, unit_scores
+from piaa.adapters.base import Adapter, Array, Photos, Prediction
+from piaa.adapters.linear_form import LinearForm, unit_scores
 from piaa.adapters.prior import Prior
-from piaa.adapters.registry import NETWORK, make_adapter
+from piaa.adapters.registry import adapter_class, make_adapter
 from piaa.server.recent import Recent
 from piaa.store.service import Active, ServiceStore
 
@@ -65,32 +65,33 @@ class Scorers:
             features: model vectors, shape (n, 1 + d).
             pixels: the photos, for an adapter that needs them.
         """
-        adapter: Any = self._adapter(user)
         given = features if pixels is None else Photos(vectors=features, pixels=pixels)
-        predicted: Prediction = adapter.predict(given)
-        return predicted
+        return self._adapter(user).predict(given)
 
-    def _adapter(self, user: Active) -> AnyAdapter:
-        found: AnyAdapter | None = self._adapters.get(_key(user))
-        if found is not None:
-            return found
-        state = self._state(user)
-        adapter = make_adapter(user.adapter, self._prior, generic=self._model).restore(unpack(state))
-        self._adapters.put(_key(user), adapter, getattr(adapter, "n_bytes", len(state)))
-        return adapter
+    def _adapter(self, user: Active) -> Adapter:
+        found: Adapter | None = self._adapters.get(_key(user))
+        if found is None:
+            found = self._restored(user)
+            self._adapters.put(_key(user), found, found.n_bytes)
+        return found
+
+    def _restored(self, user: Active) -> Adapter:
+        adapter = make_adapter(user.adapter, self._prior, generic=self._model)
+        return adapter.restore(unpack(self._state(user)))
 
     def _many_forms(self, users: Sequence[Active], d: int) -> list[LinearForm | None]:
         forms: dict[str, LinearForm | None] = {user.user: self._forms.get(_key(user)) for user in users}
-        missing = [user for user in users if forms[user.user] is None and user.adapter in LINEAR]
+        missing = [
+            user for user in users if forms[user.user] is None and adapter_class(user.adapter).has_linear_form
+        ]
         stored = self._store.linear_forms([user.user for user in missing])
         for user in missing:
             digest, content = stored.get(user.user, ("", None))
             form = LinearForm.unpack(content, self._prior, d) if content and digest == user.digest else None
             if form is None:
-                form = linear_form_of(user.adapter, unpack(self._state(user)), self._prior, d)
-            if form is not None:
-                forms[user.user] = form
-                self._forms.put(_key(user), form, form.n_bytes)
+                form = self._restored(user).linear_form()
+            forms[user.user] = form
+            self._forms.put(_key(user), form, form.n_bytes)
         return [forms[user.user] for user in users]
 
     def _state(self, user: Active) -> bytes:
@@ -103,7 +104,7 @@ class Scorers:
 
 def needs_files(user: Active) -> bool:
     """Whether this user's adapter looks at the photo itself, and not at its vector."""
-    return user.adapter in NETWORK
+    return adapter_class(user.adapter).needs_pixels
 
 
 def _key(user: Active) -> str:
