@@ -26,11 +26,11 @@ from protocols.commands.data import data_app
 
 if TYPE_CHECKING:
     from generic.model.generic_model import GenericModel
-    from piaa.adapters.registry import AnyAdapter
+    from piaa.adapters.base import Adapter
     from piaa.meta.run import MetaRun
 
 
-def adapters_of(model: GenericModel, names: Sequence[str]) -> dict[str, Callable[[], AnyAdapter]]:
+def adapters_of(model: GenericModel, names: Sequence[str]) -> dict[str, Callable[[], Adapter]]:
     """How to make each adapter on a model, with the prior of its file: an evaluation knows none itself.
 
     A name may be followed by a meta-learned start, as in ``anil=FILE``.
@@ -39,10 +39,12 @@ def adapters_of(model: GenericModel, names: Sequence[str]) -> dict[str, Callable
         PiaaError: there is no adapter of a name, or the model has not what it needs.
     """
     from generic.errors import PiaaError
+    from piaa.adapters.registry import plug_ins
     from piaa.people.model import Model
     from protocols.fewshot.results import ORACLE
 
-    opened, makers = Model(model), dict[str, "Callable[[], AnyAdapter]"]()
+    plug_ins()  # warns of one that wants a name of ours, before its numbers are looked for
+    opened, makers = Model(model), dict[str, "Callable[[], Adapter]"]()
     for text in names:
         name, _, meta = text.partition("=")
         if name in makers:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from generic.errors import SplitLeak
 from generic.model.generic_model import GenericModel
@@ -42,7 +41,7 @@ def check_starts(adapters: Mapping[str, MakeAdapter], split: Split, digests: Map
     """Make sure that what adapters begin with was not learned from test users or test images.
 
     Args:
-        adapters: an adapter may say ``trained_on``: ``dataset`` and ``users``, ``images_sha256``.
+        adapters: how to make each adapter, by name; it says what it was trained on.
         split: of the test.
         digests: test image -> SHA-256 of its file.
 
@@ -50,7 +49,7 @@ def check_starts(adapters: Mapping[str, MakeAdapter], split: Split, digests: Map
         SplitLeak: test users or test images were learned from.
     """
     for name, make in adapters.items():
-        trained: Mapping[str, Any] = getattr(make(), "trained_on", {})
+        trained = make().trained_on
         users = trained.get("users", ()) if trained.get("dataset") == split.dataset else ()
         known = set(trained.get("images_sha256", ()))
         for kind, leaked, n_test in (

@@ -23,7 +23,7 @@ import pytest
 from generic.cache.features import FeatureCache
 from generic.model.checkpoint import Header, load_checkpoint, save_checkpoint
 from generic.model.generic_model import GenericModel
-from piaa.adapters.registry import ADAPTERS, META, NETWORK, make_adapter
+from piaa.adapters.registry import ADAPTERS, make_adapter
 from piaa.people.model import Model
 from protocols.datasets.load import load_dataset
 from protocols.fewshot.results import Results
@@ -308,7 +308,7 @@ def test_a_model_that_saw_the_photos_is_refused(evaluate, no_plots, tiny_model, 
     ("args", "message"),
     [
         (("--adapter", "generic,best"), "there is no adapter 'best'; choose one of "
-         + ", ".join((*ADAPTERS, *META, *NETWORK))),
+         + ", ".join(ADAPTERS)),
         (("--split", "none.json"), "cannot use the split 'none.json': it cannot be read: No such file or "
          "directory; name a file that piaa data split wrote"),
         (("--shots", "40"), "user 'ana' has 12 ratings, but k=40 support + 2 query need 42 (so have 5 more "

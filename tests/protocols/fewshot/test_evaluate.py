@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import pearsonr, spearmanr
 
 from generic.errors import DatasetError, PiaaError, RatingsError
-from piaa.adapters.base import Prediction
+from piaa.adapters.base import Adapter, Prediction
 from piaa.adapters.generic import GenericAdapter
 from piaa.adapters.ridge import RidgeAdapter
 from piaa.ratings.scale import Scale
@@ -25,7 +25,7 @@ D = 6
 N_IMAGES = 40
 
 
-class Shift:
+class Shift(Adapter):
     """A toy: the generic score, moved by the mean residual of the support."""
 
     name = "shift"
@@ -46,13 +46,12 @@ class Shift:
         return self
 
 
-class OneByOne:
-    """``ridge`` without ``fit_many``."""
+class OneByOne(RidgeAdapter):
+    """``ridge`` whose fits share nothing."""
 
     name = "one-by-one"
-
-    def fit(self, features, unit_scores):
-        return RidgeAdapter().fit(features, unit_scores)
+    fits_many = False
+    fit_many = None
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +132,6 @@ def test_units_are_in_a_fixed_order_and_so_are_their_cells(ratings, vectors, pla
 
 
 def test_people_fitted_together_are_people_fitted_alone_to_the_bit(ratings, vectors, plan):
-    assert not hasattr(OneByOne, "fit_many")
     together = evaluation(ratings, vectors, plan, ridge=RidgeAdapter).run()
     alone = evaluation(ratings, vectors, plan, ridge=OneByOne).run()
     assert text(together) == text(alone)
