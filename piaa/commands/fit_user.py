@@ -140,7 +140,9 @@ def report_fit(person: Person, version: int, store: Path | None, *, as_json: boo
     typer.echo(
         f"{person.user}: learned from {given} ({person.adapter.name} on {generic.name} {generic.hash[:8]})"
     )
-    typer.echo(f"expected ranking: {describe_estimate(person)}")
+    scores = [rating.score for rating in person.ratings]
+    told = describe_estimate(estimate, scores, person.adapter.name, compared=bool(person.pairs))
+    typer.echo(f"expected ranking: {told}")
     typer.echo(f"stored: {path}, version {version}")
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 from generic.metrics import spearman
 from generic.seeds import stream
 from piaa.adapters.base import Adapter
-
-if TYPE_CHECKING:
-    from piaa.people.person import Person
 
 ENOUGH = 20
 """Fewest ratings for an estimate: below, its standard error is above 0.23."""
@@ -86,23 +83,29 @@ def estimate_ranking(
     )
 
 
-def describe_estimate(person: Person) -> str:
-    """The cross-validated estimate in words, or why there is none."""
-    k, estimate = len(person.ratings), person.estimate
-    if person.pairs:
+def describe_estimate(
+    estimate: RankEstimate | None, scores: Sequence[float], adapter: str, *, compared: bool
+) -> str:
+    """The cross-validated estimate in words, or why there is none.
+
+    Args:
+        estimate: of a person who was fitted just now.
+        scores: those of her ratings, in any units.
+        adapter: its name.
+        compared: whether she was fitted on comparisons instead.
+    """
+    k = len(scores)
+    if compared:
         return "comparisons give no scores to check it with; rate some photos to get an estimate"
     if estimate:
         return (
             f"SRCC {estimate.srcc:.2f} ± {estimate.error:.2f} with your own ratings "
             f"(cross-validated on {k}; without learning {estimate.generic:.2f})"
         )
-    if len({rating.score for rating in person.ratings}) == 1 and k > 1:
+    if len(set(scores)) == 1 and k > 1:
         return f"all {k} ratings are equal and say nothing of what you prefer; rate some higher or lower"
     if k >= ENOUGH:
-        return (
-            f"not estimated, as {person.adapter.name} would be fitted {refits_of(k)} more times; "
-            "piaa evaluate tells"
-        )
+        return f"not estimated, as {adapter} would be fitted {refits_of(k)} more times; piaa evaluate tells"
     return f"too early to tell from {k} rating{'s' * (k != 1)}; from {ENOUGH} on an estimate is printed"
 
 
