@@ -24,7 +24,7 @@ from piaa.adapters.linear_form import LinearForm
 from piaa.adapters.neighbours import LEVEL, NOISES, SLOPE
 from piaa.adapters.posterior import Mixture, normal_of
 from piaa.adapters.prior import STRANGERS, TASTES, Prior, coefficients_of
-from piaa.adapters.prior_based import check_memory, check_narrow, check_prior_memory
+from piaa.adapters.prior_checks import check_memory, check_narrow, check_prior_memory
 from piaa.adapters.vectors import VectorAdapter
 
 SIZES = (0.0, 0.1, 0.3)

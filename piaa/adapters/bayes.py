@@ -15,7 +15,7 @@ from piaa.adapters.checks import fitted
 from piaa.adapters.linear_form import LinearForm
 from piaa.adapters.posterior import Mixture, normal_of
 from piaa.adapters.prior import Prior
-from piaa.adapters.prior_based import check_narrow
+from piaa.adapters.prior_checks import check_narrow
 from piaa.adapters.vectors import VectorAdapter
 
 

@@ -20,7 +20,7 @@ from piaa.adapters.base import Array, State
 from piaa.adapters.bayes import mixture_of
 from piaa.adapters.checks import check_support
 from piaa.adapters.posterior import normal_of
-from piaa.adapters.prior_based import check_narrow
+from piaa.adapters.prior_checks import check_narrow
 from piaa.adapters.vectors import VectorAdapter
 
 COMPARED = "compared"
