@@ -25,7 +25,7 @@ from sklearn.linear_model import RidgeCV
 from threadpoolctl import threadpool_limits
 
 from generic.seeds import stream
-from piaa.adapters.base import Prediction
+from piaa.adapters.prediction import Prediction
 from piaa.adapters.ridge import ALPHAS, RidgeAdapter
 from piaa.ratings.scale import Scale
 from piaa.ratings.table import Ratings

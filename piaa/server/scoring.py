@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from generic.cache.features import Features
 from generic.errors import ImageError, ModelMismatch, UnknownUser
-from piaa.adapters.base import Array, Prediction, bend
+from piaa.adapters.prediction import Array, Prediction, bend
 from piaa.ratings.scale import Scale
 from piaa.server.embedder import Outcome
 from piaa.server.forms import WideRoute

@@ -21,7 +21,7 @@ import pytest
 from generic.errors import SplitLeak
 from generic.metrics import spearman
 from generic.seeds import stream
-from piaa.adapters.base import Prediction
+from piaa.adapters.prediction import Prediction
 from piaa.ratings.scale import Scale
 from piaa.ratings.table import Ratings
 from protocols.datasets.dataset import Dataset, mean_scores
