@@ -104,7 +104,7 @@ def of(request: Request) -> tuple[Services, Caller]:
 
 
 def check_count(n: int, most: int, what: str) -> None:
-    """Nothing, if a request does not ask for too much.
+    """Raises Problem unless a request asks for few enough.
 
     Raises:
         Problem: 413.
