@@ -85,7 +85,7 @@ def harness(ratings: Ratings, vectors: Vectors, users: list[str], jobs: int, **p
         ratings, vectors, planned, {"ridge": RidgeAdapter}, train="flickr-aes", test="flickr-aes"
     )
     cells = run.run(jobs=jobs)
-    summarise(Results.from_cells({}, cells).cells)
+    summarise(Results.from_rows({}, cells).columns)
     return spent()
 
 
