@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from generic.eat.attention import DeformableAttention, Look
+from generic.hooks import hooked
 
 
 @contextmanager
@@ -27,7 +28,7 @@ def _evaluation(network: nn.Module) -> Iterator[None]:
 
 
 def look(network: nn.Module, x: Tensor) -> tuple[Any, dict[str, Look]]:
-    """Run a network once and see where each of its deformable layers looks.
+    """Run a network once and see where each of its deformable layers seen.
 
     Args:
         network: any network with deformable attention in it; run in evaluation mode, so nothing turns.
@@ -37,20 +38,12 @@ def look(network: nn.Module, x: Tensor) -> tuple[Any, dict[str, Look]]:
         the network's output, and what each layer saw by the layer's name, in the order of the network;
         empty if it has no such layer.
     """
+    names = {m: n for n, m in network.named_modules() if isinstance(m, DeformableAttention)}
     seen: dict[str, Look] = {}
 
-    def hook(name: str, layer: DeformableAttention) -> Any:  # noqa: ANN401
-        def see(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            seen[name] = layer.look(inputs[0])
+    def see(layer: DeformableAttention, inputs: tuple[Tensor, ...], _output: Tensor) -> None:
+        seen[names[layer]] = layer.look(inputs[0])
 
-        return see
-
-    layers = {n: m for n, m in network.named_modules() if isinstance(m, DeformableAttention)}
-    hooks = [layer.register_forward_pre_hook(hook(name, layer)) for name, layer in layers.items()]
-    try:
-        with _evaluation(network), torch.no_grad():
-            output = network(x)
-    finally:
-        for handle in hooks:
-            handle.remove()
+    with hooked(names, see), _evaluation(network), torch.no_grad():
+        output = network(x)
     return output, seen

@@ -2,7 +2,7 @@
 
 - ``points``: the last deformable layer's points (EAT), as fixations that count by the attention they get.
 - ``masks``: the masks of a Residual Attention Network, averaged over channels and modules.
-- ``heat``: what raised the score (HiResCAM, see :mod:`generic.explain.explanation`); every network has it.
+- ``heat``: what raised the score (HiResCAM, see :mod:`generic.explain.heat`); every network has it.
 
 A map shows what a network used, in the sense of its definition. It does not show that the network looks as
 people do; that is what the comparison is for.
