@@ -1,4 +1,4 @@
-"""Seeing where a network looks: points, offsets and weights of every deformable layer.
+"""Attention maps: points, offsets and weights of every deformable layer of a network.
 
 Nothing is recorded while a network scores; looking runs the layers' first half once more.
 """
@@ -28,22 +28,22 @@ def _evaluation(network: nn.Module) -> Iterator[None]:
 
 
 def look(network: nn.Module, x: Tensor) -> tuple[Any, dict[str, Look]]:
-    """Run a network once and see where each of its deformable layers seen.
+    """Run a network once and see where each of its deformable layers looks.
 
     Args:
         network: any network with deformable attention in it; run in evaluation mode, so nothing turns.
         x: its input.
 
     Returns:
-        the network's output, and what each layer saw by the layer's name, in the order of the network;
+        the network's output, and where each layer looked by the layer's name, in the order of the network;
         empty if it has no such layer.
     """
     names = {m: n for n, m in network.named_modules() if isinstance(m, DeformableAttention)}
-    seen: dict[str, Look] = {}
+    looks: dict[str, Look] = {}
 
-    def see(layer: DeformableAttention, inputs: tuple[Tensor, ...], _output: Tensor) -> None:
-        seen[names[layer]] = layer.look(inputs[0])
+    def keep(layer: DeformableAttention, inputs: tuple[Tensor, ...], _output: Tensor) -> None:
+        looks[names[layer]] = layer.look(inputs[0])
 
-    with hooked(names, see), _evaluation(network), torch.no_grad():
+    with hooked(names, keep), _evaluation(network), torch.no_grad():
         output = network(x)
-    return output, seen
+    return output, looks

@@ -4,7 +4,7 @@ Points: Shuai He et al., "EAT: An Enhancer for Aesthetics-Oriented Transformers"
 Heat map: :mod:`generic.explain.heat`.
 
 The network sees the whole photo squeezed into a square, nothing cropped. Each position of its maps
-stands for one rectangle of the original photo, and together these rectangles tile it. So what was seen
+stands for one rectangle of the original photo, and together these rectangles tile it. So a map
 is drawn on the original by stretching both axes back, and no part of it is made up; only a distance
 across is not worth as much as the same distance upwards.
 
@@ -38,7 +38,7 @@ PHOTO_SIDE = 900
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class LayerSeen:
+class LayerAttention:
     """Where one deformable attention layer looked. A coordinate pair is (x, y)."""
 
     name: str
@@ -86,7 +86,7 @@ class Explanation:
     score_without: float | None
     """The score, had every deformable layer said nothing (an output of zeros): says how much of the score
     rests on what ``layers`` show. None if there is no such layer."""
-    layers: tuple[LayerSeen, ...]
+    layers: tuple[LayerAttention, ...]
     """The deformable layers in the network's order; may be empty."""
     cam: Floats
     """What raises the score, shape (size, size) of the square that the network saw, in [0, 1]; 0 is
@@ -154,8 +154,8 @@ def explain(model: GenericModel, path: Path, *, max_pixels: int | None = None) -
     with torch.inference_mode(mode=False), torch.no_grad():
         network = copy.deepcopy(model.network)
         x = as_input(pixels[None])
-        seen = look(network, x)[1]
-        layers = tuple(_layer(name, one, network.get_submodule(name)) for name, one in seen.items())
+        looks = look(network, x)[1]
+        layers = tuple(_layer(name, one, network.get_submodule(name)) for name, one in looks.items())
         without = _score_without(network, x) if layers else None
         cam = heat_map(network, x)
     return Explanation(
@@ -170,14 +170,14 @@ def explain(model: GenericModel, path: Path, *, max_pixels: int | None = None) -
     )
 
 
-def _layer(name: str, one: Look, module: nn.Module) -> LayerSeen:
+def _layer(name: str, one: Look, module: nn.Module) -> LayerAttention:
     points, offsets, positions = (
         part[0].float().numpy() for part in (one.points, one.offsets, one.positions)
     )
     g, n = points.shape[:2]
     # (m, hw, n) -> (g, m / g, hw, n)
     weights = one.weights[0].float().reshape(g, -1, one.weights.shape[2], n).mean((1, 2)).numpy()
-    return LayerSeen(
+    return LayerAttention(
         name=name,
         size=cast("DeformableAttention", module).size,
         grid=one.grid,
