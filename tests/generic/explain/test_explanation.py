@@ -116,19 +116,19 @@ def test_a_layer_places_its_points_on_its_own_map(with_network, attending, photo
     np.testing.assert_array_equal(layer.starts, to_fractions(layer.points, (4, 4)))
 
 
-# ---- what the layers saw ----
+# ---- where the layers looked ----
 
 
 def test_layers_hold_what_was_looked_at(with_network, attending, photo):
     explanation = explain(with_network(attending), photo)
-    seen = look(attending, network_input(photo))[1]["attention"]
+    looked = look(attending, network_input(photo))[1]["attention"]
     (layer,) = explanation.layers
     assert (layer.name, layer.size, layer.grid) == ("attention", (4, 4), (3, 3))
     for part in ("points", "offsets", "positions"):
         values = getattr(layer, part)
         assert values.dtype == np.float32
-        np.testing.assert_array_equal(values, getattr(seen, part)[0])
-    weights = seen.weights[0].numpy()
+        np.testing.assert_array_equal(values, getattr(looked, part)[0])
+    weights = looked.weights[0].numpy()
     for group in range(2):
         for point in range(9):
             mean = np.mean([weights[head, :, point].mean() for head in (2 * group, 2 * group + 1)])

@@ -1,4 +1,4 @@
-"""Foreign weights, written as model files: what they score, and what they start."""
+"""Third-party weights, written as model files: what they score, and what they start."""
 
 from __future__ import annotations
 
