@@ -145,8 +145,7 @@ def tiny_model(fixed_folder, album, names) -> Path:
     import torch
 
     from generic.lite.piaa_lite import PiaaLite, fold_batch_norms
-    from generic.model.checkpoint import Header, save_checkpoint
-    from generic.model.generic_model import NETWORK
+    from generic.model.checkpoint import NETWORK, Header, save_checkpoint
     from generic.photos.open import load_pixels
     from piaa.adapters.prior import PREFIX
 

@@ -153,7 +153,7 @@ def explain(model: GenericModel, path: Path, *, max_pixels: int | None = None) -
     photo.thumbnail((PHOTO_SIDE, PHOTO_SIDE), Image.Resampling.LANCZOS)
     low, high = model.header.scale
     # The very number that scoring gives, which is the same for one photo and for an album.
-    score = float(model.forward(pixels[None])[0, 0])
+    score = float(model.vector(pixels)[0])
     # Others may be scoring with the network in this moment: hooks on it would see their photos.
     with torch.inference_mode(mode=False), torch.no_grad():
         network = copy.deepcopy(model.network)

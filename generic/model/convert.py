@@ -19,8 +19,7 @@ from generic.eat.registry import PRESETS
 from generic.eat.resize import resize_tables
 from generic.eat.scorer import describe
 from generic.errors import CheckpointError, OutputError, PiaaError
-from generic.model.checkpoint import Header, save_checkpoint
-from generic.model.generic_model import NETWORK
+from generic.model.checkpoint import NETWORK, Header, save_checkpoint
 from generic.model.third_party import read_weights
 from generic.photos.find import printable
 from generic.seeds import stream

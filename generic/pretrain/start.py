@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from generic.eat.resize import resize_tables
 from generic.errors import CheckpointError
 from generic.lite.packaged_weights import PACKAGES, package_of, packaged_state
-from generic.model.checkpoint import load_checkpoint
-from generic.model.generic_model import NETWORK
+from generic.model.checkpoint import NETWORK, load_checkpoint
 from generic.model.registry import find_model
 from generic.model.third_party import read_weights
 from generic.photos.find import printable

@@ -17,9 +17,9 @@ from generic.eat.layouts import preset
 from generic.eat.official import renamed
 from generic.errors import OutputError, ShapeError
 from generic.model import networks
-from generic.model.checkpoint import load_checkpoint, read_header
+from generic.model.checkpoint import NETWORK, load_checkpoint, read_header
 from generic.model.convert import convert
-from generic.model.generic_model import NETWORK, GenericModel
+from generic.model.generic_model import GenericModel
 from generic.photos.open import load_pixels
 
 SIDE = 32

@@ -12,8 +12,8 @@ import pytest
 
 from generic.errors import CheckpointError
 from generic.model import networks
-from generic.model.checkpoint import Header, load_checkpoint, save_checkpoint
-from generic.model.generic_model import NETWORK, GenericModel
+from generic.model.checkpoint import NETWORK, Header, load_checkpoint, save_checkpoint
+from generic.model.generic_model import GenericModel
 
 EAT_OPTIONS = {
     "patch_size": 4,
