@@ -8,20 +8,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from piaa.commands import explain, photos, serve, suggest
+from piaa.commands import demo, explain, fit_user, score, serve, suggest
 from piaa.commands.cache import cache_app
+from piaa.commands.keys import keys_app
 from piaa.commands.models import models_app
 from piaa.commands.users import users_app
-from protocols.commands import distill, evaluate, evaluate_generic, gaze, meta_train, pretrain
+from protocols.commands import (
+    cross_evaluate,
+    distill,
+    evaluate,
+    evaluate_generic,
+    gaze,
+    meta_train,
+    pretrain,
+)
 from protocols.commands.data import data_app
 
 if TYPE_CHECKING:
     from generic.model.generic_model import GenericModel
-    from piaa.adapters.registry import AnyAdapter
+    from piaa.adapters.base import Adapter
     from piaa.meta.run import MetaRun
 
 
-def adapters_of(model: GenericModel, names: Sequence[str]) -> dict[str, Callable[[], AnyAdapter]]:
+def adapters_of(model: GenericModel, names: Sequence[str]) -> dict[str, Callable[[], Adapter]]:
     """How to make each adapter on a model, with the prior of its file: an evaluation knows none itself.
 
     A name may be followed by a meta-learned start, as in ``anil=FILE``.
@@ -30,10 +39,12 @@ def adapters_of(model: GenericModel, names: Sequence[str]) -> dict[str, Callable
         PiaaError: there is no adapter of a name, or the model has not what it needs.
     """
     from generic.errors import PiaaError
+    from piaa.adapters.registry import plug_ins
     from piaa.people.model import Model
     from protocols.fewshot.results import ORACLE
 
-    opened, makers = Model(model), dict[str, "Callable[[], AnyAdapter]"]()
+    plug_ins()  # warns of one that wants a name of ours, before its numbers are looked for
+    opened, makers = Model(model), dict[str, "Callable[[], Adapter]"]()
     for text in names:
         name, _, meta = text.partition("=")
         if name in makers:
@@ -72,11 +83,15 @@ def main(
     """Options that go before a command."""
 
 
-photos.add_to(app)
+fit_user.add_to(app)
+score.add_to(app)
+demo.add_to(app)
 suggest.add_to(app)
 explain.add_to(app)
 serve.add_to(app)
+app.add_typer(keys_app, name="keys")
 evaluate.add_to(app, adapters_of)
+cross_evaluate.add_to(app, adapters_of)
 meta_train.add_to(app, plan_meta_training)
 pretrain.add_to(app)
 distill.add_to(app)

@@ -3,7 +3,7 @@
     uv run python benchmarks/fit_many.py --adapters bias ridge
 
 10,000 people with 100 ratings each on vectors of 256 numbers, one thread; one by one every tenth of them,
-in turns with the stacks, so that a machine that slows down slows both. People are fitted in stacks of 1,000.
+in turns with the batches, so that a machine that slows down slows both. A batch has 1,000 people.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from threadpoolctl import threadpool_limits
 from generic.seeds import stream
 from piaa.adapters.prior import TASTES, Prior
 from piaa.adapters.registry import ADAPTERS
-from piaa.adapters.vectors import BatchAdapter
 
-RATINGS, WIDTH, DIRECTIONS, STACK, SHARE = 100, 256, 128, 1_000, 10
+RATINGS, WIDTH, DIRECTIONS, BATCH, SHARE = 100, 256, 128, 1_000, 10
 
 
 def make_prior() -> Prior:
@@ -40,21 +39,21 @@ def make_prior() -> Prior:
 
 
 def measure(name: str, people: int) -> dict[str, Any]:
-    """Seconds for everybody in stacks, and for everybody one by one as the share of them suggests."""
+    """Seconds for everybody in batches, and for everybody one by one as the share of them suggests."""
     prior, rng = make_prior(), stream(0, "fit_many", name)
     adapter = ADAPTERS[name](prior)
-    if not isinstance(adapter, BatchAdapter):
+    if not adapter.fits_many:
         raise SystemExit(f"adapter {name!r} is fitted one by one only")
     together, alone, differs = 0.0, 0.0, 0.0
-    for _ in range(people // STACK):
-        x = rng.standard_normal((STACK, RATINGS, WIDTH), dtype=np.float32)
+    for _ in range(people // BATCH):
+        x = rng.standard_normal((BATCH, RATINGS, WIDTH), dtype=np.float32)
         x[..., 0] = 0.5 + 0.1 * x[..., 0]
-        y = np.clip(x[..., 0] + 0.1 * x[..., 1] + 0.1 * rng.standard_normal((STACK, RATINGS)), 0, 1)
+        y = np.clip(x[..., 0] + 0.1 * x[..., 1] + 0.1 * rng.standard_normal((BATCH, RATINGS)), 0, 1)
         started = time.perf_counter()
         fits = adapter.fit_many(list(x), list(y))
         together += time.perf_counter() - started
         new = rng.standard_normal((5, WIDTH))
-        for row in range(0, STACK, SHARE):
+        for row in range(0, BATCH, SHARE):
             started = time.perf_counter()
             one = ADAPTERS[name](prior).fit(x[row], y[row])
             alone += SHARE * (time.perf_counter() - started)

@@ -24,9 +24,9 @@ from generic.metrics import spearman
 from generic.model.generic_model import GenericModel
 from generic.photos.lazy_pixels import LazyPixels
 from generic.seeds import stream
-from piaa.adapters.base import Photos, needs_pixels
+from piaa.adapters.base import Photos
 from piaa.adapters.prior import PREFIX, Prior
-from piaa.adapters.registry import NETWORK, make_adapter
+from piaa.adapters.registry import ADAPTERS, make_adapter
 
 NAMES = ("generic", "bayes", "lora", "finetune")
 SHOTS = (10, 100)
@@ -72,7 +72,10 @@ def main() -> None:
             f"`{name}`",
             *(f"{figures[f'{name} k={k}']['srcc']:.3f}" for k in SHOTS),
             *(f"{figures[f'{name} k={k}']['fit_s']:.2f} s" for k in SHOTS),
-            *(f"{figures[f'{name} k={k}']['changed']:.0%}" if name in NETWORK else "" for k in SHOTS),
+            *(
+                f"{figures[f'{name} k={k}']['changed']:.0%}" if ADAPTERS[name].needs_pixels else ""
+                for k in SHOTS
+            ),
             f"{figures[f'{name} k=100']['bytes'] / 1024:.0f} KiB",
         )
         for name in NAMES
@@ -106,9 +109,9 @@ def measure(
     k: int,
 ) -> dict[str, Any]:
     """One fit."""
-    adapter: Any = make_adapter(name, prior, generic=model)
+    adapter = make_adapter(name, prior, generic=model)
     support, query = photos.take(order[:k]), photos.take(order[k:])
-    tuned = needs_pixels(adapter)
+    tuned = adapter.needs_pixels
     started = time.perf_counter()
     adapter.fit(support if tuned else support.vectors, scores[order[:k]])
     seconds = time.perf_counter() - started

@@ -290,7 +290,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/oasis"), help="run folders")
     parser.add_argument("--shots", default="10,100")
     parser.add_argument("--repeats", type=int, default=10)
-    parser.add_argument("--adapter", default=",".join(ADAPTERS), help="names, default all")
+    plain = [name for name, kind in ADAPTERS.items() if not (kind.needs_pixels or kind.needs_start)]
+    parser.add_argument(
+        "--adapter", default=",".join(plain), help="names, default all that vectors are enough for"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
     shots = tuple(int(k) for k in given.shots.split(","))

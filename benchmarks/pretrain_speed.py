@@ -38,9 +38,9 @@ from generic.pretrain.loop import Listeners, Trainer
 from generic.pretrain.objective import Targets, loss_of
 from generic.pretrain.photos import FolderSource, Photos
 from generic.pretrain.processes import make_accelerator
-from generic.pretrain.run_folder import TrainingFolder
 from generic.pretrain.schedule import make_optimiser
 from generic.pretrain.trained_network import build_network
+from generic.pretrain.training_folder import TrainingFolder
 from generic.progress import no_progress
 
 PHOTO = (1024, 768)

@@ -25,8 +25,7 @@ from serving import Served
 import piaa
 from generic.seeds import stream
 from piaa.adapters.prior import Prior
-from piaa.adapters.registry import ADAPTERS
-from piaa.server.rows import row_of
+from piaa.adapters.registry import make_adapter
 from piaa.store.database import StoreDatabase
 from piaa.store.records import AdapterRecord
 from piaa.store.rows import add_version, user_id
@@ -49,7 +48,7 @@ def fill(place: Path, n: int, n_auto: int) -> None:
                 state = dict(bases[name][number % SEEDS])
                 moved = "mean" if name == "auto" else "weights"
                 state[moved] = state[moved] + draw.normal(0, 1e-3, state[moved].shape)
-                row = row_of(name, state, prior, d)
+                form = make_adapter(name, prior).restore(state).linear_form()
                 record = AdapterRecord(
                     adapter=name,
                     model_name=model.generic.name,
@@ -58,7 +57,7 @@ def fill(place: Path, n: int, n_auto: int) -> None:
                     scale_high=5,
                     state=pack({key: np.ascontiguousarray(value) for key, value in state.items()}),
                 )
-                add_version(sql, user_id(sql, f"user-{number}"), record, row.pack() if row else None)
+                add_version(sql, user_id(sql, f"user-{number}"), record, form.pack())
         tell(f"{min(n, start + 2000)} users")
     database.close()
 
@@ -66,7 +65,7 @@ def fill(place: Path, n: int, n_auto: int) -> None:
 def seeds(name: str, prior: Prior | None, draw: np.random.Generator, d: int) -> list[dict[str, Any]]:
     """A few fits on random vectors."""
     return [
-        ADAPTERS[name](prior)
+        make_adapter(name, prior)
         .fit(draw.normal(0.5, 0.2, (RATINGS, 1 + d)).astype(np.float32), draw.uniform(size=RATINGS))
         .state()
         for _ in range(SEEDS)

@@ -6,14 +6,14 @@
     ├── CacheError              the feature cache cannot be used
     ├── ShapeError              an array has the wrong shape
     ├── RatingsError            a table of ratings has bad rows or columns
-    │   ├── BadRowsError        some of its rows, each named (piaa.ratings.rows)
+    │   ├── BadRowsError        some of its rows, each named (piaa.ratings.files.problems)
     │   ├── ScaleError          a score lies outside its scale, or a scale is impossible
     │   └── TooFewRatings       not enough ratings for what was asked
     ├── StoreError              the adapter store cannot be used
     │   ├── StoreUnavailable    not at this moment: its database is away or busy
     │   ├── UnknownUser         the store has no such user
     │   ├── ModelMismatch       an adapter was fitted on another generic model
-    │   └── Changed             a user changed while being scored (piaa.server.heads)
+    │   └── Changed             a user changed while being scored (piaa.server.scorers)
     ├── DatasetError            a dataset's files are missing or not what they should be
     │   └── BadGazeError        rows of a gaze export, each named (protocols.gaze.fixations)
     ├── SplitLeak               an image or a user is on both sides of a split

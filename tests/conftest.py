@@ -3,17 +3,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -22,11 +19,16 @@ from hypothesis import settings
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Before numpy and torch are imported, for this process, its workers and all that they start: networks of a
+# few thousand numbers lose by a second thread, several times over where another worker wants that core.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import numpy as np  # noqa: E402
+
 # A deadline measures the machine's load, not the code.
 settings.register_profile("piaa", deadline=None)
 settings.load_profile("piaa")
 
-BAD_INPUT = Path(__file__).resolve().parents[1] / "docs" / "bad-input.md"
 NOBODY = 65534
 SIZE = 64
 N_PHOTOS = 12
@@ -39,6 +41,14 @@ OPTIONS = {
     "eat_dims": (32, 32),
     "k_in": 2,
 }
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config) -> None:
+    """A worker on each core for folders, unless ``-n`` says otherwise; files alone are faster without any."""
+    folders = any(Path(arg).is_dir() for arg in config.args)
+    if folders and config.getoption("numprocesses", 0) is None and not hasattr(config, "workerinput"):
+        config.option.numprocesses = "auto"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -275,131 +285,3 @@ def fit(piaa, album, tiny_model, warm, ratings) -> Callable:
         )
 
     return run
-
-
-# ---- docs/bad-input.md ----
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One row of the table in docs/bad-input.md."""
-
-    what: str
-    lines: tuple[str, ...]
-    """What is printed; `…` stands for what differs between machines."""
-    exit_code: int
-
-
-def _read_table() -> list[Row]:
-    """The rows ``| what | `line`<br>`line` | exit code |``."""
-    rows = []
-    for line in BAD_INPUT.read_text(encoding="utf-8").splitlines():
-        cells = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-        if len(cells) == 3 and cells[2].isdigit():
-            # A line that holds a backtick stands in two of them, with a space inside.
-            spans = [re.fullmatch(r"(`+)( ?)(.*)\2\1", part.strip()) for part in cells[1].split("<br>")]
-            rows.append(Row(what=cells[0], lines=tuple(span[3] for span in spans), exit_code=int(cells[2])))
-    return rows
-
-
-@pytest.fixture(scope="session")
-def bad_input_rows() -> list[Row]:
-    """Every row of the table, in its order."""
-    return _read_table()
-
-
-class Place:
-    """A folder to work in, with the album as ``photos``, and the command line."""
-
-    good = "image,score\nphoto-01.jpg,5\nphoto-02.jpg,1\nphoto-03.jpg,4\n"
-    """Ratings in order."""
-
-    def __init__(self, folder: Path, run: Callable, tiny_model: Path) -> None:
-        self.folder = folder
-        self.run = run
-        self.model = tiny_model
-
-    def fit(self, *args, user: str = "ana", model: str = "model.safetensors"):
-        """Fits from ratings.csv; what is left out of args is in order."""
-        options = {"--user": user, "--ratings": "ratings.csv", "--images": "photos", "--model": model}
-        return self.run("fit-user", *self._merge(options, args))
-
-    def score(self, *args, photos: str = "photos", user: str = "ana", model: str = "model.safetensors"):
-        return self.run("score", photos, *self._merge({"--user": user, "--model": model}, args))
-
-    @staticmethod
-    def _merge(options: dict[str, str], args: tuple) -> list:
-        given = {option: value for option, value in options.items() if option not in args}
-        return [*(word for pair in given.items() for word in pair), *args]
-
-    def rate(self, text: str):
-        """Fits from a table of this content."""
-        (self.folder / "ratings.csv").write_text(text)
-        return self.fit()
-
-    @contextlib.contextmanager
-    def full_disk(self, *names: str) -> Iterator[Path]:
-        """The folder ``disk``, without a free byte, copies of the named files on it."""
-        with _tmpfs(self.folder / "disk", "256k") as disk:
-            for name in names:
-                shutil.copy(self.folder / name, disk)
-            with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as file:
-                while True:
-                    file.write(bytes(4096))
-            yield disk
-
-    @staticmethod
-    def ordinary_user() -> AbstractContextManager[None]:
-        """As the fixture of this name."""
-        return _ordinary_user()
-
-    def fitted(self) -> Place:
-        """With ana in the store."""
-        assert self.fit().exit_code == 0
-        return self
-
-    def photo(self, content: bytes):
-        """Scores the album with one more file in it."""
-        (self.folder / "photos" / "extra.jpg").write_bytes(content)
-        return self.fitted().score("--out", "scores.csv")
-
-
-@pytest.fixture
-def place(piaa, album, tiny_model, warm_cache, monkeypatch):
-    # Open to everybody: some rows need an ordinary user, whom pytest's own folders keep out.
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name).resolve()
-        folder.chmod(0o777)
-        shutil.copytree(album, folder / "photos")
-        shutil.copytree(warm_cache, folder / "cache")
-        os.link(tiny_model, folder / "model.safetensors")
-        (folder / "ratings.csv").write_text(Place.good)
-        monkeypatch.chdir(folder)
-        monkeypatch.setenv("PIAA_STORE", str(folder / "piaa.db"))
-        monkeypatch.setenv("PIAA_CACHE_DIR", str(folder / "cache"))
-        yield Place(folder, piaa, tiny_model)
-
-
-@pytest.fixture
-def as_documented(place, bad_input_rows) -> Callable:
-    """``as_documented(what, result)`` fails unless what was printed is what the row of that name says."""
-
-    def compare(what: str, result) -> None:
-        from generic.model.checkpoint import read_header
-
-        (row,) = [row for row in bad_input_rows if row.what == what]
-        shown = result.stderr.splitlines()
-        if result.exit_code == 0 and not shown:
-            # Not an error: the remark stands among the results.
-            shown = [line for line in result.stdout.splitlines() if line.startswith("expected ranking: ")]
-        for model, name in ((place.model, "MODEL"), (place.folder / "other.safetensors", "OTHER")):
-            if model.exists():
-                shown = [line.replace(read_header(model).hash[:8], name) for line in shown]
-        shown = [line.replace(str(place.folder), "FOLDER") for line in shown]
-        pattern = "\n".join(re.escape(line).replace("…", ".+") for line in row.lines)
-        assert re.fullmatch(pattern, "\n".join(shown)), "\n".join(shown)
-        assert result.exit_code == row.exit_code
-        if row.exit_code:
-            assert (result.stdout, len(shown)) == ("", 1)
-
-    return compare

@@ -1,4 +1,4 @@
-"""Who may import whom, and what a quick command may not import at all."""
+"""Who may import whom, what a quick command may not import at all, and where the tests of a module lie."""
 
 from __future__ import annotations
 
@@ -19,14 +19,19 @@ LAYERS = ("cli", "protocols", "piaa", "generic")
 """From the highest to the lowest; imports go downwards."""
 INTERFACES = (
     "piaa.adapters.base",
+    "piaa.ratings.files",
     "piaa.ratings.locate",
     "piaa.ratings.table",
     "piaa.ratings.scale",
+    "piaa.commands.options",
     "piaa.commands.terminal",
 )
 """All that the protocols may know of piaa: what an adapter is, what ratings are and which files they mean,
-and what all commands share."""
+how files of rows are read (labels of datasets and gaze come in the same formats as ratings, and one reader
+counts lines and collects bad rows), and what all commands share."""
 OUTSIDE = ("benchmarks", "tests")
+MIRRORED = ("benchmarks", "generic", "piaa", "protocols")
+"""Folders whose tests lie in a folder of the same name below tests/; its top tests the whole."""
 HEAVY = {"torch", "timm", "torchvision", "pandas", "sklearn", "scipy", "pyarrow", "matplotlib"}
 
 
@@ -79,7 +84,7 @@ def test_the_rule_finds_every_kind_of_offence(tmp_path):
             from piaa.ratings.scale import Scale
             import piaa.ratings.table
             from piaa.ratings import table
-            from piaa.ratings.read import read_rows
+            from piaa.ratings.rows import check_rows
             from piaa.adapters.registry import ADAPTERS
             import piaa
             import cli
@@ -102,7 +107,7 @@ def test_the_rule_finds_every_kind_of_offence(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(textwrap.dedent(source))
     assert offences(tmp_path) == [
-        "protocols/splits/split.py:6: protocols imports piaa.ratings.read.read_rows",
+        "protocols/splits/split.py:6: protocols imports piaa.ratings.rows.check_rows",
         "protocols/splits/split.py:7: protocols imports piaa.adapters.registry.ADAPTERS",
         "protocols/splits/split.py:8: protocols imports piaa",
         "protocols/splits/split.py:9: protocols imports cli",
@@ -258,3 +263,38 @@ def test_the_listing_sees_a_heavy_module(piaa, fit, album, tiny_model, tmp_path)
     modules, done = loaded_by(*command, folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert modules & HEAVY == {"pandas", "pyarrow"}
+
+
+def strays(root: Path) -> list[str]:
+    """Test files not named ``test_<module>[_aspect].py`` for a module or package of the mirrored folder."""
+    found = []
+    for top in MIRRORED:
+        for file in sorted((root / "tests" / top).rglob("test_*.py")):
+            folder = root / file.parent.relative_to(root / "tests")
+            subjects = {path.stem for path in folder.glob("*.py")} | {
+                path.parent.name for path in folder.glob("*/__init__.py")
+            }
+            if not any(f"{file.stem}_".startswith(f"test_{name}_") for name in subjects):
+                found.append(file.relative_to(root).as_posix())
+    return found
+
+
+def test_test_files_mirror_modules():
+    assert strays(ROOT) == []
+
+
+def test_a_test_file_that_mirrors_nothing_is_found(tmp_path):
+    files = (
+        *("generic/seeds.py", "generic/cache/__init__.py", "piaa/people/person.py", "benchmarks/record.py"),
+        *("tests/test_whole.py", "tests/generic/test_seeds.py", "tests/generic/test_seeds_of_people.py"),
+        *("tests/generic/test_cache.py", "tests/benchmarks/test_record.py"),
+        *("tests/generic/test_seedsman.py", "tests/piaa/test_person.py", "tests/piaa/persons/test_person.py"),
+    )
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert strays(tmp_path) == [
+        "tests/generic/test_seedsman.py",
+        "tests/piaa/persons/test_person.py",
+        "tests/piaa/test_person.py",
+    ]

@@ -39,7 +39,7 @@ def container_start() -> list[str]:
 
 def test_every_file_that_the_container_copies_exists():
     copied = [name for word, rest in instructions() if word == "COPY" for name in rest.split()[:-1]]
-    assert {"pyproject.toml", "cli.py", "generic", "piaa", "protocols"} <= set(copied)
+    assert {"pyproject.toml", "constraints.txt", "cli.py", "generic", "piaa", "protocols"} <= set(copied)
     for name in copied:
         assert (ROOT / name).exists(), name
 

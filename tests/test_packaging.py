@@ -10,10 +10,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 MEGABYTE = 1_000_000
@@ -90,14 +92,18 @@ def test_source_archive_holds_what_a_packager_needs(built):
     (path,) = built.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         files = {name.removeprefix("piaa-0.1.0/") for name in archive.getnames()}
-    assert sources() | {"pyproject.toml", "README.md", "LICENSE", "tests/test_packaging.py"} <= files
+    pages = {"README.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE"}
+    assert sources() | pages | {"pyproject.toml", "constraints.txt", "tests/test_packaging.py"} <= files
     assert {name.split("/")[0] for name in files} <= {
         "PKG-INFO",
         ".gitignore",
         "pyproject.toml",
         "README.md",
         "CHANGELOG.md",
+        "CITATION.cff",
+        "CONTRIBUTING.md",
         "LICENSE",
+        "constraints.txt",
         "piaa",
         "generic",
         "protocols",
@@ -106,6 +112,18 @@ def test_source_archive_holds_what_a_packager_needs(built):
         "docs",
         "benchmarks",
     }
+
+
+def test_the_citation_says_what_the_package_and_the_docs_say():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (citation["cff-version"], citation["type"]) == ("1.2.0", "software")
+    assert (citation["license"], citation["keywords"]) == (project["license"], project["keywords"])
+    assert {"version", "date-released"} & citation.keys() == set()  # they would be forgotten here
+    papers = {reference["title"]: reference for reference in citation["references"]}
+    for page, title in zip(("eat", "second-paper"), papers, strict=True):
+        assert title in (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+        assert all(author["family-names"] for author in papers[title]["authors"])
 
 
 def run_installed(unpacked: Path, folder: Path, *args: str) -> subprocess.CompletedProcess[str]:

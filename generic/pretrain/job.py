@@ -19,9 +19,9 @@ from generic.pretrain.feasible import check_feasible
 from generic.pretrain.loop import Listeners, Row, Trainer
 from generic.pretrain.photos import Photos
 from generic.pretrain.processes import make_accelerator
-from generic.pretrain.run_folder import BEST, TrainingFolder, device_name
 from generic.pretrain.start import HUB, RANDOM, Start, load_start
 from generic.pretrain.trained_network import Trainee, build_network
+from generic.pretrain.training_folder import BEST, TrainingFolder, device_name
 from generic.progress import Progress, no_progress
 
 Bar = Callable[[str, int], AbstractContextManager[Progress]]
@@ -102,7 +102,7 @@ def run_job(
 
     Args:
         job: what.
-        out: the run's folder, see :mod:`generic.pretrain.run_folder`.
+        out: the run's folder, see :mod:`generic.pretrain.training_folder`.
         bar: shows how far something is.
         tell: a line for the person.
         on_epoch: called after each validation.

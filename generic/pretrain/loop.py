@@ -30,7 +30,6 @@ from generic.pretrain.measure import measure
 from generic.pretrain.objective import loss_of
 from generic.pretrain.photos import Photos
 from generic.pretrain.predict import outputs_of
-from generic.pretrain.run_folder import STATE, TrainingFolder
 from generic.pretrain.schedule import (
     freeze,
     frozen_share,
@@ -41,6 +40,7 @@ from generic.pretrain.schedule import (
 )
 from generic.pretrain.state import Progressed, load_state, save_state
 from generic.pretrain.trained_network import Trainee
+from generic.pretrain.training_folder import STATE, TrainingFolder
 from generic.progress import Progress
 from generic.seeds import stream
 

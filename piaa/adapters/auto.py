@@ -17,23 +17,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from piaa.adapters.base import Array, State
+from piaa.adapters.checks import fitted
 from piaa.adapters.interval import own_spread
 from piaa.adapters.kernel import places, squared_distances
+from piaa.adapters.linear_form import LinearForm
 from piaa.adapters.neighbours import LEVEL, NOISES, SLOPE
 from piaa.adapters.posterior import Mixture, normal_of
-from piaa.adapters.prior import STRANGERS, TASTES, Prior
+from piaa.adapters.prior import STRANGERS, TASTES, Prior, coefficients_of
 from piaa.adapters.prior_based import check_memory, check_narrow, check_prior_memory
-from piaa.adapters.vectors import BatchAdapter
+from piaa.adapters.vectors import VectorAdapter
 
 SIZES = (0.0, 0.1, 0.3)
 """Variances of the smooth function, in those of a person's ratings around the generic score."""
 SIZE_WEIGHTS = (0.5, 0.25, 0.25)
 """Before the ratings: as likely as not there is none."""
+LINE = (0.5, 1.0)
+"""Centre and spread of the generic score where no prior says them."""
 _WORKING = 4
 """Matrices of a cell's size that are held beside the cells, as measured at 1,000 ratings."""
 
 
-class AutoAdapter(BatchAdapter):
+class AutoAdapter(VectorAdapter):
     """Level, tastes and a smooth function of the embedding, averaged by evidence.
 
     Args:
@@ -45,6 +49,7 @@ class AutoAdapter(BatchAdapter):
     """
 
     name: ClassVar[str] = "auto"
+    has_linear_form: ClassVar[bool] = True
 
     def __init__(self, prior: Prior | None = None) -> None:
         if prior is not None:
@@ -54,7 +59,7 @@ class AutoAdapter(BatchAdapter):
     def _side(self, k: int) -> int:
         return k + (2 if self._prior is None else len(self._prior.mean))
 
-    def _learn_many(self, x: Array, y: Array) -> list[State]:
+    def _learn(self, x: Array, y: Array) -> list[State]:
         u, k, width = x.shape
         self._check_memory(k)
         if self._prior is not None:
@@ -66,7 +71,7 @@ class AutoAdapter(BatchAdapter):
         return [{**_packed(state), "rated": one} for state, one in zip(states, z, strict=True)]
 
     def _check_memory(self, k: int) -> None:
-        """Nothing, if the cells of the average, which are held together, fit into memory; TooLarge if not."""
+        """Raises TooLarge unless the cells of the average, which are held together, fit into memory."""
         if self._prior is None:
             cells, cure = len(SIZES), "leave out some of the ratings"
         else:
@@ -77,6 +82,15 @@ class AutoAdapter(BatchAdapter):
     def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
         cross = _correlation(places(x, self._prior), learned["rated"])
         return normal_of(_unpacked(learned), np.concatenate([self._basis(x), cross], axis=1))
+
+    def linear_form(self) -> LinearForm:
+        """See :class:`piaa.adapters.base.Adapter`."""
+        learned, width = fitted(self._learned, self.name), self.support[0].shape[1]
+        z, prior = learned["rated"], self._prior
+        weights, smooth = np.split(learned["mean"], [len(learned["mean"]) - len(z)])
+        center, spread = LINE if prior is None else (prior.center, prior.spread)
+        coefficients = coefficients_of(weights, width, center, spread)
+        return LinearForm(coefficients=coefficients, weights=smooth, places=z)
 
     def _basis(self, x: Array) -> Array:
         return line_basis(x) if self._prior is None else self._prior.basis(x)
@@ -109,7 +123,7 @@ def mixture_of(prior: Prior | None) -> Mixture:
 
 def line_basis(x: Array) -> Array:
     """A level and a slope on the generic score, shape (n, 2)."""
-    return np.column_stack((np.ones(len(x)), x[:, 0] - 0.5))
+    return np.column_stack((np.ones(len(x)), (x[:, 0] - LINE[0]) / LINE[1]))
 
 
 def _correlation(a: Array, b: Array) -> Array:

@@ -2,23 +2,33 @@
 
 Adapters see model vectors, shape (n, 1 + d): column 0 is the generic unit score, the rest the
 embedding. Fitting may use any library; predicting needs numpy alone, so that a stored person is
-scored at once.
+scored at once. What an adapter can do beyond fitting and predicting it declares itself, and whoever
+wants to know asks it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from generic.errors import NotFitted, ShapeError, TooFewRatings
+from generic.errors import CheckpointError
 from generic.photos.lazy_pixels import LazyPixels
+
+if TYPE_CHECKING:
+    from generic.model.generic_model import GenericModel
+    from piaa.adapters.linear_form import LinearForm
+    from piaa.adapters.prior import Prior
+    from piaa.meta.start import Start
 
 Array = NDArray[np.float64]
 State = dict[str, NDArray[Any]]
+Input: TypeAlias = Any
+"""What an adapter is given of n photos: model vectors, shape (n, 1 + d), or :class:`Photos`."""
 
 COVERAGE = 0.8
 """Share of a person's ratings that [low, high] is meant to hold."""
@@ -66,43 +76,9 @@ def bend(values: NDArray[Any]) -> Array:
     return np.asarray(np.clip(values, _EDGE, 1 - _EDGE) + top - bottom)
 
 
-class Adapter(Protocol):
-    """One way to learn a person. Implementations are rebuilt from ``state()`` bit for bit."""
-
-    name: ClassVar[str]
-
-    def fit(self, features: NDArray[Any], unit_scores: NDArray[Any]) -> Self:
-        """Learn from k photos; forgets earlier fits.
-
-        Args:
-            features: model vectors, shape (k, 1 + d).
-            unit_scores: shape (k,), in [0, 1].
-
-        Raises:
-            TooFewRatings: k is 0.
-            ShapeError: the arrays do not fit together.
-        """
-
-    def predict(self, features: NDArray[Any]) -> Prediction:
-        """Predict the person's unit scores; changes nothing.
-
-        Args:
-            features: model vectors, shape (n, 1 + d).
-
-        Raises:
-            NotFitted: ``fit`` was not called.
-        """
-
-    def state(self) -> State:
-        """What was learned, as named arrays."""
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> Self:
-        """Take over what ``state`` gave."""
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Photos:
-    """What a network adapter is given of n photos."""
+    """What an adapter that needs pixels is given of n photos."""
 
     vectors: NDArray[Any]
     """Model vectors, shape (n, 1 + d)."""
@@ -119,81 +95,179 @@ class Photos:
         return Photos(vectors=self.vectors[rows], pixels=pixels)
 
 
-class NetworkAdapter(Protocol):
-    """An adapter that changes the network itself, and so is given photos instead of vectors.
+@dataclass(frozen=True, kw_only=True)
+class Ingredients:
+    """What an adapter may be made of."""
 
-    ``needs`` tells the two kinds apart; an adapter without it takes vectors. Otherwise as
-    :class:`Adapter`: refitting forgets, predicting changes nothing, no score depends on what else is
-    scored, and ``state`` restores to the bit.
+    prior: Prior | None
+    """How people differ, if the model file says it."""
+    start: Start | None = None
+    """Of ``piaa meta-train``, for an adapter that needs one."""
+    generic: GenericModel | None = None
+    """The model itself, for an adapter that changes its network."""
+    keep_epochs: bool = False
+    """Whether a fit is to remember every epoch, for :meth:`Adapter.predict_epochs`."""
+
+
+class Adapter(ABC):
+    """One way to learn a person, and what it can do.
+
+    A new one needs a name and the four methods ``fit``, ``predict``, ``state`` and ``restore``. Refitting
+    forgets, predicting changes nothing, no score depends on what else is scored, and ``restore`` takes over
+    what ``state`` gave to the bit. The other methods are for those that declare the ability.
+
+    Args:
+        prior: the model's prior, if it has one.
+
+    Raises:
+        CheckpointError: it has none, and the adapter needs one.
     """
 
     name: ClassVar[str]
-    needs: ClassVar[Literal["pixels"]]
+    """What it is called by people, in stores and in tables."""
+    needs_pixels: ClassVar[bool] = False
+    """``fit`` and ``predict`` are given :class:`Photos` and not model vectors."""
+    needs_prior: ClassVar[bool] = False
+    """It cannot be made for a model without a prior."""
+    needs_start: ClassVar[bool] = False
+    """It fits from a start of ``piaa meta-train``; without one it can be restored and predict."""
+    fits_many: ClassVar[bool] = False
+    """It has :meth:`fit_many`."""
+    keeps_support: ClassVar[bool] = False
+    """Its state holds what it was fitted on: it has :attr:`support`, :meth:`update` and :meth:`forget`."""
+    has_linear_form: ClassVar[bool] = False
+    """It has :meth:`linear_form`."""
+    learns_in_epochs: ClassVar[bool] = False
+    """It has :meth:`predict_epochs`."""
+
+    def __init__(self, prior: Prior | None = None) -> None:
+        if self.needs_prior and prior is None:
+            raise CheckpointError(
+                f"adapter {self.name!r} needs a prior, but the model file has none; use --adapter ridge"
+            )
+        self._prior = prior
+
+    @classmethod
+    def make(cls, given: Ingredients) -> Self:
+        """A new one; an adapter that is made of more than the prior takes it here.
+
+        Raises:
+            CheckpointError: what it needs is not there.
+        """
+        return cls(given.prior)
+
+    @property
+    def prior(self) -> Prior:
+        """The prior of an adapter that needs one."""
+        return cast("Prior", self._prior)
+
+    @abstractmethod
+    def fit(self, features: Input, unit_scores: NDArray[Any]) -> Self:
+        """Learn from k photos; forgets earlier fits.
+
+        Args:
+            features: model vectors, shape (k, 1 + d), or :class:`Photos`.
+            unit_scores: shape (k,), in [0, 1].
+
+        Raises:
+            TooFewRatings: k is 0.
+            ShapeError: the arrays do not fit together.
+        """
+
+    @abstractmethod
+    def predict(self, features: Input) -> Prediction:
+        """Predict the person's unit scores; changes nothing.
+
+        Args:
+            features: model vectors, shape (n, 1 + d), or :class:`Photos`.
+
+        Raises:
+            NotFitted: ``fit`` was not called.
+        """
+
+    @abstractmethod
+    def state(self) -> State:
+        """What was learned, as named arrays."""
+
+    @abstractmethod
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> Self:
+        """Take over what ``state`` gave."""
+
+    @property
+    def identity(self) -> str:
+        """What tells runs of one adapter apart, such as the hash of its start; empty if nothing does."""
+        return ""
+
+    @property
+    def trained_on(self) -> Mapping[str, Any]:
+        """``dataset``, ``users`` and ``images_sha256`` of what it begins with, so that leaks are found."""
+        return {}
 
     @property
     def n_bytes(self) -> int:
-        """Memory that this person takes beside the generic model, in bytes."""
+        """Memory that a person takes beside the generic model, in bytes."""
+        return sum(np.asarray(value).nbytes for value in self.state().values())
 
-    def fit(self, features: Photos, unit_scores: NDArray[Any]) -> Self:
-        """See :meth:`Adapter.fit`."""
+    def at_once(self, k: int, width: int) -> int:
+        """How many people are best fitted at once, each with k ratings on vectors of ``width`` numbers."""
+        del k, width
+        return 1
 
-    def predict(self, features: Photos) -> Prediction:
-        """See :meth:`Adapter.predict`."""
+    def fit_many(self, features: Sequence[Input], unit_scores: Sequence[NDArray[Any]]) -> list[Self]:
+        """Fit one adapter for each of several people at once; each equals its own :meth:`fit`.
 
-    def state(self) -> State:
-        """See :meth:`Adapter.state`."""
+        Args:
+            features: of each person's support; k may differ.
+            unit_scores: each person's unit scores, shapes (k,).
 
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> Self:
-        """See :meth:`Adapter.restore`."""
+        Raises:
+            TooFewRatings: a k is 0.
+            ShapeError: arrays do not fit together.
+        """
+        raise NotImplementedError(self._lacks("fit_many"))
 
+    @property
+    def support(self) -> tuple[NDArray[Any], Array]:
+        """Features (k, 1 + d) and unit scores (k,) that it was fitted on, in the order given."""
+        raise NotImplementedError(self._lacks("support"))
 
-AnyAdapter: TypeAlias = Adapter | NetworkAdapter
+    def update(self, features: Input, unit_scores: NDArray[Any]) -> Self:
+        """Learn from further ratings; equal to a fit of all of them.
 
+        Args:
+            features: shape (m, 1 + d).
+            unit_scores: shape (m,).
 
-def needs_pixels(adapter: AnyAdapter) -> bool:
-    """Whether an adapter is to be given :class:`Photos`."""
-    return getattr(adapter, "needs", "vectors") == "pixels"
+        Raises:
+            NotFitted: there is nothing to add to.
+            ShapeError: the arrays do not fit together, or not to the support.
+        """
+        raise NotImplementedError(self._lacks("update"))
 
+    def forget(self, rows: Sequence[int]) -> Self:
+        """Withdraw ratings; equal to a fit of the others.
 
-def check_support(features: NDArray[Any], unit_scores: NDArray[Any]) -> tuple[Array, Array]:
-    """The support as float64, checked.
+        Args:
+            rows: which of :attr:`support`, from 0.
 
-    Raises:
-        TooFewRatings: there is no rating at all.
-        ShapeError: the shapes are not (k, 1 + d) and (k,), or a number is not finite.
-    """
-    x, y = np.asarray(features, dtype=np.float64), np.asarray(unit_scores, dtype=np.float64)
-    if x.ndim != 2 or y.shape != x.shape[:1]:
-        raise ShapeError(
-            f"features of shape {x.shape} and scores of shape {y.shape}; expected (k, 1 + d) and (k,)"
-        )
-    if not len(y):
-        raise TooFewRatings("an adapter was given 0 ratings, but it needs at least 1; rate some photos first")
-    check_finite(x, "features")
-    check_finite(y[:, None], "scores")
-    return x, y
+        Raises:
+            NotFitted: there is nothing to forget.
+            ShapeError: there is no such row.
+            TooFewRatings: no rating would be left.
+        """
+        raise NotImplementedError(self._lacks("forget"))
 
+    def linear_form(self) -> LinearForm:
+        """What it learned in a form that scores many users at once; its scores are those of ``predict``.
 
-def check_finite(rows: Array, what: str) -> None:
-    """Nothing, if every number of every row is finite.
+        Raises:
+            NotFitted: ``fit`` was not called.
+        """
+        raise NotImplementedError(self._lacks("linear_form"))
 
-    Raises:
-        ShapeError: some are not; the message names the first row.
-    """
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    if len(bad):
-        raise ShapeError(
-            f"{what} of {len(bad)} of {len(rows)} photos are not finite numbers, the first in row {bad[0]}; "
-            "leave these photos out, or compute them again"
-        )
+    def predict_epochs(self, features: Input) -> Sequence[Prediction]:
+        """As :meth:`predict`, once for each epoch of the fit, from 0; for ``oracle_epoch`` alone."""
+        raise NotImplementedError(self._lacks("predict_epochs"))
 
-
-def fitted(state: State | None, name: str) -> State:
-    """The state of a fitted adapter.
-
-    Raises:
-        NotFitted: there is none.
-    """
-    if state is None:
-        raise NotFitted(f"adapter {name!r} is not fitted; call fit(features, unit_scores) first")
-    return state
+    def _lacks(self, method: str) -> str:
+        return f"adapter {self.name!r} declares no {method}; ask before you call it"

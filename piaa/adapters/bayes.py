@@ -11,26 +11,36 @@ from __future__ import annotations
 from typing import ClassVar
 
 from piaa.adapters.base import Array, State
+from piaa.adapters.checks import fitted
+from piaa.adapters.linear_form import LinearForm
 from piaa.adapters.posterior import Mixture, normal_of
 from piaa.adapters.prior import Prior
-from piaa.adapters.prior_based import PriorAdapter
-from piaa.adapters.vectors import BatchAdapter
+from piaa.adapters.prior_based import check_narrow
+from piaa.adapters.vectors import VectorAdapter
 
 
-class BayesAdapter(PriorAdapter, BatchAdapter):
+class BayesAdapter(VectorAdapter):
     """Bayesian linear model averaged over how far and how noisily a person may differ from the crowd."""
 
     name: ClassVar[str] = "bayes"
+    needs_prior: ClassVar[bool] = True
+    has_linear_form: ClassVar[bool] = True
 
     def _side(self, k: int) -> int:
         del k
         return len(self.prior.mean)
 
-    def _learn_many(self, x: Array, y: Array) -> list[State]:
-        return mixture_of(self.prior).posterior(self.basis(x), y)
+    def _learn(self, x: Array, y: Array) -> list[State]:
+        check_narrow(x.shape[2], self.prior)
+        return mixture_of(self.prior).posterior(self.prior.basis(x), y)
 
     def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
         return normal_of(learned, self.prior.basis(x))
+
+    def linear_form(self) -> LinearForm:
+        """See :class:`piaa.adapters.base.Adapter`."""
+        learned, width = fitted(self._learned, self.name), self.support[0].shape[1]
+        return LinearForm(coefficients=self.prior.coefficients(learned["mean"], width))
 
 
 def mixture_of(prior: Prior) -> Mixture:

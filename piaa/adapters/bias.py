@@ -13,29 +13,32 @@ from typing import ClassVar
 import numpy as np
 
 from piaa.adapters.base import Array, State
+from piaa.adapters.checks import fitted
+from piaa.adapters.linear_form import LinearForm
 from piaa.adapters.posterior import Mixture, normal_of
 from piaa.adapters.prior import TASTES, Prior
-from piaa.adapters.prior_based import PriorAdapter, check_narrow
-from piaa.adapters.vectors import BatchAdapter
+from piaa.adapters.prior_based import check_narrow
+from piaa.adapters.vectors import VectorAdapter
 
 
-class BiasAdapter(PriorAdapter, BatchAdapter):
+class BiasAdapter(VectorAdapter):
     """Bayesian regression of a person's ratings on the generic score alone."""
 
     name: ClassVar[str] = "bias"
+    needs_prior: ClassVar[bool] = True
+    has_linear_form: ClassVar[bool] = True
 
-    def _side(self, k: int) -> int:
-        del k
-        return 2
-
-    def _learn_many(self, x: Array, y: Array) -> list[State]:
+    def _learn(self, x: Array, y: Array) -> list[State]:
         check_narrow(x.shape[2], self.prior)
-        u, k, _ = x.shape
-        basis = self.prior.basis(x[:, :, :1].reshape(u * k, 1)).reshape(u, k, 2)
-        return level_mixture(self.prior).posterior(basis, y)
+        return level_mixture(self.prior).posterior(self.prior.basis(x[:, :, :1]), y)
 
     def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
         return normal_of(learned, self.prior.basis(x[:, :1]))
+
+    def linear_form(self) -> LinearForm:
+        """See :class:`piaa.adapters.base.Adapter`."""
+        learned, width = fitted(self._learned, self.name), self.support[0].shape[1]
+        return LinearForm(coefficients=self.prior.coefficients(learned["mean"], width))
 
 
 def level_mixture(prior: Prior) -> Mixture:

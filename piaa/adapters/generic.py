@@ -7,10 +7,11 @@ from typing import ClassVar
 import numpy as np
 
 from piaa.adapters.base import Array, State
-from piaa.adapters.vectors import BatchAdapter
+from piaa.adapters.linear_form import LinearForm
+from piaa.adapters.vectors import VectorAdapter
 
 
-class GenericAdapter(BatchAdapter):
+class GenericAdapter(VectorAdapter):
     """Predicts what people on average think; ratings only say how wide the interval must be.
 
     Args:
@@ -19,12 +20,9 @@ class GenericAdapter(BatchAdapter):
     """
 
     name: ClassVar[str] = "generic"
+    has_linear_form: ClassVar[bool] = True
 
-    def _side(self, k: int) -> int:
-        del k
-        return 1
-
-    def _learn_many(self, x: Array, y: Array) -> list[State]:
+    def _learn(self, x: Array, y: Array) -> list[State]:
         # The population's spread counts as much as ten ratings of this person's own.
         prior = self._prior.residual if self._prior else 0.25
         squares = np.sum((y - x[:, :, 0]) ** 2, axis=1)
@@ -33,3 +31,8 @@ class GenericAdapter(BatchAdapter):
 
     def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
         return x[:, 0], np.full(len(x), learned["deviation"])
+
+    def linear_form(self) -> LinearForm:
+        """See :class:`piaa.adapters.base.Adapter`."""
+        width = self.support[0].shape[1]
+        return LinearForm(coefficients=np.eye(1, 1 + width, 1)[0])

@@ -40,7 +40,10 @@ class NeighboursAdapter(VectorAdapter):
 
     name: ClassVar[str] = "neighbours"
 
-    def _learn(self, x: Array, y: Array) -> State:
+    def _learn(self, x: Array, y: Array) -> list[State]:
+        return [self._learn_one(*person) for person in zip(x, y, strict=True)]
+
+    def _learn_one(self, x: Array, y: Array) -> State:
         z, unit = places(x, self._prior), own_spread(self._prior) ** 2
         squares = squared_distances(z, z)
         line = _line(x, x)

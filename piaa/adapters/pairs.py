@@ -16,17 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import PiaaError, ShapeError
-from piaa.adapters.base import Array, State, check_support
+from piaa.adapters.base import Array, State
 from piaa.adapters.bayes import mixture_of
+from piaa.adapters.checks import check_support
 from piaa.adapters.posterior import normal_of
-from piaa.adapters.prior_based import PriorAdapter
+from piaa.adapters.prior_based import check_narrow
+from piaa.adapters.vectors import VectorAdapter
 
 COMPARED = "compared"
 _STEPS = 50
 _CLOSE = 1e-10
 
 
-class PairsAdapter(PriorAdapter):
+class PairsAdapter(VectorAdapter):
     """Bayesian Bradley-Terry regression on pairs of photos.
 
     From ratings it takes every pair with different scores. A rating is then in many pairs, so that together
@@ -34,9 +36,17 @@ class PairsAdapter(PriorAdapter):
     """
 
     name: ClassVar[str] = "pairs"
+    needs_prior: ClassVar[bool] = True
 
-    def _learn(self, x: Array, y: Array) -> State:
-        basis = self.basis(x[None])[0]
+    def _side(self, k: int) -> int:
+        del k
+        return len(self.prior.mean)
+
+    def _learn(self, x: Array, y: Array) -> list[State]:
+        check_narrow(x.shape[2], self.prior)
+        return [self._learn_one(*person) for person in zip(self.prior.basis(x), y, strict=True)]
+
+    def _learn_one(self, basis: Array, y: Array) -> State:
         better, worse = np.nonzero(y[:, None] > y[None, :])
         weight = len(y) / max(len(better), 1)
         return {**self._mode(basis[better] - basis[worse], weight), COMPARED: np.array(0)}
@@ -60,7 +70,8 @@ class PairsAdapter(PriorAdapter):
         both = np.concatenate([better, worse])
         x, y = check_support(both, np.repeat([1.0, 0.0], [len(better), len(worse)]))
         order = np.lexsort((*x[: len(better), :3].T, *x[len(better) :, :3].T))
-        basis = self.basis(x[None])[0]
+        check_narrow(x.shape[1], self.prior)
+        basis = self.prior.basis(x)
         differences = basis[: len(better)] - basis[len(better) :]
         self._accept(both, y, {**self._mode(differences[order], 1.0), COMPARED: np.array(1)})
         return self

@@ -34,7 +34,10 @@ class PamAdapter(VectorAdapter):
 
     name: ClassVar[str] = "pam"
 
-    def _learn(self, x: Array, y: Array) -> State:
+    def _learn(self, x: Array, y: Array) -> list[State]:
+        return [self._learn_one(*person) for person in zip(x, y, strict=True)]
+
+    def _learn_one(self, x: Array, y: Array) -> State:
         residual = y - x[:, 0]
         level = residual.mean()
         z, rest = x[:, 1:], residual - level

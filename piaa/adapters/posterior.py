@@ -154,7 +154,7 @@ class _Cell:
 
 def _averages(weights: Array, values: Array) -> list[Array]:
     """Each person's average of values (n,) by her weights, of (u, n)."""
-    # One by one: a product of the whole stack may round a row differently in another stack.
+    # One by one: a product of the whole batch may round a row differently in another batch.
     return [(row[None] @ values)[0] for row in weights]
 
 

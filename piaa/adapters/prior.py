@@ -60,12 +60,21 @@ class Prior:
         return len(self.mean) - 2
 
     def basis(self, features: NDArray[Any]) -> Array:
-        """phi(x), shape (n, p), from model vectors of shape (n, 1 + d)."""
+        """phi(x), shape (..., p), from model vectors of shape (..., 1 + d)."""
         features = np.asarray(features, dtype=np.float64, order="C")  # sums run along a row, in one order
-        generic = (features[:, :1] - self.center) / self.spread
+        generic = (features[..., :1] - self.center) / self.spread
         return np.concatenate(
-            [np.ones_like(generic), generic, features[:, 1 : 1 + self.n_directions]], axis=1
+            [np.ones_like(generic), generic, features[..., 1 : 1 + self.n_directions]], axis=-1
         )
+
+    def coefficients(self, weights: Array, width: int) -> Array:
+        """Coefficients on (1, model vector), shape (1 + width,), of weights on phi.
+
+        Args:
+            weights: shape (q,), on the first q entries of phi; q is 2 or more.
+            width: of a model vector, 1 + d.
+        """
+        return coefficients_of(weights, width, self.center, self.spread)
 
     def covariances(self) -> Array:
         """The covariance for each of ``TASTES``, shape (len(TASTES), p, p).
@@ -112,6 +121,15 @@ class Prior:
                 f"the model file's prior cannot be understood ({error!r}); train the model again"
             ) from error
         return cls(**arrays, center=center, spread=spread, residual=residual)
+
+
+def coefficients_of(weights: Array, width: int, center: float, spread: float) -> Array:
+    """See :meth:`Prior.coefficients`; of a phi with this centre and spread of the generic score."""
+    coefficients = np.zeros(1 + width)
+    coefficients[1] = weights[1] / spread
+    coefficients[0] = weights[0] - coefficients[1] * center
+    coefficients[2 : len(weights)] = weights[2:]
+    return coefficients
 
 
 def log_evidence(basis: Array, scores: Array, prior: Prior) -> Array:

@@ -1,52 +1,63 @@
-"""Adapters by name: each learns one person on top of a generic model."""
+"""Adapters by name: our own, and those of other packages (:mod:`piaa.adapters.plug_ins`).
+
+Ours are found without a look at other packages.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
 
 from generic.errors import PiaaError
 from generic.model.generic_model import GenericModel
 from piaa.adapters.auto import AutoAdapter
-from piaa.adapters.base import Adapter as Adapter
-from piaa.adapters.base import AnyAdapter as AnyAdapter
-from piaa.adapters.base import Prediction as Prediction
+from piaa.adapters.base import Adapter, Ingredients
 from piaa.adapters.bayes import BayesAdapter
 from piaa.adapters.bias import BiasAdapter
 from piaa.adapters.generic import GenericAdapter
-from piaa.adapters.meta import AnilAdapter, MamlAdapter, MetaAdapter, MetaSGDAdapter
+from piaa.adapters.meta import AnilAdapter, MamlAdapter, MetaSGDAdapter
 from piaa.adapters.neighbours import NeighboursAdapter
 from piaa.adapters.network.finetune import FinetuneAdapter
 from piaa.adapters.network.lora import LoraAdapter
-from piaa.adapters.network.tuned import TunedNetwork
 from piaa.adapters.pairs import PairsAdapter
 from piaa.adapters.pam import PamAdapter
+from piaa.adapters.plug_ins import PlugIn, find
 from piaa.adapters.prior import Prior
 from piaa.adapters.ridge import RidgeAdapter
 from piaa.meta.start import Start
 
-ADAPTERS: dict[str, Callable[[Prior | None], Adapter]] = {
-    "generic": GenericAdapter,
-    "bias": BiasAdapter,
-    "ridge": RidgeAdapter,
-    "pam": PamAdapter,
-    "neighbours": NeighboursAdapter,
-    "pairs": PairsAdapter,
-    "bayes": BayesAdapter,
-    "auto": AutoAdapter,
+ADAPTERS: dict[str, type[Adapter]] = {
+    kind.name: kind
+    for kind in (
+        GenericAdapter,
+        BiasAdapter,
+        RidgeAdapter,
+        PamAdapter,
+        NeighboursAdapter,
+        PairsAdapter,
+        BayesAdapter,
+        AutoAdapter,
+        AnilAdapter,
+        MamlAdapter,
+        MetaSGDAdapter,
+        LoraAdapter,
+        FinetuneAdapter,
+    )
 }
-"""Those that a prior is enough for."""
-META: dict[str, Callable[[Start | None], MetaAdapter]] = {
-    "anil": AnilAdapter,
-    "maml": MamlAdapter,
-    "meta-sgd": MetaSGDAdapter,
-}
-"""Those that begin where ``piaa meta-train`` ended."""
-NETWORK: dict[str, type[TunedNetwork]] = {
-    "lora": LoraAdapter,
-    "finetune": FinetuneAdapter,
-}
-"""Those that change the generic model's network."""
-DEFAULT = "auto"
+"""Our own."""
+DEFAULT = AutoAdapter.name
+
+
+def adapter_class(name: str) -> type[Adapter]:
+    """The adapter of a name, which says what it needs and can do.
+
+    Raises:
+        PiaaError: there is none, or the package that brings it is broken.
+    """
+    if name in ADAPTERS:
+        return ADAPTERS[name]
+    return _plug_in(name).load()
 
 
 def make_adapter(
@@ -56,25 +67,44 @@ def make_adapter(
     start: Start | None = None,
     generic: GenericModel | None = None,
     keep_epochs: bool = False,
-) -> AnyAdapter:
-    """A new adapter.
+) -> Adapter:
+    """A new adapter of a name.
 
     Args:
-        name: one of ``ADAPTERS``, ``META`` or ``NETWORK``.
-        prior: the model's prior, if it has one.
-        start: for ``META``; without one persons can be restored, but not fitted.
-        generic: for ``NETWORK``: the model whose network is changed.
-        keep_epochs: for ``NETWORK``: also predict after each epoch of training.
+        name: one of ``ADAPTERS`` or :func:`plug_ins`.
+        prior: see :class:`piaa.adapters.base.Ingredients`, as for the rest.
+        start: for those that need one; without it persons can be restored, but not fitted.
+        generic: for those that need pixels.
+        keep_epochs: for those that learn in epochs.
 
     Raises:
-        PiaaError: there is no adapter of this name.
+        PiaaError: there is no adapter of this name, or the package that brings it is broken.
         CheckpointError: it needs a prior or a generic model, and there is none.
     """
-    if name in META:
-        return META[name](start)
-    if name in NETWORK:
-        return NETWORK[name](generic, prior, keep_epochs=keep_epochs)
-    if name not in ADAPTERS:
-        known = ", ".join((*ADAPTERS, *META, *NETWORK))
+    given = Ingredients(prior=prior, start=start, generic=generic, keep_epochs=keep_epochs)
+    if name in ADAPTERS:
+        return ADAPTERS[name].make(given)
+    return _plug_in(name).make(given)
+
+
+def names_where(able: Callable[[type[Adapter]], bool]) -> list[str]:
+    """Names of the adapters that can or need something; broken ones are left out."""
+    found = [name for name, kind in ADAPTERS.items() if able(kind)]
+    for name, plug_in in plug_ins().items():
+        with suppress(PiaaError):
+            if able(plug_in.load()):
+                found.append(name)
+    return found
+
+
+@cache
+def plug_ins() -> dict[str, PlugIn]:
+    """Other packages' adapters, by name; looked for once in a process."""
+    return find(ADAPTERS)
+
+
+def _plug_in(name: str) -> PlugIn:
+    if name not in plug_ins():
+        known = ", ".join((*ADAPTERS, *plug_ins()))
         raise PiaaError(f"there is no adapter {name!r}; choose one of {known}")
-    return ADAPTERS[name](prior)
+    return plug_ins()[name]

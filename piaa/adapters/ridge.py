@@ -3,7 +3,7 @@
 The residual form is that of Ren et al., "Personalized Image Aesthetics", ICCV 2017, with a linear
 model; the penalty is chosen by exact leave-one-out on the support (Golub, Heath & Wahba 1979), as
 scikit-learn's ``RidgeCV`` does. Costs one eigendecomposition of a k x k matrix; many users of the
-same k are one stack of them.
+same k are one batch of them.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from typing import ClassVar
 import numpy as np
 
 from piaa.adapters.base import Array, State
+from piaa.adapters.checks import fitted
 from piaa.adapters.interval import level_alone, ratings_alone
-from piaa.adapters.vectors import BatchAdapter
+from piaa.adapters.linear_form import LinearForm
+from piaa.adapters.vectors import VectorAdapter
 
 ALPHAS = np.logspace(0, 6, 25)
 """Penalties on directions of unit variance; the largest leaves the generic score as it is."""
 
 
-class RidgeAdapter(BatchAdapter):
+class RidgeAdapter(VectorAdapter):
     """Residual ridge regression on the whole embedding. Fewer than 3 ratings teach the level alone.
 
     Args:
@@ -28,11 +30,9 @@ class RidgeAdapter(BatchAdapter):
     """
 
     name: ClassVar[str] = "ridge"
+    has_linear_form: ClassVar[bool] = True
 
-    def _side(self, k: int) -> int:
-        return k
-
-    def _learn_many(self, x: Array, y: Array) -> list[State]:
+    def _learn(self, x: Array, y: Array) -> list[State]:
         residual = y - x[:, :, 0]
         k = y.shape[1]
         level = residual.mean(1)
@@ -52,6 +52,12 @@ class RidgeAdapter(BatchAdapter):
     def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
         mean = x[:, 0] + np.einsum("nd,d->n", x[:, 1:], learned["weights"]) + learned["level"]
         return mean, np.full(len(x), learned["deviation"])
+
+    def linear_form(self) -> LinearForm:
+        """See :class:`piaa.adapters.base.Adapter`."""
+        learned = fitted(self._learned, self.name)
+        level = learned["level"].item()
+        return LinearForm(coefficients=np.concatenate(([level, 1.0], learned["weights"])))
 
 
 def _leave_one_out(x: Array, y: Array) -> tuple[Array, Array]:

@@ -17,7 +17,7 @@ VERSION = "format"
 
 
 def check_format(state: Mapping[str, NDArray[Any]], name: str) -> None:
-    """Nothing, if this piaa reads states of this format.
+    """Make sure that this piaa reads states of this format.
 
     Raises:
         StoreError: an older or a newer piaa saved it.

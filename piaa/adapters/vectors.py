@@ -3,20 +3,25 @@
 The support is a part of an adapter's state. A rating that is added or withdrawn means a fit of what
 remains, so that learning on is exact by construction: whatever the history, the adapter is the one that a
 fresh fit of the same ratings gives, to the bit. A fit of 100 ratings takes milliseconds.
+
+Notation: u people who are fitted together, k ratings each; n photos, d embedding size.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import ShapeError, TooFewRatings
-from piaa.adapters.base import Array, Prediction, State, check_finite, check_support, fitted
+from piaa.adapters.base import Adapter, Array, Prediction, State
+from piaa.adapters.checks import check_finite, check_support, check_width, fitted
 from piaa.adapters.prior import Prior
+from piaa.adapters.prior_based import check_prior_memory
 from piaa.adapters.state_format import FORMAT, VERSION, check_format
 
 FEATURES, SCORES = "support.features", "support.scores"
@@ -24,89 +29,52 @@ _AT_ONCE = 2**19
 """Numbers in the largest array of people who are fitted together: 4 MiB, which a processor's caches hold."""
 
 
-class VectorAdapter(ABC):
+class VectorAdapter(Adapter):
     """An adapter that learns from model vectors alone.
 
     A method says what it learns (:meth:`_learn`) and what that predicts (:meth:`_normal`); the rest is here.
 
-    Args:
-        prior: the model's prior, if it has one.
+    Raises:
+        TooLarge: it needs the prior, whose covariances would not fit into memory.
     """
 
-    name: ClassVar[str]
+    fits_many: ClassVar[bool] = True
+    keeps_support: ClassVar[bool] = True
 
     def __init__(self, prior: Prior | None = None) -> None:
-        self._prior = prior
+        super().__init__(prior)
+        if self.needs_prior:
+            check_prior_memory(self.prior)
         self._learned: State | None = None
         self._support: tuple[NDArray[Any], Array] | None = None
 
     @abstractmethod
-    def _learn(self, x: Array, y: Array) -> State:
-        """What is learned from features (k, 1 + d) and unit scores (k,), both checked, in a fixed order."""
+    def _learn(self, x: Array, y: Array) -> list[State]:
+        """What each of u people teaches: features (u, k, 1 + d), unit scores (u, k), both checked.
+
+        A person's ratings are in a fixed order, and what is learned must not depend on who else is there.
+        """
 
     @abstractmethod
     def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of the ratings of photos (n, 1 + d), each (n,), row by row."""
 
-    @property
-    def support(self) -> tuple[NDArray[Any], Array]:
-        """Features (k, 1 + d) and unit scores (k,) that it was fitted on, in the order given."""
-        fitted(self._learned, self.name)
-        return cast("tuple[NDArray[Any], Array]", self._support)
+    def _side(self, k: int) -> int:
+        """Rows of the largest square matrix that the fit of k ratings holds for each person."""
+        return k
+
+    # ---- one person ----
 
     def fit(self, features: NDArray[Any], unit_scores: NDArray[Any]) -> Self:
         """See :class:`piaa.adapters.base.Adapter`. The order of the ratings makes no difference."""
-        x, y = check_support(features, unit_scores)
-        order = canonical_order(x, y)
-        self._accept(features, y, self._learn(x[order], y[order]))
+        support = check_support(features, unit_scores)
+        (learned,) = self._learn(*_batch([support]))
+        self._accept(features, support[1], learned)
         return self
 
     def _accept(self, features: NDArray[Any], unit_scores: Array, learned: State) -> None:
         self._learned = learned
         self._support = (np.array(features), np.array(unit_scores))
-
-    def update(self, features: NDArray[Any], unit_scores: NDArray[Any]) -> Self:
-        """Learn from further ratings; equal to a fit of all of them.
-
-        Args:
-            features: shape (m, 1 + d).
-            unit_scores: shape (m,).
-
-        Raises:
-            NotFitted: there is nothing to add to.
-            ShapeError: the arrays do not fit together, or not to the support.
-        """
-        before, scores = self.support
-        x, y = check_support(features, unit_scores)
-        check_width(x, before.shape[1], self.name)
-        more = np.asarray(features, dtype=np.result_type(before.dtype, np.asarray(features).dtype))
-        return self.fit(np.concatenate([before, more]), np.concatenate([scores, y]))
-
-    def forget(self, rows: Sequence[int]) -> Self:
-        """Withdraw ratings; equal to a fit of the others.
-
-        Args:
-            rows: which of :attr:`support`, from 0.
-
-        Raises:
-            NotFitted: there is nothing to forget.
-            ShapeError: there is no such row.
-            TooFewRatings: no rating would be left.
-        """
-        features, scores = self.support
-        wrong = [row for row in rows if not 0 <= row < len(scores)]
-        if wrong:
-            raise ShapeError(
-                f"there is no rating in row {wrong[0]} of {len(scores)}; give rows from 0 to "
-                f"{len(scores) - 1}"
-            )
-        kept = np.setdiff1d(np.arange(len(scores)), np.asarray(rows, dtype=np.intp))
-        if not len(kept):
-            raise TooFewRatings(
-                f"this would forget all {len(scores)} ratings, and an adapter needs at least 1; "
-                "delete the person instead"
-            )
-        return self.fit(features[kept], scores[kept])
 
     def predict(self, features: NDArray[Any]) -> Prediction:
         """See :class:`piaa.adapters.base.Adapter`."""
@@ -134,56 +102,67 @@ class VectorAdapter(ABC):
         self._support = (state[FEATURES], state[SCORES])
         return self
 
+    # ---- learning on ----
 
-class BatchAdapter(VectorAdapter):
-    """An adapter whose fit is linear algebra: people with the same number of ratings are one stack."""
+    @property
+    def support(self) -> tuple[NDArray[Any], Array]:
+        """See :class:`piaa.adapters.base.Adapter`."""
+        fitted(self._learned, self.name)
+        return cast("tuple[NDArray[Any], Array]", self._support)
 
-    @abstractmethod
-    def _learn_many(self, x: Array, y: Array) -> list[State]:
-        """As ``_learn`` for u people: features (u, k, 1 + d), unit scores (u, k)."""
+    def update(self, features: NDArray[Any], unit_scores: NDArray[Any]) -> Self:
+        """See :class:`piaa.adapters.base.Adapter`."""
+        before, scores = self.support
+        x, y = check_support(features, unit_scores)
+        check_width(x, before.shape[1], self.name)
+        more = np.asarray(features, dtype=np.result_type(before.dtype, np.asarray(features).dtype))
+        return self.fit(np.concatenate([before, more]), np.concatenate([scores, y]))
 
-    @abstractmethod
-    def _side(self, k: int) -> int:
-        """Rows of the largest square matrix that the fit of k ratings holds for each person."""
+    def forget(self, rows: Sequence[int]) -> Self:
+        """See :class:`piaa.adapters.base.Adapter`."""
+        features, scores = self.support
+        wrong = [row for row in rows if not 0 <= row < len(scores)]
+        if wrong:
+            raise ShapeError(
+                f"there is no rating in row {wrong[0]} of {len(scores)}; give rows from 0 to "
+                f"{len(scores) - 1}"
+            )
+        kept = np.setdiff1d(np.arange(len(scores)), np.asarray(rows, dtype=np.intp))
+        if not len(kept):
+            raise TooFewRatings(
+                f"this would forget all {len(scores)} ratings, and an adapter needs at least 1; "
+                "delete the person instead"
+            )
+        return self.fit(features[kept], scores[kept])
+
+    # ---- many people ----
 
     def at_once(self, k: int, width: int) -> int:
-        """How many people are fitted as one stack, each with k ratings on vectors of ``width`` numbers."""
+        """See :class:`piaa.adapters.base.Adapter`."""
         # With few ratings a posterior's covariance is far larger than the features that it was learned from.
         return max(1, _AT_ONCE // max(1, k * width, self._side(k) ** 2))
 
-    def _learn(self, x: Array, y: Array) -> State:
-        return self._learn_many(x[None], y[None])[0]
-
     def fit_many(self, features: Sequence[NDArray[Any]], unit_scores: Sequence[NDArray[Any]]) -> list[Self]:
-        """Fit one adapter for each of several people at once; each equals its own :meth:`fit`.
-
-        Args:
-            features: model vectors of each person's support, shapes (k, 1 + d); k may differ.
-            unit_scores: each person's unit scores, shapes (k,).
-
-        Raises:
-            TooFewRatings: a k is 0.
-            ShapeError: arrays do not fit together.
-        """
+        """See :class:`piaa.adapters.base.Adapter`; people with the same number of ratings are one batch."""
         people = list(zip(features, unit_scores, strict=True))
         places: dict[tuple[int, ...], list[int]] = {}
         for place, (x, _) in enumerate(people):
             places.setdefault(np.shape(x), []).append(place)
-        fits = [type(self)(self._prior) for _ in people]
+        fits = [copy(self) for _ in people]
         for shape, same in places.items():
             # Vectors of another shape are refused below, by check_support.
             size = self.at_once(*shape) if len(shape) == 2 else 1
             for start in range(0, len(same), size):
                 some = same[start : start + size]
-                # Checked and widened stack by stack: doing all people first would leave the caches.
+                # Checked and widened batch by batch: doing all people first would leave the caches.
                 supports = [check_support(*people[place]) for place in some]
-                learned = self._learn_many(*_stack(supports))
+                learned = self._learn(*_batch(supports))
                 for place, (_, y), one in zip(some, supports, learned, strict=True):
                     fits[place]._accept(features[place], y, one)
         return fits
 
 
-def _stack(supports: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
+def _batch(supports: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
     """Features (u, k, 1 + d) and unit scores (u, k) of people, each in canonical order; one copy, not two."""
     x = np.empty((len(supports), *supports[0][0].shape))
     y = np.empty(x.shape[:2])
@@ -201,16 +180,3 @@ def canonical_order(x: Array, y: Array) -> NDArray[np.intp]:
     Ratings that tie in their score and in three features are as good as the same photo.
     """
     return np.lexsort((y, *x[:, :3].T))
-
-
-def check_width(x: Array, width: int, name: str) -> None:
-    """Nothing, if these are vectors of the width that the adapter knows.
-
-    Raises:
-        ShapeError: they are not.
-    """
-    if x.ndim != 2 or x.shape[1] != width:
-        raise ShapeError(
-            f"features of shape {x.shape}, but adapter {name!r} was fitted on vectors of {width} numbers; "
-            f"expected (n, {width}), from the same model"
-        )

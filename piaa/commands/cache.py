@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from piaa.commands.terminal import AsJson, CacheOption, print_json, reporting
+from piaa.commands.options import AsJson, CacheOption
+from piaa.commands.terminal import print_json, reporting
 
 cache_app = typer.Typer(help="The cache of photo features.", no_args_is_help=True)
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from piaa.commands.terminal import AsJson, MaxPixels, ModelOption, print_json, reporting
+from piaa.commands.options import AsJson, MaxPixels, ModelOption
+from piaa.commands.terminal import print_json, reporting
 
 
 @reporting

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from piaa.commands.terminal import AsJson, note, print_json, reporting
+from piaa.commands.options import AsJson, Overwrite
+from piaa.commands.terminal import note, print_json, reporting
 
 models_app = typer.Typer(help="The generic models.", no_args_is_help=True)
 
@@ -74,7 +75,7 @@ def models_convert(
         int | None, typer.Option(min=1, help="Move position tables to another image size, in pixels.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="The model's name; default: the name of --out.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out if it exists.")] = False,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a model file of the released EAT's weights, or a start for `piaa pretrain` of DAT's."""

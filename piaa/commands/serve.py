@@ -1,30 +1,15 @@
-"""``piaa serve`` and ``piaa keys``."""
+"""``piaa serve``: scores over HTTP."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from piaa.commands.terminal import (
-    AsJson,
-    CacheOption,
-    ModelOption,
-    NoCache,
-    cache_folder,
-    note,
-    print_json,
-    reporting,
-)
+from piaa.commands.keys import ServerStore, open_keys, server_store
+from piaa.commands.options import CacheOption, ModelOption, NoCache, cache_folder
+from piaa.commands.terminal import reporting
 
-if TYPE_CHECKING:
-    from piaa.store.keys import KeyStore
-
-keys_app = typer.Typer(help="Who may use a server.", no_args_is_help=True)
-Place = Annotated[
-    str | None, typer.Option("--store", help="A SQLite file or a PostgreSQL URL; default: $PIAA_STORE.")
-]
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -32,7 +17,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)] = 8000,
-    store: Place = None,
+    store: ServerStore = None,
     no_keys: Annotated[
         bool, typer.Option("--no-keys", help="Ask for no key; on a loopback address only.")
     ] = False,
@@ -60,7 +45,7 @@ def serve(
         )
     folder = cache_folder(cache, no_cache)
     settings = ServeSettings(
-        store=_place(store),
+        store=server_store(store),
         model=model,
         cache=None if folder is None else str(folder),
         keys=not no_keys,
@@ -88,7 +73,7 @@ def _check(place: str, model: str) -> None:
     import piaa
 
     piaa.load_model(model, cache=False)
-    _open(place).database.close()
+    open_keys(place).database.close()
 
 
 def _run(host: str, port: int, workers: int) -> None:
@@ -105,75 +90,6 @@ def _run(host: str, port: int, workers: int) -> None:
     )
 
 
-def _place(store: str | None) -> str:
-    import os
-
-    from piaa.store.file import default_store_path
-
-    given = store or os.environ.get("PIAA_STORE", "")
-    return given if "://" in given else str(Path(given).expanduser() if given else default_store_path())
-
-
-def _open(store: str | None) -> KeyStore:
-    from piaa.store.database import StoreDatabase
-    from piaa.store.keys import KeyStore
-
-    return KeyStore(StoreDatabase(_place(store)))
-
-
-@keys_app.command("create", epilog="Example: piaa keys create --role user --user ana")
-@reporting
-def keys_create(
-    role: Annotated[str, typer.Option(help="'admin', or 'user' for one user alone.")],
-    user: Annotated[str | None, typer.Option("--user", help="The user of a user's key.")] = None,
-    store: Place = None,
-    as_json: AsJson = False,
-) -> None:
-    """Make a key; its secret is shown this once."""
-    from piaa.store.records import check_user
-
-    if role not in ("admin", "user") or (role == "user") != (user is not None):
-        raise typer.BadParameter("give --role admin, or --role user with --user NAME")
-    if user is not None:
-        check_user(user)
-    keeper = _open(store)
-    key, secret = keeper.create_key(role, user)
-    keeper.database.close()
-    if as_json:
-        print_json({"id": key.id, "role": role, "user": user, "secret": secret})
-        return
-    note(f"key {key.id}: the secret is not kept, write it down now")
-    typer.echo(secret)
-
-
-@keys_app.command("list")
-@reporting
-def keys_list(store: Place = None, as_json: AsJson = False) -> None:
-    """All keys, without their secrets."""
-    keeper = _open(store)
-    keys = keeper.keys()
-    keeper.database.close()
-    if as_json:
-        print_json([key.__dict__ for key in keys])
-        return
-    for key in keys:
-        whose = f"user {key.user}" if key.user else "admin"
-        typer.echo(f"{key.id}: {whose}, of {key.created}{f', revoked {key.revoked}' if key.revoked else ''}")
-
-
-@keys_app.command("revoke")
-@reporting
-def keys_revoke(key: Annotated[str, typer.Argument(help="The key's id.")], store: Place = None) -> None:
-    """Refuse a key from now on."""
-    keeper = _open(store)
-    try:
-        keeper.revoke(key)
-    finally:
-        keeper.database.close()
-    typer.echo(f"revoked {key}")
-
-
 def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.command("serve", epilog="Example: piaa serve --store piaa.db --port 8000 --no-keys")(serve)
-    app.add_typer(keys_app, name="keys")
+    """Register the command."""
+    app.command(epilog="Example: piaa serve --store piaa.db --port 8000 --no-keys")(serve)

@@ -8,20 +8,8 @@ from typing import Annotated
 import typer
 
 from generic.photos.find import printable
-from piaa.commands.photos import open_model
-from piaa.commands.terminal import (
-    AsJson,
-    CacheOption,
-    MaxPixels,
-    ModelOption,
-    NoCache,
-    StoreOption,
-    note,
-    print_json,
-    progress_bar,
-    report_skipped,
-    reporting,
-)
+from piaa.commands import options
+from piaa.commands.terminal import note, print_json, progress_bar, report_skipped, reporting
 
 
 @reporting
@@ -32,12 +20,12 @@ def suggest(
     ] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="How many photos.")] = 10,
     out: Annotated[Path | None, typer.Option(help="Write the list here: .csv or .json.")] = None,
-    model: ModelOption = "piaa-lite",
-    store: StoreOption = None,
-    cache: CacheOption = None,
-    no_cache: NoCache = False,
-    max_pixels: MaxPixels = None,
-    as_json: AsJson = False,
+    model: options.ModelOption = "piaa-lite",
+    store: options.StoreOption = None,
+    cache: options.CacheOption = None,
+    no_cache: options.NoCache = False,
+    max_pixels: options.MaxPixels = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Name the photos whose ratings would teach most about a person's ranking of the album."""
     from generic.errors import UnknownUser
@@ -48,7 +36,7 @@ def suggest(
         check_suffix(out)
     paths = find_images(photos)
     root = photos if photos.is_dir() else photos.parent
-    chosen, person = open_model(model, cache, no_cache, max_pixels), None
+    chosen, person = options.open_model(model, cache, no_cache, max_pixels), None
     if user is not None:
         try:
             person = chosen.load(user, store=store)

@@ -1,4 +1,4 @@
-"""What every command shares: options, one-line errors, JSON, notes, a progress bar.
+"""How every command speaks: one-line errors, JSON, notes, a progress bar.
 
 Results go to stdout, everything else to stderr; an error of ours becomes one line and exit code 1.
 """
@@ -10,8 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import typer
 
@@ -21,21 +20,6 @@ from generic.progress import Progress, no_progress
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-User = Annotated[str, typer.Option("--user", "-u", help="The person's name.")]
-ModelOption = Annotated[str, typer.Option("--model", help="An embedded model's name, or a model file.")]
-StoreOption = Annotated[
-    Path | None, typer.Option("--store", help="The store file; default: one in your user data folder.")
-]
-CacheOption = Annotated[
-    Path | None, typer.Option("--cache", help="Folder of the feature cache; default: your user cache folder.")
-]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the feature cache.")]
-MaxPixels = Annotated[
-    int | None,
-    typer.Option("--max-pixels", min=1, help="Refuse photos with more pixels (default 200000000)."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 def reporting(command: Callable[P, R]) -> Callable[P, R]:
@@ -74,15 +58,6 @@ def report_skipped(skipped: Mapping[str, str], n: int, what: str) -> None:
             note(f"  {printable(name)}: {reason}")
         if len(skipped) > 10:
             note(f"  and {len(skipped) - 10} more (all with --json)")
-
-
-def cache_folder(cache: Path | None, no_cache: bool) -> Path | None:
-    """The folder of the feature cache that the options choose; None remembers nothing."""
-    from generic.cache.features import default_cache_folder
-
-    if cache is not None and no_cache:
-        raise typer.BadParameter("--cache and --no-cache contradict each other; give one of them")
-    return None if no_cache else cache or default_cache_folder()
 
 
 @contextmanager

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from piaa.commands.terminal import AsJson, ModelOption, StoreOption, print_json, reporting
+from piaa.commands.options import AsJson, ModelOption, StoreOption
+from piaa.commands.terminal import print_json, reporting
 
 if TYPE_CHECKING:
     from piaa.store.records import VersionSummary
 
 users_app = typer.Typer(help="The people in the store.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument()]
 
 
 @users_app.command("list")
@@ -51,9 +53,7 @@ def version_facts(version: VersionSummary) -> dict[str, Any]:
 
 @users_app.command("show")
 @reporting
-def users_show(
-    user: Annotated[str, typer.Argument()], store: StoreOption = None, as_json: AsJson = False
-) -> None:
+def users_show(user: Name, store: StoreOption = None, as_json: AsJson = False) -> None:
     """One person: every version, and the ratings of the newest."""
     from piaa.store.adapter_store import AdapterStore
 
@@ -76,7 +76,7 @@ def users_show(
 @users_app.command("delete")
 @reporting
 def users_delete(
-    user: Annotated[str, typer.Argument()],
+    user: Name,
     store: StoreOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
@@ -96,7 +96,7 @@ def users_delete(
 @users_app.command("forget-rating", epilog="Example: piaa users forget-rating ana photos/beach.jpg")
 @reporting
 def users_forget_rating(
-    user: Annotated[str, typer.Argument()],
+    user: Name,
     images: Annotated[list[str], typer.Argument(help="Photos by the names under which they were rated.")],
     model: ModelOption = "piaa-lite",
     store: StoreOption = None,
@@ -104,7 +104,7 @@ def users_forget_rating(
 ) -> None:
     """Withdraw ratings: learn again without them, and delete every version that was learned with them."""
     import piaa
-    from piaa.commands.photos import report_fit
+    from piaa.commands.fit_user import report_fit
     from piaa.people.learning import ratings_of
     from piaa.store.adapter_store import AdapterStore
 
@@ -138,7 +138,7 @@ def _report_older(user: str, deleted: list[int], newest: int, path: Path, *, as_
 @users_app.command("export")
 @reporting
 def users_export(
-    user: Annotated[str, typer.Argument()],
+    user: Name,
     out: Annotated[Path, typer.Argument(help="The file to write.")],
     store: StoreOption = None,
     all_versions: Annotated[bool, typer.Option("--all", help="All versions, not only the newest.")] = False,

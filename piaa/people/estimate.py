@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +81,32 @@ def estimate_ranking(
     return RankEstimate(
         srcc=float(np.clip(whole + gain, -1, 1)), error=float(1 / np.sqrt(k - 1)), generic=whole
     )
+
+
+def describe_estimate(
+    estimate: RankEstimate | None, scores: Sequence[float], adapter: str, *, compared: bool
+) -> str:
+    """The cross-validated estimate in words, or why there is none.
+
+    Args:
+        estimate: of a person who was fitted just now.
+        scores: those of her ratings, in any units.
+        adapter: its name.
+        compared: whether she was fitted on comparisons instead.
+    """
+    k = len(scores)
+    if compared:
+        return "comparisons give no scores to check it with; rate some photos to get an estimate"
+    if estimate:
+        return (
+            f"SRCC {estimate.srcc:.2f} ± {estimate.error:.2f} with your own ratings "
+            f"(cross-validated on {k}; without learning {estimate.generic:.2f})"
+        )
+    if len(set(scores)) == 1 and k > 1:
+        return f"all {k} ratings are equal and say nothing of what you prefer; rate some higher or lower"
+    if k >= ENOUGH:
+        return f"not estimated, as {adapter} would be fitted {refits_of(k)} more times; piaa evaluate tells"
+    return f"too early to tell from {k} rating{'s' * (k != 1)}; from {ENOUGH} on an estimate is printed"
 
 
 def _order(values: NDArray[Any]) -> NDArray[np.float64]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import cast
 
 from generic.errors import PiaaError, RatingsError
-from piaa.adapters.meta import MetaAdapter
+from piaa.adapters.base import Adapter
 from piaa.adapters.prior import Prior
-from piaa.adapters.registry import AnyAdapter, make_adapter
-from piaa.adapters.vectors import VectorAdapter
+from piaa.adapters.registry import make_adapter
 from piaa.ratings.table import Duplicates
 from piaa.store.records import StoredRating
 
@@ -69,9 +67,7 @@ def ratings_of(user: str, images: Sequence[str], ratings: Sequence[StoredRating]
     return tuple(one for one in ratings if one.image in images or _key(one) in photos)
 
 
-def learner(
-    user: str, adapter: AnyAdapter, prior: Prior | None, *, pairs: Sequence[object] = ()
-) -> VectorAdapter:
+def learner(user: str, adapter: Adapter, prior: Prior | None, *, pairs: Sequence[object] = ()) -> Adapter:
     """A person's adapter once more, to learn on with, so that the person herself stays as she is.
 
     Args:
@@ -84,14 +80,14 @@ def learner(
         PiaaError: it cannot learn on.
     """
     # A stored person has no meta-learned start, only what was learned from it.
-    if not isinstance(adapter, VectorAdapter) or isinstance(adapter, MetaAdapter) or pairs:
+    if not adapter.keeps_support or adapter.needs_start or pairs:
         what = "comparisons" if pairs else f"adapter {adapter.name!r}"
         raise PiaaError(
             f"user {user!r} was learned by {what}, to which no rating can be added and of which "
             "none can be taken; fit again with the whole table (piaa fit-user), and where a rating is "
             "withdrawn delete the person before (piaa users delete)"
         )
-    return cast("VectorAdapter", make_adapter(adapter.name, prior)).restore(adapter.state())
+    return make_adapter(adapter.name, prior).restore(adapter.state())
 
 
 def _key(rating: StoredRating) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from safetensors.numpy import load as unpack
 
@@ -15,10 +15,10 @@ from generic.model.generic_model import GenericModel
 from generic.model.registry import DEFAULT as DEFAULT_MODEL
 from generic.model.registry import find_model
 from generic.progress import Progress, no_progress
-from piaa.adapters.base import needs_pixels
+from piaa.adapters.base import Adapter
 from piaa.adapters.meta import no_start
 from piaa.adapters.pairs import PairsAdapter
-from piaa.adapters.registry import DEFAULT, META, AnyAdapter, make_adapter
+from piaa.adapters.registry import DEFAULT, adapter_class, make_adapter, names_where
 from piaa.meta.start import Start
 from piaa.people.estimate import estimate_ranking
 from piaa.people.opened_model import OpenedModel, Settings
@@ -28,22 +28,19 @@ from piaa.ratings.accept import RatingsLike, as_ratings
 from piaa.ratings.scale import Scale
 from piaa.store.adapter_store import AdapterStore, check_model
 
-if TYPE_CHECKING:
-    from piaa.adapters.registry import Adapter
-
 
 class Model(OpenedModel):
     """A generic model that persons are fitted on; see :func:`piaa.load_model`."""
 
     def maker(
         self, adapter: str, meta: str | Path | None = None, *, keep_epochs: bool = False
-    ) -> Callable[[], AnyAdapter]:
+    ) -> Callable[[], Adapter]:
         """How to make an adapter that a person will be fitted with.
 
         Args:
             adapter: one of :mod:`piaa.adapters`.
             meta: for ``anil``, ``maml`` and ``meta-sgd``: the file of ``piaa meta-train``.
-            keep_epochs: see :func:`piaa.adapters.make_adapter`.
+            keep_epochs: see :class:`piaa.adapters.base.Ingredients`.
 
         Raises:
             PiaaError: there is no adapter of this name.
@@ -51,15 +48,16 @@ class Model(OpenedModel):
             ModelMismatch: the start was learned on another model.
         """
         start: Start | None = None
-        if adapter in META:
+        if adapter_class(adapter).needs_start:
             if meta is None:
                 raise CheckpointError(no_start(adapter))
             start = Start.load(Path(meta))
             start.check(adapter, self.generic.name, self.generic.hash, Path(meta))
         elif meta is not None:
+            able = names_where(lambda kind: kind.needs_start)
             raise CheckpointError(
                 f"adapter {adapter!r} takes no meta-learned start, but {meta} was given; "
-                f"leave it out, or choose one of {', '.join(META)}"
+                f"leave it out, or choose one of {', '.join(able)}"
             )
         make = partial(
             make_adapter, adapter, self.prior, start=start, generic=self.generic, keep_epochs=keep_epochs
@@ -101,7 +99,7 @@ class Model(OpenedModel):
         kept = table.take([row for row, name in enumerate(table.images) if name in read.vectors])
         features = read.features(kept.images)
         given: Any = features
-        if needs_pixels(fresh):
+        if fresh.needs_pixels:
             given = self.photos(features, [read.paths[name] for name in kept.images])
         return Person(
             model=self,
@@ -110,9 +108,7 @@ class Model(OpenedModel):
             adapter=fresh.fit(given, kept.unit_scores),
             ratings=stored_ratings(kept, read),
             # Tuning a network once takes long enough; an estimate would take refits_of(k) more.
-            estimate=None
-            if needs_pixels(fresh)
-            else estimate_ranking(cast("Callable[[], Adapter]", make), features, kept.unit_scores),
+            estimate=None if fresh.needs_pixels else estimate_ranking(make, features, kept.unit_scores),
             skipped=read.skipped,
         )
 

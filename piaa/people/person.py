@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors.numpy import save as pack
@@ -15,9 +15,8 @@ from generic.cache.features import FeatureCache, Features
 from generic.errors import ImageError
 from generic.photos.find import find_images
 from generic.progress import Progress, no_progress
-from piaa.adapters.base import Array, bend, needs_pixels
-from piaa.adapters.registry import Adapter, AnyAdapter, make_adapter
-from piaa.adapters.vectors import VectorAdapter
+from piaa.adapters.base import Adapter, Array, bend
+from piaa.adapters.registry import make_adapter
 from piaa.people.estimate import RankEstimate, estimate_ranking
 from piaa.people.learning import learner, merge_ratings, ratings_of
 from piaa.people.opened_model import OpenedModel
@@ -42,7 +41,7 @@ class Person:
     model: OpenedModel
     user: str
     scale: Scale
-    adapter: AnyAdapter
+    adapter: Adapter
     ratings: tuple[StoredRating, ...]
     """The ratings that she was fitted on, in the order of the adapter's support."""
     pairs: tuple[tuple[str, str], ...] = ()
@@ -122,7 +121,7 @@ class Person:
 
     def _predict(self, features: Features, files: Sequence[Path]) -> Array:
         """Score, low, high, generic in the person's units, shape (4, n)."""
-        given: Any = self.model.photos(features, files) if needs_pixels(self.adapter) else features
+        given: Any = self.model.photos(features, files) if self.adapter.needs_pixels else features
         predicted = self.adapter.predict(given)
         unit = (predicted.score, predicted.low, predicted.high, bend(features[:, 0]))
         return np.stack([self.scale.from_unit(column) for column in unit])
@@ -178,10 +177,10 @@ class Person:
         return self._learned_on(adapter, tuple(one for one in self.ratings if one not in gone), skipped={})
 
     def _learned_on(
-        self, adapter: VectorAdapter, ratings: tuple[StoredRating, ...], *, skipped: Mapping[str, str]
+        self, adapter: Adapter, ratings: tuple[StoredRating, ...], *, skipped: Mapping[str, str]
     ) -> Person:
         def make() -> Adapter:
-            return cast("Adapter", make_adapter(adapter.name, self.model.prior))
+            return make_adapter(adapter.name, self.model.prior)
 
         return replace(
             self,

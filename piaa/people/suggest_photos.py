@@ -18,7 +18,6 @@ from generic.cache.features import FeatureCache, Features
 from generic.errors import ImageError, OutputError, PiaaError
 from generic.progress import Progress, no_progress
 from piaa.adapters.base import Array
-from piaa.adapters.vectors import VectorAdapter
 from piaa.people.suggest import knowledge, suggest
 from piaa.ratings.scale import Scale
 
@@ -176,7 +175,7 @@ def _support(person: Person | None) -> tuple[NDArray[Any], Array] | None:
     """What she rated, as vectors and unit scores; None for somebody new."""
     if person is None:
         return None
-    if not isinstance(person.adapter, VectorAdapter) or person.pairs:
+    if not person.adapter.keeps_support or person.pairs:
         what = "comparisons" if person.pairs else f"adapter {person.adapter.name!r}"
         raise PiaaError(
             f"user {person.user!r} was learned by {what}, from which no suggestions are made; leave out "

@@ -6,6 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from generic.errors import RatingsError
+from piaa.ratings.files.raw_table import TableKind
+
+RATINGS = TableKind(
+    what="ratings",
+    error=RatingsError,
+    columns=("user", "image", "score"),
+    example='{"user": "ana", "image": "a.jpg", "score": 4}',
+    missing="does not exist; check the path of the ratings",
+    empty="is empty, expected ratings; give it the columns user, image, score",
+    not_utf8=" line {line}: byte {byte} at offset {offset} is not UTF-8; save the file as UTF-8",
+)
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "user": ("user", "worker", "userId", "user_id", "rater"),

@@ -2,64 +2,74 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from generic.errors import RatingsError
+from piaa.ratings.files.problems import BadRowsError, RowProblem, bad_rows_message
+from piaa.ratings.files.read import ANY_DELIMITER, JSON_LINES, PARQUET, TableKind, read_table
+from piaa.ratings.values import EMPTY, BadValue, parse_name
 
-_COLUMNS = ("better", "worse")
-_SHOWN = 5
+_CURE = "name two different photos in every row"
+
+COMPARISONS = TableKind(
+    what="comparisons",
+    error=RatingsError,
+    columns=("better", "worse"),
+    example='{"better": "a.jpg", "worse": "b.jpg"}',
+    missing="does not exist; check the path of the comparisons",
+    empty="has no better and no worse column; its columns are none; give it the columns better,worse",
+    not_utf8=" cannot be read as UTF-8 text (UnicodeDecodeError); name a CSV file with the columns "
+    "better,worse",
+    forgiving=True,
+)
 
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:
-    """Read and check a CSV file with the columns ``better`` and ``worse``; other columns are ignored.
+    """Read and check a table with the columns ``better`` and ``worse``; other columns are ignored.
 
-    The same pair may stand in both orders: people change their minds, and the two cancel out.
+    The formats are those of :func:`piaa.ratings.table.read_ratings`; a file of any other suffix is text
+    with a delimiter. The same pair may stand in both orders: people change their minds, and the two cancel
+    out.
 
     Returns:
         names of the preferred photo and of the other, for each row.
 
     Raises:
-        RatingsError: the file cannot be read, a column is missing, or rows are bad (all of them are counted,
-            the first five named).
+        RatingsError: the file cannot be read, or a column is missing.
+        BadRowsError: rows are bad; it lists every one of them.
     """
-    try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise RatingsError(f"{path} does not exist; check the path of the comparisons") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RatingsError(
-            f"{path} cannot be read as UTF-8 text ({type(error).__name__}); name a CSV file with the columns "
-            "better,worse"
-        ) from None
-    rows = csv.reader(lines, skipinitialspace=True)
-    names = [name.strip().lower() for name in next(rows, [])]
-    missing = [column for column in _COLUMNS if column not in names]
+    structured = path.suffix.lower() in (*JSON_LINES, PARQUET)
+    table = read_table(path, COMPARISONS, None if structured else ANY_DELIMITER)
+    names = [name.lower() for name in table.names]
+    missing = [column for column in COMPARISONS.columns if column not in names]
     if missing:
         raise RatingsError(
-            f"{path} has no {' and no '.join(missing)} column; its columns are "
+            f"{table.source} has no {' and no '.join(missing)} column; its columns are "
             f"{', '.join(map(repr, names)) or 'none'}; give it the columns better,worse"
         )
-    places = [names.index(column) for column in _COLUMNS]
-    found: list[tuple[str, str]] = []
-    problems: list[str] = []
-    for row in rows:
-        if not any(cell.strip() for cell in row):
-            continue
-        better, worse = (row[place].strip() if place < len(row) else "" for place in places)
-        if not better or not worse:
-            problems.append(f"line {rows.line_num}, a photo is missing")
-        elif better == worse:
-            problems.append(f"line {rows.line_num}, photo {better!r} is compared with itself")
-        found.append((better, worse))
+    better, worse = ([*map(parse_name, table.column(names.index(name)))] for name in COMPARISONS.columns)
+    problems, pairs = list(table.problems), []
+    for line, first, second in zip(table.lines, better, worse, strict=True):
+        if isinstance(first, BadValue):
+            problems.append(_bad_photo(line, first))
+        elif isinstance(second, BadValue):
+            problems.append(_bad_photo(line, second))
+        elif first == second:
+            problems.append(_problem(line, "photo", first, "is compared with itself"))
+        else:
+            pairs.append((first, second))
     if problems:
-        counted = f"{len(problems)} of {len(found)} row{'s' * (len(found) != 1)}"
-        verb = "is" if len(problems) == 1 else "are"
-        more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-        raise RatingsError(
-            f"{path}: {counted} {verb} bad: {'; '.join(problems[:_SHOWN])}{more}. "
-            "To do: name two different photos in every row"
-        )
-    if not found:
-        raise RatingsError(f"{path} has a header but no comparisons; add one row per comparison")
-    return found
+        problems.sort(key=lambda problem: problem.line)
+        message = bad_rows_message(table.source, table.n_rows, problems, table.unit)
+        raise BadRowsError(message, tuple(problems))
+    if not pairs:
+        raise RatingsError(table.without_rows("comparisons", "add one row per comparison"))
+    return pairs
+
+
+def _bad_photo(line: int, bad: BadValue) -> RowProblem:
+    return _problem(line, "a photo", "", "is missing" if bad == EMPTY else bad.reason)
+
+
+def _problem(line: int, column: str, value: str, reason: str) -> RowProblem:
+    return RowProblem(line=line, column=column, value=value, reason=reason, cure=_CURE)

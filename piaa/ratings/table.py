@@ -16,19 +16,17 @@ import numpy as np
 
 from generic.errors import RatingsError, ShapeError
 from piaa.ratings.columns import ALIASES as ALIASES
-from piaa.ratings.columns import Columns, find_columns
-from piaa.ratings.read import read_rows
-from piaa.ratings.rows import BadRowsError as BadRowsError
+from piaa.ratings.columns import RATINGS
+from piaa.ratings.files.problems import BadRowsError as BadRowsError
+from piaa.ratings.files.problems import RowProblem as RowProblem
+from piaa.ratings.files.read import RawTable, read_table
 from piaa.ratings.rows import Duplicates as Duplicates
-from piaa.ratings.rows import RawRows, check_rows
-from piaa.ratings.rows import RowProblem as RowProblem
+from piaa.ratings.rows import check_rows
 from piaa.ratings.scale import Scale
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
-
-_COLUMNS = Columns(user="user", image="image", score="score")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,16 +70,14 @@ class Ratings:
         for name, value in (("users", users), ("images", images), ("scores", scores)):
             object.__setattr__(self, name, value)
         if not self._is_clean():
-            check_rows(self._raw(), scale=self.scale, duplicates="error")
+            table = _raw_table(self.users, self.images, self.scores.tolist(), source=self.source)
+            check_rows(table, scale=self.scale, duplicates="error")
 
     def _is_clean(self) -> bool:
         """The checks of ``check_rows`` without its report, several times faster."""
         names_are_set = all(map(str.strip, self.users)) and all(map(str.strip, self.images))
         n_pairs = len(set(zip(self.users, self.images, strict=True)))
         return names_are_set and n_pairs == self.n and bool(self.scale.contains(self.scores).all())
-
-    def _raw(self) -> RawRows:
-        return _raw_rows(self.users, self.images, self.scores.tolist(), source=self.source)
 
     @classmethod
     def from_rows(
@@ -100,9 +96,8 @@ class Ratings:
         # The unpacking names its parts so that a row of another length fails here.
         listed = [(user, image, score) for user, image, score in rows]
         users, images, scores = zip(*listed, strict=True) if listed else ((), (), ())
-        return cls._checked(
-            _raw_rows(users, images, scores, source=source), scale=scale, duplicates=duplicates
-        )
+        table = _raw_table(users, images, scores, source=source)
+        return cls._checked(table, scale=scale, duplicates=duplicates)
 
     @classmethod
     def from_frame(
@@ -126,29 +121,25 @@ class Ratings:
         Raises:
             RatingsError: columns are missing or ambiguous, or rows are bad (counted from 1).
         """
-        raw_names = [str(name) for name in frame.columns]
-        columns = find_columns(raw_names, source=source, user=user)
-        names = [name.strip() for name in raw_names]
 
-        def values(column: str) -> Sequence[object]:
-            cells = frame.iloc[:, names.index(column)]
+        def values(place: int) -> Sequence[object]:
+            cells = frame.iloc[:, place]
             return [None if empty else cell for cell, empty in zip(cells.tolist(), cells.isna(), strict=True)]
 
-        rows = RawRows(
+        table = RawTable(
             source=source,
-            unit="row",
-            columns=columns,
+            names=tuple(str(name).strip() for name in frame.columns),
             lines=range(1, len(frame) + 1),
-            users=[user] * len(frame) if columns.user is None else values(columns.user),
-            images=values(columns.image),
-            scores=values(columns.score),
+            column=values,
         )
-        return cls._checked(rows, scale=scale, duplicates=duplicates)
+        return cls._checked(table, scale=scale, duplicates=duplicates, user=user)
 
     @classmethod
-    def _checked(cls, rows: RawRows, *, scale: Scale, duplicates: Duplicates) -> Self:
-        users, images, scores = check_rows(rows, scale=scale, duplicates=duplicates)
-        return cls(users=users, images=images, scores=scores, scale=scale, source=rows.source)
+    def _checked(
+        cls, table: RawTable, *, scale: Scale, duplicates: Duplicates, user: str | None = None
+    ) -> Self:
+        users, images, scores = check_rows(table, scale=scale, duplicates=duplicates, user=user)
+        return cls(users=users, images=images, scores=scores, scale=scale, source=table.source)
 
     @property
     def n(self) -> int:
@@ -253,19 +244,17 @@ def read_ratings(
     """
     if user is not None and not user.strip():
         raise RatingsError("the user's name is empty, expected a name; pass --user NAME")
-    rows = read_rows(Path(path), user=user)
-    return Ratings._checked(rows, scale=scale, duplicates=duplicates)
+    table = read_table(Path(path), RATINGS)
+    ratings = Ratings._checked(table, scale=scale, duplicates=duplicates, user=user)
+    if not len(ratings):
+        raise RatingsError(table.without_rows("ratings", "add one row per rating"))
+    return ratings
 
 
-def _raw_rows(
+def _raw_table(
     users: Sequence[object], images: Sequence[object], scores: Sequence[object], *, source: str
-) -> RawRows:
-    return RawRows(
-        source=source,
-        unit="row",
-        columns=_COLUMNS,
-        lines=range(1, len(users) + 1),
-        users=users,
-        images=images,
-        scores=scores,
+) -> RawTable:
+    columns = (users, images, scores)
+    return RawTable(
+        source=source, names=RATINGS.columns, lines=range(1, len(users) + 1), column=columns.__getitem__
     )

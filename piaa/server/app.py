@@ -21,8 +21,8 @@ from piaa.server import people, problems, scoring, telemetry
 from piaa.server.embedder import Embedder
 from piaa.server.fitter import Fitter
 from piaa.server.gate import Caller, Gate
-from piaa.server.heads import Heads
 from piaa.server.schemas import Health, ModelInfo, Problems
+from piaa.server.scorers import Scorers
 from piaa.server.services import Services
 from piaa.server.settings import VARIABLE, ServeSettings
 from piaa.store.database import StoreDatabase
@@ -113,7 +113,7 @@ def _services(
         model=model,
         store=store,
         embedder=Embedder(model, cache, settings),
-        heads=Heads(store, model, prior),
+        scorers=Scorers(store, model, prior),
         fitter=Fitter(store, model, prior),
     )
 

@@ -20,8 +20,8 @@ from generic.model.generic_model import GenericModel
 from generic.photos.open import load_pixels
 from piaa.server import telemetry
 from piaa.server.allocator import give_back
-from piaa.server.heads import Recent
 from piaa.server.problems import Problem
+from piaa.server.recent import Recent
 from piaa.server.settings import ServeSettings
 
 _REMEMBERED = 2**27

@@ -10,12 +10,12 @@ from safetensors.numpy import save as pack
 
 from generic.errors import ModelMismatch, PiaaError
 from generic.model.generic_model import GenericModel
+from piaa.adapters.base import Adapter
 from piaa.adapters.prior import Prior
-from piaa.adapters.registry import ADAPTERS, NETWORK, make_adapter
+from piaa.adapters.registry import adapter_class, make_adapter, names_where
 from piaa.ratings.scale import Scale
 from piaa.server import telemetry
 from piaa.server.problems import Problem
-from piaa.server.rows import row_of
 from piaa.store.records import AdapterRecord, StoredRating
 from piaa.store.service import Given, Job, ServiceStore
 
@@ -65,7 +65,7 @@ class Fitter:
 
     def _do(self, job: Job) -> None:
         try:
-            record, head = self.fit(job)
+            record, form = self.fit(job)
         except PiaaError as error:
             self._store.fail(job, str(error))
             telemetry.FITS.labels("failed").inc()
@@ -74,19 +74,19 @@ class Fitter:
             self._store.fail(job, "the fit failed for a reason that the server's log tells")
             telemetry.FITS.labels("failed").inc()
         else:
-            done = self._store.finish(job, record, head) is not None
+            done = self._store.finish(job, record, form) is not None
             telemetry.FITS.labels("done" if done else "overtaken").inc()
 
     def fit(self, job: Job) -> tuple[AdapterRecord, bytes | None]:
-        """The adapter from all ratings that the user gave, and its head."""
+        """The adapter from all ratings that the user gave, and its linear form, if it has one."""
         given, ends = self._store.given(job.user)
         self.check_given(job.user, given)
         scale = Scale(*ends)
         features = np.stack([np.frombuffer(one.vector, "<f4") for one in given])
-        adapter = ADAPTERS[job.adapter](self.prior)
+        adapter = make_adapter(job.adapter, self.prior)
         adapter.fit(features, scale.to_unit([one.score for one in given]))
         state = {key: np.ascontiguousarray(value) for key, value in adapter.state().items()}
-        row = row_of(job.adapter, state, self.prior, features.shape[1] - 1)
+        form = adapter.linear_form().pack() if adapter.has_linear_form else None
         record = AdapterRecord(
             adapter=job.adapter,
             model_name=self._model.name,
@@ -96,28 +96,28 @@ class Fitter:
             state=pack(state),
             ratings=tuple(StoredRating(image=one.image, sha256=one.sha256, score=one.score) for one in given),
         )
-        return record, None if row is None else row.pack()
+        return record, form
 
     def check_adapter(self, name: str) -> None:
-        """Nothing, if this server can fit an adapter of this name.
+        """Make sure that this server can fit an adapter of this name.
 
         Raises:
             PiaaError: there is none of this name, or the model has not what it needs.
             Problem: 501, it learns from more than the vectors that a server keeps.
         """
-        if name in ADAPTERS:
-            make_adapter(name, self.prior)
-            return
+        kind = adapter_class(name)
         make_adapter(name, self.prior, generic=self._model)
-        what = "the photos themselves" if name in NETWORK else "a start of piaa meta-train"
+        if _from_vectors(kind):
+            return
+        what = "the photos themselves" if kind.needs_pixels else "a start of piaa meta-train"
         raise Problem(
             501,
             f"adapter {name!r} is fitted from {what}, which this server does not keep; choose one of "
-            f"{', '.join(ADAPTERS)}, or fit the user with: piaa fit-user --adapter {name}",
+            f"{', '.join(names_where(_from_vectors))}, or fit the user with: piaa fit-user --adapter {name}",
         )
 
     def check_given(self, user: str, given: list[Given]) -> None:
-        """Nothing, if these ratings belong to the model.
+        """Make sure that these ratings belong to the model.
 
         Raises:
             ModelMismatch: some were given under another one.
@@ -128,3 +128,8 @@ class Fitter:
                 f"{old} of {len(given)} ratings of user {user!r} were given under another model; "
                 "post the ratings of these photos again, with the photos"
             )
+
+
+def _from_vectors(kind: type[Adapter]) -> bool:
+    """Whether an adapter is fitted from the vectors that a server keeps, and nothing else."""
+    return not (kind.needs_pixels or kind.needs_start)

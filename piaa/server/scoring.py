@@ -18,9 +18,9 @@ from piaa.ratings.scale import Scale
 from piaa.server.embedder import Outcome
 from piaa.server.forms import WideRoute
 from piaa.server.gate import Caller
-from piaa.server.heads import needs_files
 from piaa.server.problems import Problem
 from piaa.server.schemas import ERRORS, ImageResult, Scores, UserScores
+from piaa.server.scorers import needs_files
 from piaa.server.services import Services
 from piaa.store.records import check_user
 from piaa.store.service import Active
@@ -92,7 +92,7 @@ async def _tuned(
     pixels = np.stack(await asyncio.gather(*decoded))
     return {
         active.user: await services.embedder.on_network(
-            partial(services.heads.predict, active, features, pixels)
+            partial(services.scorers.predict, active, features, pixels)
         )
         for active in own
     }
@@ -180,7 +180,7 @@ def _score(
     tuned: Mapping[str, Prediction],
 ) -> list[UserScores]:
     fitted = [actives[user] for user in users if user in actives and user not in tuned]
-    rows = services.heads.unit_scores(fitted, features) if not intervals and fitted else None
+    rows = services.scorers.unit_scores(fitted, features) if not intervals and fitted else None
     places = {active.user: place for place, active in enumerate(fitted)}
     lines = []
     for user in users:
@@ -190,7 +190,7 @@ def _score(
         elif rows is not None and user in places:
             unit = rows[places[user]]
         else:
-            prediction = tuned.get(user) or services.heads.predict(active, features)
+            prediction = tuned.get(user) or services.scorers.predict(active, features)
             unit = prediction.score
             if intervals:
                 low, high = prediction.low, prediction.high

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from generic.model.generic_model import GenericModel
 from piaa.server.embedder import Embedder
 from piaa.server.fitter import Fitter
-from piaa.server.heads import Heads
+from piaa.server.scorers import Scorers
 from piaa.server.settings import ServeSettings
 from piaa.store.service import ServiceStore
 
@@ -20,7 +20,7 @@ class Services:
     model: GenericModel
     store: ServiceStore
     embedder: Embedder
-    heads: Heads
+    scorers: Scorers
     fitter: Fitter
     warm: bool = False
     """Whether the network is built."""

@@ -33,21 +33,21 @@ def user_id(sql: Sql, user: str) -> int:
     return int(sql.run(f"SELECT id FROM users WHERE name = :user{sql.for_update}", user=user)[0][0])  # noqa: S608
 
 
-def add_version(sql: Sql, user: int, record: AdapterRecord, head: bytes | None = None) -> int:
+def add_version(sql: Sql, user: int, record: AdapterRecord, linear_form: bytes | None = None) -> int:
     """Add a user's next version and make it the active one.
 
     Args:
         sql: a transaction that holds the user's rows, see :func:`user_id`.
         user: the user's number.
         record: the fitted adapter.
-        head: the adapter as one row of a matrix, if it has that form; see :mod:`piaa.server.heads`.
+        linear_form: the adapter's, packed, if it has one; see :mod:`piaa.adapters.linear_form`.
 
     Returns:
         the new version.
     """
     newest = sql.run("SELECT max(version) FROM adapters WHERE user_id = :user", user=user)
     version = int(newest[0][0] or 0) + 1
-    insert_version(sql, user, version, now(), record, head)
+    insert_version(sql, user, version, now(), record, linear_form)
     activate(sql, user, version)
     return version
 
@@ -80,7 +80,7 @@ def exists(sql: Sql, user: str) -> bool:
 
 
 def insert_version(
-    sql: Sql, user: int, version: int, created: str, record: AdapterRecord, head: bytes | None = None
+    sql: Sql, user: int, version: int, created: str, record: AdapterRecord, linear_form: bytes | None = None
 ) -> None:
     """Write a version as it is; :func:`add_version` numbers and activates it."""
     values: dict[str, object] = {
@@ -96,7 +96,7 @@ def insert_version(
         "extra": json.dumps(dict(record.extra), ensure_ascii=False, allow_nan=False),
         "state": record.state,
         "digest": hashlib.sha256(record.state).hexdigest(),
-        "head": head,
+        "head": linear_form,
     }
     columns, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
     adapter_id = sql.run(

@@ -1,4 +1,4 @@
-"""What serving keeps beside the adapters: ratings given before a fit, fits to do, heads."""
+"""What serving keeps beside the adapters: ratings given before a fit, fits to do, linear forms."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ class ServiceStore:
             sql.run("DELETE FROM users WHERE id = :id", id=self._user(sql, user)[0])
         self.database.scrub()
 
-    # Heads.
+    # Adapters to score with.
 
     def active(self, users: Sequence[str]) -> dict[str, Active]:
         """The adapter that counts for each of these users that has one."""
@@ -217,8 +217,8 @@ class ServiceStore:
                     )
         return found
 
-    def heads(self, users: Sequence[str]) -> dict[str, tuple[str, bytes | None]]:
-        """Digest and stored head of the active adapter of each of these users."""
+    def linear_forms(self, users: Sequence[str]) -> dict[str, tuple[str, bytes | None]]:
+        """Digest and stored linear form of the active adapter of each of these users."""
         return self._column(users, "head")
 
     def states(self, users: Sequence[str]) -> dict[str, tuple[str, bytes]]:
@@ -302,7 +302,7 @@ class ServiceStore:
             now=time.time(),
         )
 
-    def finish(self, job: Job, record: AdapterRecord, head: bytes | None) -> int | None:
+    def finish(self, job: Job, record: AdapterRecord, linear_form: bytes | None) -> int | None:
         """Keep what a fit gave and end its job, both or neither.
 
         Returns:
@@ -316,7 +316,7 @@ class ServiceStore:
             if not owner:
                 return None
             sql.run(f"SELECT id FROM users WHERE id = :id{sql.for_update}", id=owner[0][0])  # noqa: S608
-            version = add_version(sql, owner[0][0], record, head)
+            version = add_version(sql, owner[0][0], record, linear_form)
             sql.run("UPDATE jobs SET state = 'done', version = :v WHERE id = :id", v=version, id=job.id)
             return version
 

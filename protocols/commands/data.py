@@ -8,20 +8,9 @@ from typing import Annotated
 import typer
 
 from generic.errors import DatasetError
-from piaa.commands.terminal import AsJson, print_json, reporting
-from protocols.commands.options import (
-    DuplicatesChoice,
-    Images,
-    MinRaters,
-    RatingsFile,
-    ScaleEnds,
-    Shots,
-    TestList,
-    TrainList,
-    Users,
-    open_dataset,
-    whole_numbers,
-)
+from piaa.commands.options import AsJson
+from piaa.commands.terminal import print_json, reporting
+from protocols.commands import options
 
 data_app = typer.Typer(help="Datasets of rated photos.", no_args_is_help=True)
 
@@ -42,21 +31,21 @@ def data_check(
     out: Annotated[
         Path | None, typer.Option(help="Write every missing and every unlabelled image here (CSV).")
     ] = None,
-    images: Images = None,
-    ratings: RatingsFile = None,
-    users: Users = None,
-    scale: ScaleEnds = None,
-    duplicates: DuplicatesChoice = None,
-    min_raters: MinRaters = None,
-    train: TrainList = None,
-    test: TestList = None,
+    images: options.Images = None,
+    ratings: options.RatingsFile = None,
+    users: options.Users = None,
+    scale: options.ScaleEnds = None,
+    duplicates: options.DuplicatesChoice = None,
+    min_raters: options.MinRaters = None,
+    train: options.TrainList = None,
+    test: options.TestList = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare a dataset with its published counts; exit code 1 if its protocol cannot run."""
     from protocols.datasets.check import check
 
     report = check(
-        open_dataset(
+        options.open_dataset(
             name,
             root,
             images=images,
@@ -84,18 +73,20 @@ def data_check(
 def data_describe(
     name: Name,
     root: RootFolder,
-    shots: Shots = "10,100",
-    ratings: RatingsFile = None,
-    users: Users = None,
-    scale: ScaleEnds = None,
-    duplicates: DuplicatesChoice = None,
+    shots: options.Shots = "10,100",
+    ratings: options.RatingsFile = None,
+    users: options.Users = None,
+    scale: options.ScaleEnds = None,
+    duplicates: options.DuplicatesChoice = None,
     as_json: AsJson = False,
 ) -> None:
     """How many query images every test user leaves at each number of shots."""
     from protocols.datasets.describe import describe
 
-    numbers = whole_numbers("--shots", shots)
-    dataset = open_dataset(name, root, ratings=ratings, users=users, scale=scale, duplicates=duplicates)
+    numbers = options.whole_numbers("--shots", shots)
+    dataset = options.open_dataset(
+        name, root, ratings=ratings, users=users, scale=scale, duplicates=duplicates
+    )
     described = describe(dataset, numbers)
     if as_json:
         print_json(described.facts())
@@ -118,13 +109,13 @@ def data_split(
     test_share: Annotated[
         float | None, typer.Option(help="Test about this share of the users, drawn by their names' hash.")
     ] = None,
-    ratings: RatingsFile = None,
-    users: Users = None,
-    scale: ScaleEnds = None,
-    duplicates: DuplicatesChoice = None,
-    min_raters: MinRaters = None,
-    train: TrainList = None,
-    test: TestList = None,
+    ratings: options.RatingsFile = None,
+    users: options.Users = None,
+    scale: options.ScaleEnds = None,
+    duplicates: options.DuplicatesChoice = None,
+    min_raters: options.MinRaters = None,
+    train: options.TrainList = None,
+    test: options.TestList = None,
     as_json: AsJson = False,
 ) -> None:
     """Write down who and what is tested: the dataset's own split, or one by lists or by a share."""
@@ -135,9 +126,12 @@ def data_split(
     def names_in(file: Path | None) -> list[str] | None:
         return None if file is None else [listed for _, listed in read_names(file)]
 
-    options = {"ratings": ratings, "users": users, "train": train, "test": test}
+    lists = {"ratings": ratings, "users": users, "train": train, "test": test}
+    dataset = options.open_dataset(
+        name, root, scale=scale, duplicates=duplicates, min_raters=min_raters, **lists
+    )
     split = make_split(
-        open_dataset(name, root, scale=scale, duplicates=duplicates, min_raters=min_raters, **options),
+        dataset,
         test_users=names_in(test_users),
         test_images=names_in(test_images),
         test_share=test_share,
@@ -172,11 +166,11 @@ def data_pack(
         typer.Option(min=1, help="Shorter side in pixels that larger photos are reduced to; default: none."),
     ] = None,
     shard_mb: Annotated[int, typer.Option(min=1, help="Size of a shard in megabytes.")] = 256,
-    images: Images = None,
-    ratings: RatingsFile = None,
-    scale: ScaleEnds = None,
-    duplicates: DuplicatesChoice = None,
-    min_raters: MinRaters = None,
+    images: options.Images = None,
+    ratings: options.RatingsFile = None,
+    scale: options.ScaleEnds = None,
+    duplicates: options.DuplicatesChoice = None,
+    min_raters: options.MinRaters = None,
     as_json: AsJson = False,
 ) -> None:
     """Pack the labelled photos into tar files (WebDataset's layout), for --shards of `piaa pretrain`."""
@@ -186,7 +180,7 @@ def data_pack(
     from piaa.commands.terminal import progress_bar, report_skipped
     from piaa.ratings.locate import locate_images
 
-    data = open_dataset(
+    data = options.open_dataset(
         name, root, images=images, ratings=ratings, scale=scale, duplicates=duplicates, min_raters=min_raters
     )
     if data.images is None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from piaa.commands.terminal import AsJson, CacheOption, NoCache, cache_folder, progress_bar, reporting
+from piaa.commands.options import AsJson, CacheOption, NoCache, cache_folder
+from piaa.commands.terminal import progress_bar, reporting
 from protocols.commands import training as t
 
 if TYPE_CHECKING:

@@ -6,29 +6,9 @@ from typing import Annotated
 
 import typer
 
-from piaa.commands.terminal import (
-    AsJson,
-    MaxPixels,
-    note,
-    print_json,
-    progress_bar,
-    report_skipped,
-    reporting,
-)
-from protocols.commands.options import (
-    DuplicatesChoice,
-    Images,
-    LabelRoot,
-    MinRaters,
-    RatingsFile,
-    ScaleEnds,
-    SplitFile,
-    TestList,
-    Threshold,
-    TrainList,
-    Users,
-    open_dataset,
-)
+from piaa.commands.options import AsJson, MaxPixels
+from piaa.commands.terminal import note, print_json, progress_bar, report_skipped, reporting
+from protocols.commands import options
 
 
 @reporting
@@ -37,17 +17,17 @@ def evaluate_generic(
     model: Annotated[
         list[str], typer.Option("--model", help="An embedded model's name or a model file; may be repeated.")
     ],
-    root: LabelRoot = None,
-    images: Images = None,
-    ratings: RatingsFile = None,
-    users: Users = None,
-    scale: ScaleEnds = None,
-    duplicates: DuplicatesChoice = None,
-    min_raters: MinRaters = None,
-    train: TrainList = None,
-    test: TestList = None,
-    split: SplitFile = None,
-    threshold: Threshold = None,
+    root: options.LabelRoot = None,
+    images: options.Images = None,
+    ratings: options.RatingsFile = None,
+    users: options.Users = None,
+    scale: options.ScaleEnds = None,
+    duplicates: options.DuplicatesChoice = None,
+    min_raters: options.MinRaters = None,
+    train: options.TrainList = None,
+    test: options.TestList = None,
+    split: options.SplitFile = None,
+    threshold: options.Threshold = None,
     max_pixels: MaxPixels = None,
     as_json: AsJson = False,
 ) -> None:
@@ -59,7 +39,7 @@ def evaluate_generic(
     from protocols.training.held_out import evaluate_model, held_out
 
     models = [GenericModel(find_model(name)) for name in model]
-    opened = open_dataset(
+    opened = options.open_dataset(
         dataset,
         root,
         images=images,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from piaa.commands.terminal import AsJson, print_json, progress_bar, reporting
+from piaa.commands.options import AsJson
+from piaa.commands.terminal import print_json, progress_bar, reporting
 
 if TYPE_CHECKING:
     from protocols.gaze.fixations import Fixations

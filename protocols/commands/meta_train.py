@@ -11,29 +11,17 @@ import typer
 
 from generic.photos.find import printable
 from generic.progress import Progress
-from piaa.commands.terminal import (
+from piaa.commands.options import (
     AsJson,
     CacheOption,
     MaxPixels,
     ModelOption,
     NoCache,
+    Overwrite,
     cache_folder,
-    note,
-    print_json,
-    progress_bar,
-    report_skipped,
-    reporting,
 )
-from protocols.commands.options import (
-    DuplicatesChoice,
-    Images,
-    LabelRoot,
-    MinRatings,
-    RatingsFile,
-    ScaleEnds,
-    Users,
-    open_dataset,
-)
+from piaa.commands.terminal import note, print_json, progress_bar, report_skipped, reporting
+from protocols.commands import options
 
 
 class Run(Protocol):
@@ -63,12 +51,12 @@ def meta_train(
     dataset: Annotated[str, typer.Option(help="flickr-aes, aadb, para or table (your own).")],
     algorithm: Annotated[str, typer.Option(help="anil, maml or meta-sgd.")],
     out: Annotated[Path, typer.Option(help="The start's file; a run that was stopped goes on beside it.")],
-    root: LabelRoot = None,
-    ratings: RatingsFile = None,
-    images: Images = None,
-    users: Users = None,
-    scale: ScaleEnds = None,
-    duplicates: DuplicatesChoice = None,
+    root: options.LabelRoot = None,
+    ratings: options.RatingsFile = None,
+    images: options.Images = None,
+    users: options.Users = None,
+    scale: options.ScaleEnds = None,
+    duplicates: options.DuplicatesChoice = None,
     split: Annotated[
         Path | None,
         typer.Option(
@@ -83,9 +71,9 @@ def meta_train(
     ] = False,
     epochs: Annotated[int, typer.Option(min=1, help="Most passes over the training users.")] = 20,
     seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
-    min_ratings: MinRatings = 0,
+    min_ratings: options.MinRatings = 0,
     model: ModelOption = "piaa-lite",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out if it exists.")] = False,
+    overwrite: Overwrite = False,
     cache: CacheOption = None,
     no_cache: NoCache = False,
     max_pixels: MaxPixels = None,
@@ -102,7 +90,7 @@ def meta_train(
     settings = {"first_order": first_order, "epochs": epochs, "seed": seed, "shots": _range(shots)}
     run = plan(out, overwrite=overwrite, algorithm=algorithm, **settings)
     folder = cache_folder(cache, no_cache)
-    data = open_dataset(
+    data = options.open_dataset(
         dataset, root, ratings=ratings, images=images, users=users, scale=scale, duplicates=duplicates
     )
     side = training_split(data) if split is None else read_split(split)

@@ -7,22 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from piaa.commands.terminal import AsJson, reporting
+from piaa.commands.options import AsJson
+from piaa.commands.terminal import reporting
+from protocols.commands import options
 from protocols.commands import training as t
-from protocols.commands.options import (
-    DuplicatesChoice,
-    Images,
-    LabelRoot,
-    MinRaters,
-    RatingsFile,
-    ScaleEnds,
-    SplitFile,
-    TestList,
-    Threshold,
-    TrainList,
-    Users,
-    open_dataset,
-)
 
 if TYPE_CHECKING:
     from generic.pretrain.job import Job
@@ -41,23 +29,23 @@ def pretrain(
     ],
     preset: t.PresetName,
     out: t.RunFolder,
-    root: LabelRoot = None,
-    images: Images = None,
+    root: options.LabelRoot = None,
+    images: options.Images = None,
     shards: Annotated[
         Path | None, typer.Option(help="Read photos from shards of `piaa data pack` instead.")
     ] = None,
-    ratings: RatingsFile = None,
-    users: Users = None,
-    scale: ScaleEnds = None,
-    duplicates: DuplicatesChoice = None,
-    min_raters: MinRaters = None,
-    train: TrainList = None,
-    test: TestList = None,
-    split: SplitFile = None,
+    ratings: options.RatingsFile = None,
+    users: options.Users = None,
+    scale: options.ScaleEnds = None,
+    duplicates: options.DuplicatesChoice = None,
+    min_raters: options.MinRaters = None,
+    train: options.TrainList = None,
+    test: options.TestList = None,
+    split: options.SplitFile = None,
     validation_share: Annotated[
         float, typer.Option(help="Of the training images, to choose the epoch by.")
     ] = 0.05,
-    threshold: Threshold = None,
+    threshold: options.Threshold = None,
     loss: Annotated[
         str | None,
         typer.Option(
@@ -115,7 +103,7 @@ def pretrain(
         save_every=save_every,
         seed=seed,
     )
-    opened = open_dataset(
+    opened = options.open_dataset(
         dataset,
         root,
         images=images,

@@ -19,10 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from generic.photos.find import printable
+from piaa.ratings.files.read import read_lines
 from piaa.ratings.scale import Scale
 from protocols.datasets.counts import PublishedCount
 from protocols.datasets.dataset import Dataset
-from protocols.datasets.files import bad_rows, cut, read_lines, read_names
+from protocols.datasets.files import LABEL_FILE, bad_rows, cut, read_names
 from protocols.datasets.root import Root, labels_only
 
 NAME = "ava"
@@ -94,8 +95,7 @@ def _read_labels(path: Path) -> dict[str, tuple[int, ...]]:
     """Image -> counts of the scores 1 to 10."""
     counts: dict[str, tuple[int, ...]] = {}
     problems: list[tuple[int, str]] = []
-    rows = [(number, line.split()) for number, line in enumerate(read_lines(path), 1)]
-    rows = [(number, fields) for number, fields in rows if fields]
+    rows = [(number, line.split()) for number, line in read_lines(path, LABEL_FILE)]
     for number, fields in rows:
         image = f"{fields[1]}.jpg" if len(fields) == _FIELDS else ""
         if image and "".join(fields[1:12]).isdecimal() and image not in counts:

@@ -1,43 +1,26 @@
-"""Label files of a dataset, read as text; all bad rows of a file are reported together."""
+"""Label files of a dataset: what they hold; all bad rows of a file are reported together."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from generic.errors import DatasetError
 from generic.photos.find import printable
+from piaa.ratings.files.problems import RowProblem, bad_rows_message
+from piaa.ratings.files.problems import cut as cut
+from piaa.ratings.files.read import COMMAS, RawTable, TableKind, read_lines, read_table
 from piaa.ratings.scale import Scale
 from piaa.ratings.table import BadRowsError, Duplicates, Ratings, read_ratings
 
-_SHOWN_ROWS = 5
-_SHOWN_CHARACTERS = 60
-
-
-def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 text file, with or without a byte order mark.
-
-    Raises:
-        DatasetError: the file cannot be read, is not UTF-8 text or is empty.
-    """
-    shown = printable(str(path))
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise DatasetError(
-            f"{shown} cannot be read: {error.strerror}; check the path and its permissions"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise DatasetError(
-            f"{shown}: the byte at offset {error.start} is not UTF-8; save the file as UTF-8 text"
-        ) from None
-    if not text.strip():
-        raise DatasetError(f"{shown} is empty, expected labels; fetch the file again")
-    # Not splitlines: line numbers must be those of an editor.
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+LABEL_FILE = TableKind(
+    what="labels",
+    error=DatasetError,
+    missing="cannot be read: No such file or directory; check the path and its permissions",
+    empty="is empty, expected labels; fetch the file again",
+    not_utf8=": the byte at offset {offset} is not UTF-8; save the file as UTF-8 text",
+)
 
 
 def bad_rows(path: Path, n_rows: int, problems: Iterable[tuple[int, str]], cure: str) -> DatasetError:
@@ -49,22 +32,8 @@ def bad_rows(path: Path, n_rows: int, problems: Iterable[tuple[int, str]], cure:
         problems: line number from 1 and what is wrong there, in order of lines.
         cure: what to do about all of them.
     """
-    by_line: dict[int, list[str]] = {}
-    for line, text in problems:
-        by_line.setdefault(line, []).append(text)
-    shown = [f"line {line}, {' and '.join(texts)}" for line, texts in list(by_line.items())[:_SHOWN_ROWS]]
-    if len(by_line) > _SHOWN_ROWS:
-        shown.append(f"and {len(by_line) - _SHOWN_ROWS} more")
-    counted = f"{len(by_line)} of {n_rows} {'row' if n_rows == 1 else 'rows'}"
-    return DatasetError(
-        f"{printable(str(path))}: {counted} {'is' if len(by_line) == 1 else 'are'} bad: "
-        f"{'; '.join(shown)}. To do: {cure}"
-    )
-
-
-def cut(value: str) -> str:
-    """A value in quotes, cut where it is long."""
-    return repr(value if len(value) <= _SHOWN_CHARACTERS else value[: _SHOWN_CHARACTERS - 1] + "…")
+    told = [RowProblem(line=line, column="", value="", reason=text, cure=cure) for line, text in problems]
+    return DatasetError(bad_rows_message(printable(str(path)), n_rows, told))
 
 
 def read_columns(path: Path, names: Sequence[str], cure: str) -> list[tuple[int, list[str]]]:
@@ -81,44 +50,40 @@ def read_columns(path: Path, names: Sequence[str], cure: str) -> list[tuple[int,
     Raises:
         DatasetError: a column is missing, a row has another number of fields, or quotes are broken.
     """
-    records = _records("\n".join(read_lines(path)))
-    header = [name.strip() for name in next(records)[1] or ()]
+    return take_columns(read_table(path, LABEL_FILE, COMMAS), names, cure)
+
+
+def take_columns(table: RawTable, names: Sequence[str], cure: str) -> list[tuple[int, list[str]]]:
+    """As ``read_columns``, of a table that was read."""
+    header = table.names
     missing = [name for name in names if name not in header]
     if missing:
         more = f" and {len(header) - 10} more" if len(header) > 10 else ""
         raise DatasetError(
-            f"{printable(str(path))} has no column {' or '.join(map(repr, missing[:3]))}; "
+            f"{table.source} has no column {' or '.join(map(repr, missing[:3]))}; "
             f"its columns are {', '.join(map(cut, header[:10])) or 'none'}{more}; {cure}"
         )
-    at = [header.index(name) for name in names]
-    rows: list[tuple[int, list[str]]] = []
-    problems: list[tuple[int, str]] = []
-    for line, fields in records:
-        if fields is None:
-            problems.append((line, "has a broken double quote"))
-        elif len(fields) == len(header):
-            rows.append((line, [fields[index].strip() for index in at]))
-        elif fields:
-            what = "field" if len(fields) == 1 else "fields"
-            problems.append((line, f"has {len(fields)} {what} instead of {len(header)}"))
-    if problems:
-        raise bad_rows(path, len(rows) + len(problems), problems, cure)
-    if not rows:
-        raise DatasetError(f"{printable(str(path))} has a header but no rows; {cure}")
-    return rows
+    if table.problems:
+        raise DatasetError(bad_rows_message(table.source, table.n_rows, _problems(table, cure)))
+    if not table.lines:
+        raise DatasetError(table.without_rows("rows", cure))
+    columns = ([str(value).strip() for value in table.column(header.index(name))] for name in names)
+    return list(zip(table.lines, map(list, zip(*columns, strict=True)), strict=True))
 
 
-def _records(text: str) -> Iterator[tuple[int, list[str] | None]]:
-    """Each record with the line where it begins; None for one with broken quotes."""
-    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            yield line, next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield line, None
+def _problems(table: RawTable, cure: str) -> list[RowProblem]:
+    """The broken rows of a released file, which is not to be mended by hand."""
+    # Where quotes are broken there are no fields that could be shown.
+    return [
+        RowProblem(
+            line=problem.line,
+            column="",
+            value="",
+            reason=problem.reason if problem.value else "has a broken double quote",
+            cure=cure,
+        )
+        for problem in table.problems
+    ]
 
 
 def read_scores(path: Path, cure: str) -> dict[str, float]:
@@ -132,7 +97,7 @@ def read_scores(path: Path, cure: str) -> dict[str, float]:
     """
     scores: dict[str, float] = {}
     problems: list[tuple[int, str]] = []
-    lines = [(number, line.split()) for number, line in enumerate(read_lines(path), 1) if line.strip()]
+    lines = [(number, line.split()) for number, line in read_lines(path, LABEL_FILE)]
     for number, fields in lines:
         score = _number(fields[-1])
         if len(fields) != 2 or score is None:
@@ -166,7 +131,7 @@ def read_names(path: Path) -> list[tuple[int, str]]:
     Raises:
         DatasetError: the file cannot be read, holds no name, or holds one twice.
     """
-    names = [(number, line.strip().strip('"')) for number, line in enumerate(read_lines(path), 1)]
+    names = [(number, line.strip().strip('"')) for number, line in read_lines(path, LABEL_FILE)]
     names = [(number, name) for number, name in names if name]
     if names[0][1].lower() in _HEADERS:
         del names[0]

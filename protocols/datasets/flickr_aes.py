@@ -17,17 +17,18 @@ from pathlib import Path
 
 from generic.errors import DatasetError
 from generic.photos.find import printable
+from piaa.ratings.files.read import read_lines
 from piaa.ratings.scale import Scale
 from piaa.ratings.table import Ratings
 from protocols.datasets.counts import PublishedCount
 from protocols.datasets.dataset import Dataset, mean_scores
 from protocols.datasets.files import (
+    LABEL_FILE,
     averaged,
     bad_rows,
     cut,
     official_ratings,
     read_columns,
-    read_lines,
     read_names,
     read_scores,
 )
@@ -86,7 +87,7 @@ def load(root: Path | str, *, images: Path | str | None = None) -> Dataset:
     place = Root(root, dataset=NAME, holds=RATINGS, source=SOURCE)
     path = place.need(RATINGS, RATINGS_PART)
     ratings = official_ratings(path, scale=SCALE, cure=_CURE, duplicates="mean")
-    n_rows = sum(1 for line in read_lines(path) if line.strip()) - 1
+    n_rows = len(read_lines(path, LABEL_FILE)) - 1
     listed = place.find(WORKERS)
     if listed is not None:
         _check_workers(listed)

@@ -22,11 +22,12 @@ from pathlib import Path
 
 from generic.errors import DatasetError
 from generic.photos.find import printable
+from piaa.ratings.files.read import COMMAS, read_table
 from piaa.ratings.scale import Scale
 from piaa.ratings.table import Duplicates, Ratings, read_ratings
 from protocols.datasets.counts import PublishedCount
 from protocols.datasets.dataset import Dataset
-from protocols.datasets.files import bad_rows, cut, read_columns, read_lines, read_names
+from protocols.datasets.files import LABEL_FILE, bad_rows, cut, read_names, take_columns
 from protocols.datasets.root import Root, labels_only
 from protocols.datasets.shares import shares_of_images
 
@@ -112,17 +113,16 @@ def read_histograms(path: Path) -> tuple[Counts, Scale]:
     Raises:
         DatasetError: columns are missing or leave a gap, or rows are bad; all of them are named.
     """
-    header = [name.strip().strip('"') for name in read_lines(path)[0].split(",")]
+    table = read_table(path, LABEL_FILE, COMMAS)
+    header = table.names
     scores = sorted(int(name) for name in header if name.lstrip("-").isdecimal())
     if "image" not in header or len(scores) < 2 or scores != list(range(scores[0], scores[-1] + 1)):
         shown = ", ".join(map(cut, header[:12])) + (" and more" if len(header) > 12 else "")
-        raise DatasetError(
-            f"{printable(str(path))} is no table of histograms; its columns are {shown}; {_COLUMNS}"
-        )
+        raise DatasetError(f"{table.source} is no table of histograms; its columns are {shown}; {_COLUMNS}")
     named = ["image", *map(str, scores), *(["n"] if "n" in header else [])]
     counts: Counts = {}
     problems: list[tuple[int, str]] = []
-    rows = read_columns(path, named, _COLUMNS)
+    rows = take_columns(table, named, _COLUMNS)
     for line, (image, *fields) in rows:
         row, stated = fields[: len(scores)], fields[len(scores) :]
         wrong = f"image {cut(image)} stands twice" if image in counts else _wrong(image, row, stated, scores)

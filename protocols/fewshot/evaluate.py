@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import DatasetError, PiaaError
 from generic.progress import Progress, no_progress
-from piaa.adapters.base import AnyAdapter, Photos, Prediction, needs_pixels
+from piaa.adapters.base import Adapter, Photos, Prediction
 from piaa.ratings.table import Ratings
 from protocols.fewshot.crowd import CROWD, CrowdOracle
 from protocols.fewshot.episode_metrics import measure
@@ -26,29 +26,9 @@ from protocols.fewshot.results import ORACLE
 from protocols.fewshot.vectors import Vectors
 
 Array = NDArray[Any]
-MakeAdapter = Callable[[], AnyAdapter]
+MakeAdapter = Callable[[], Adapter]
 Cells = list[dict[str, Any]]
 """Rows with the columns of :data:`protocols.fewshot.results.COLUMNS`."""
-
-_AT_ONCE = 2**19
-"""Numbers in the supports of people who are fitted one after the other and then held together (4 MiB)."""
-
-
-class FitsMany(Protocol):
-    """An adapter that fits many people at once, each as if alone."""
-
-    def fit_many(self, features: Sequence[Array], unit_scores: Sequence[Array]) -> Sequence[AnyAdapter]:
-        """One fitted adapter for each person."""
-
-    def at_once(self, k: int, width: int) -> int:
-        """How many people it fits as one stack, with k ratings each on vectors of ``width`` numbers."""
-
-
-class PredictsEpochs(Protocol):
-    """An adapter that can tell what it would have predicted after each epoch of its training."""
-
-    def predict_epochs(self, features: Photos) -> Sequence[Prediction]:
-        """One prediction for each epoch, from 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,12 +89,17 @@ class Evaluation:
     def _check_adapters(self) -> None:
         for name, make in self._adapters.items():
             adapter = make()
-            if name.endswith(ORACLE) and not hasattr(adapter, "predict_epochs"):
+            if not isinstance(adapter, Adapter):  # of somebody's own class
+                raise PiaaError(
+                    f"adapter {name!r} is of class {type(adapter).__name__}, which is no Adapter; derive the "
+                    f"class from piaa.adapters.base.Adapter"
+                )
+            if name.endswith(ORACLE) and not adapter.learns_in_epochs:
                 raise PiaaError(
                     f"adapter {name.removesuffix(ORACLE)!r} does not learn in epochs, so there is no "
                     f"{name!r}; leave that out"
                 )
-            if needs_pixels(adapter) and self._vectors.pixels is None:
+            if adapter.needs_pixels and self._vectors.pixels is None:
                 raise DatasetError(
                     f"adapter {name!r} needs the photos themselves, but only their vectors are here; "
                     f"give Vectors their pixels"
@@ -122,7 +107,7 @@ class Evaluation:
 
     def identities(self) -> dict[str, str]:
         """What tells adapters of one name apart, such as the hash of a meta-learned start."""
-        found = {name: getattr(make(), "identity", "") for name, make in self._adapters.items()}
+        found = {name: make().identity for name, make in self._adapters.items()}
         return {name: identity for name, identity in found.items() if identity}
 
     def units(self) -> list[Unit]:
@@ -142,7 +127,8 @@ class Evaluation:
                 for episode in episodes
             ]
         cells: Cells = []
-        size = self._size(unit)
+        # No more people's fits are held together than share the cost of a call.
+        size = self._adapters[unit.adapter]().at_once(unit.k, int(self._vectors.matrix.shape[1]))
         for start in range(0, len(episodes), size):
             some = episodes[start : start + size]
             fits = self._fit(unit.adapter, some)
@@ -150,36 +136,28 @@ class Evaluation:
                 cells.append(self._cell(unit, episode, self._predict(unit.adapter, adapter, episode)))
         return cells
 
-    def _size(self, unit: Unit) -> int:
-        """How many people's fits are held together: no more than share the cost of a call."""
-        make, width = self._adapters[unit.adapter], int(self._vectors.matrix.shape[1])
-        first = make()
-        if not hasattr(first, "fit_many"):
-            return max(1, _AT_ONCE // (unit.k * width))
-        return cast("FitsMany", first).at_once(unit.k, width)
-
-    def _pick(self, adapter: AnyAdapter, user: str, chosen: NDArray[np.intp]) -> tuple[Any, Array]:
+    def _pick(self, adapter: Adapter, user: str, chosen: NDArray[np.intp]) -> tuple[Any, Array]:
         """What an adapter is given of some of a user's photos, and their unit scores."""
         rows, scores = self._people[user]
         vectors, pixels = self._vectors.matrix, self._vectors.pixels
-        if needs_pixels(adapter) and pixels is not None:
+        if adapter.needs_pixels and pixels is not None:
             return Photos(vectors=vectors, pixels=pixels).take(rows[chosen]), scores[chosen]
         return vectors[rows[chosen]], scores[chosen]
 
-    def _fit(self, name: str, episodes: Sequence[Episode]) -> Sequence[AnyAdapter]:
+    def _fit(self, name: str, episodes: Sequence[Episode]) -> Sequence[Adapter]:
         """One adapter for each episode, fitted on its support."""
         make = self._adapters[name]
         first = make()
         supports = [self._pick(first, episode.user, episode.support) for episode in episodes]
-        if hasattr(first, "fit_many"):
-            return cast("FitsMany", first).fit_many([x for x, _ in supports], [y for _, y in supports])
+        if first.fits_many:
+            return first.fit_many([x for x, _ in supports], [y for _, y in supports])
         return [make().fit(x, y) for x, y in supports]
 
-    def _predict(self, name: str, adapter: AnyAdapter, episode: Episode) -> list[Prediction]:
+    def _predict(self, name: str, adapter: Adapter, episode: Episode) -> list[Prediction]:
         """What a fitted adapter says of the query; after each epoch where the best on it is asked for."""
         features, _ = self._pick(adapter, episode.user, episode.query)
         if name.endswith(ORACLE):
-            return list(cast("PredictsEpochs", adapter).predict_epochs(features))
+            return list(adapter.predict_epochs(features))
         return [adapter.predict(features)]
 
     def _cell(self, unit: Unit, episode: Episode, predictions: Sequence[Prediction]) -> dict[str, Any]:

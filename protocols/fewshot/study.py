@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from generic.cache.features import FeatureCache
-from generic.errors import DatasetError, SplitLeak
+from generic.errors import DatasetError
 from generic.model.generic_model import GenericModel
 from generic.progress import Progress, no_progress
 from piaa.ratings.table import Ratings
 from protocols.datasets.dataset import Dataset
 from protocols.fewshot.episodes import EpisodePlan, episodes
 from protocols.fewshot.evaluate import Cells, Evaluation, MakeAdapter
+from protocols.fewshot.evaluation_folder import EvaluationFolder
+from protocols.fewshot.leaks import check_model, check_starts
 from protocols.fewshot.results import Results
-from protocols.fewshot.run_folder import RunFolder
 from protocols.fewshot.summary import NanPolicy
 from protocols.fewshot.vectors import embed, readable
 from protocols.splits.rules import make_split
@@ -234,59 +235,6 @@ def plan_test(ratings: Ratings, split: Split, settings: Settings, dataset: str) 
     return EpisodePlan(episodes=plan.episodes, skipped=skipped)
 
 
-def check_model(model: GenericModel, digests: Mapping[str, str]) -> bool:
-    """Make sure that the generic model was not trained on test images.
-
-    Args:
-        model: its header may list the SHA-256 of its training photos under ``training["images_sha256"]``.
-        digests: test image -> SHA-256 of its file.
-
-    Returns:
-        whether the header has such a list; without one nothing can be said.
-
-    Raises:
-        SplitLeak: test images were trained on.
-    """
-    trained = model.header.training.get("images_sha256")
-    if trained is None:
-        return False
-    known = set(trained)
-    leaked = sorted(image for image, digest in digests.items() if digest in known)
-    if leaked:
-        raise SplitLeak(
-            f"model {model.name} {model.hash[:8]} was trained on {len(leaked)} of {len(digests)} test "
-            f"images, such as {', '.join(map(repr, leaked[:3]))}; "
-            f"evaluate with a model that has not seen them"
-        )
-    return True
-
-
-def check_starts(adapters: Mapping[str, MakeAdapter], split: Split, digests: Mapping[str, str]) -> None:
-    """Make sure that what adapters begin with was not learned from test users or test images.
-
-    Args:
-        adapters: an adapter may say ``trained_on``: ``dataset`` and ``users``, ``images_sha256``.
-        split: of the test.
-        digests: test image -> SHA-256 of its file.
-
-    Raises:
-        SplitLeak: test users or test images were learned from.
-    """
-    for name, make in adapters.items():
-        trained: Mapping[str, Any] = getattr(make(), "trained_on", {})
-        users = trained.get("users", ()) if trained.get("dataset") == split.dataset else ()
-        known = set(trained.get("images_sha256", ()))
-        for kind, leaked, n_test in (
-            ("users", sorted(set(users) & set(split.test_users)), len(split.test_users)),
-            ("images", sorted(image for image, digest in digests.items() if digest in known), len(digests)),
-        ):
-            if leaked:
-                raise SplitLeak(
-                    f"the start of adapter {name!r} was learned from {len(leaked)} of {n_test} test {kind}, "
-                    f"such as {', '.join(map(repr, leaked[:3]))}; meta-train without them"
-                )
-
-
 def _data_hash(tables: Sequence[Ratings], digests: Mapping[str, str]) -> str:
     content: list[Any] = []
     for ratings in tables:
@@ -345,7 +293,7 @@ def run(
         OutputError: it cannot be written.
     """
     config = describe_run(tests)
-    kept = None if folder is None else RunFolder(folder, config)
+    kept = None if folder is None else EvaluationFolder(folder, config)
     cells: Cells = []
     for number, test in enumerate(tests):
         prefix = f"{number}-"

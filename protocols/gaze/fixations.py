@@ -25,9 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import DatasetError
-from generic.photos.find import printable
-from piaa.ratings.table import RowProblem
-from protocols.datasets.files import bad_rows, read_lines
+from piaa.ratings.files.problems import RowProblem, bad_rows_message
+from piaa.ratings.files.read import TABS, RawTable, read_table
+from protocols.datasets.files import LABEL_FILE
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "recording": ("recording", "RecordingName"),
@@ -108,37 +108,35 @@ def read_fixations(path: Path | str, sizes: Mapping[str, tuple[int, int]]) -> di
         BadGazeError: a row is bad, gaze lies outside of its image, or an image has no gaze.
         DatasetError: the file cannot be read, or its columns are not these.
     """
-    path = Path(path)
-    lines = [(number, line) for number, line in enumerate(read_lines(path), 1) if line.strip()]
-    header = [name.strip() for name in lines[0][1].split("\t")]
-    columns = _find_columns(header, path)
-    if len(lines) == 1:
-        raise DatasetError(f"{printable(str(path))} has a header but no fixations; add one row per fixation")
+    table = read_table(Path(path), LABEL_FILE, TABS)
+    columns = _find_columns(table)
+    if not table.n_rows:
+        raise DatasetError(table.without_rows("fixations", "add one row per fixation"))
+    texts = {
+        column: [str(value).strip() for value in table.column(at)] for column, (at, _) in columns.items()
+    }
     rows: list[_Row] = []
-    named: set[str] = set()
-    problems: list[RowProblem] = []
-    for number, line in lines[1:]:
-        fields = [field.strip() for field in line.split("\t")]
-        found = _check_row(number, fields, len(header), columns, sizes)
-        if len(fields) == len(header):
-            named.add(fields[columns["media"][0]])
+    problems = [_problem(broken.line, "row", "", broken.reason, _SAME_FIELDS) for broken in table.problems]
+    for line, *fields in zip(table.lines, *texts.values(), strict=True):
+        found = _check_row(line, dict(zip(texts, fields, strict=True)), columns, sizes)
         if isinstance(found, _Row) and rows and rows[-1].content == found.content:
             what = f"is the same fixation as on line {rows[-1].line}"
-            problems.append(_problem(number, "row", "", what, _ONE_ROW))
+            problems.append(_problem(line, "row", "", what, _ONE_ROW))
         elif isinstance(found, _Row):
             rows.append(found)
         else:
             problems += found
-    _refuse(path, len(lines) - 1, problems, [image for image in sizes if image not in named])
+    named = set(texts["media"])
+    _refuse(table, problems, [image for image in sizes if image not in named])
     by_image: dict[str, list[_Row]] = {}
     for row in rows:
         by_image.setdefault(row.media, []).append(row)
     return {image: _of_image(image, size, by_image[image]) for image, size in sizes.items()}
 
 
-def _find_columns(header: Sequence[str], path: Path) -> dict[str, tuple[int, str]]:
+def _find_columns(table: RawTable) -> dict[str, tuple[int, str]]:
     """Place and name, as the header writes it, of each column."""
-    shown = printable(str(path))
+    shown, header = table.source, table.names
     lowered = [name.lower() for name in header]
     found: dict[str, tuple[int, str]] = {}
     missing: list[str] = []
@@ -162,16 +160,11 @@ def _find_columns(header: Sequence[str], path: Path) -> dict[str, tuple[int, str
 
 def _check_row(
     line: int,
-    fields: Sequence[str],
-    n_columns: int,
+    texts: Mapping[str, str],
     columns: Mapping[str, tuple[int, str]],
     sizes: Mapping[str, tuple[int, int]],
 ) -> _Row | list[RowProblem]:
     """The fixation on one line, or everything that is wrong with it."""
-    if len(fields) != n_columns:
-        what = f"has {len(fields)} {'field' if len(fields) == 1 else 'fields'} instead of {n_columns}"
-        return [_problem(line, "row", "", what, _SAME_FIELDS)]
-    texts = {column: fields[at] for column, (at, _) in columns.items()}
     problems = [
         _problem(line, columns[column][1], text, what, cure)
         for column, text in texts.items()
@@ -213,7 +206,7 @@ def _problem(line: int, column: str, value: str, reason: str, cure: str) -> RowP
     return RowProblem(line=line, column=column, value=value, reason=reason, cure=cure)
 
 
-def _refuse(path: Path, n_rows: int, problems: Sequence[RowProblem], bare: Sequence[str]) -> None:
+def _refuse(table: RawTable, problems: list[RowProblem], bare: Sequence[str]) -> None:
     """Raise one error with all bad rows and all images without gaze, if there are any."""
     without = ""
     if bare:
@@ -223,12 +216,11 @@ def _refuse(path: Path, n_rows: int, problems: Sequence[RowProblem], bare: Seque
         what = "image has" if len(bare) == 1 else "images have"
         without = f"{len(bare)} {what} no gaze: {names}; add their rows, or leave these images out"
     if problems:
-        cure = "; ".join(dict.fromkeys(problem.cure for problem in problems))
-        told = [(problem.line, str(problem)) for problem in problems]
-        message = str(bad_rows(path, n_rows, told, cure)) + (f". Also, {without}" if bare else "")
-        raise BadGazeError(message, tuple(problems))
+        problems.sort(key=lambda problem: problem.line)
+        message = bad_rows_message(table.source, table.n_rows, problems)
+        raise BadGazeError(message + (f". Also, {without}" if bare else ""), tuple(problems))
     if bare:
-        raise BadGazeError(f"{printable(str(path))}: {without}")
+        raise BadGazeError(f"{table.source}: {without}")
 
 
 def _of_image(image: str, size: tuple[int, int], rows: Sequence[_Row]) -> Fixations:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from generic.errors import PiaaError
 from protocols.fewshot.crowd import CROWD
@@ -15,8 +16,6 @@ from protocols.fewshot.results import ORACLE, Results
 from protocols.fewshot.summary import Key, NanPolicy, Summary, compare, summarise, user_means
 from protocols.report.published import CAUTIONS, CROSS, CROSS_CITES, CROSS_K, NOTES, published_methods, title
 from protocols.report.table import (
-    MEASURED,
-    PUBLISHED,
     Cell,
     CrossMatrix,
     Detail,
@@ -53,8 +52,8 @@ def collect(results: Results, *, nan: NanPolicy = "drop") -> Report:
 def _lines(cells: Mapping[str, Any], *, nan: NanPolicy, seed: int) -> dict[Key, Cell]:
     """The cells of all rows measured here, in order of first appearance."""
     oracle = np.array([name.endswith(ORACLE) for name in cells["adapter"]], dtype=bool)
-    honest = {name: np.asarray(column)[~oracle] for name, column in cells.items()}
-    best = _oracles({name: np.asarray(column)[oracle] for name, column in cells.items()}, honest, nan, seed)
+    honest = _where(cells, ~oracle)
+    best = _oracles(_where(cells, oracle), honest, nan, seed)
     others: dict[Key, dict[str, float]] = {}
     for metric in OTHERS:
         for line in summarise(honest, metric=metric, nan=nan, seed=seed):
@@ -77,6 +76,10 @@ def _lines(cells: Mapping[str, Any], *, nan: NanPolicy, seed: int) -> dict[Key, 
     }
 
 
+def _where(cells: Mapping[str, Any], chosen: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+    return {name: np.asarray(column)[chosen] for name, column in cells.items()}
+
+
 def _oracles(
     cells: Mapping[str, Any], honest: Mapping[str, Any], nan: NanPolicy, seed: int
 ) -> dict[Key, Summary]:
@@ -93,10 +96,11 @@ def _oracles(
 
 def _p_values(cells: Mapping[str, Any], nan: NanPolicy) -> dict[Key, float]:
     """Holm corrected p of each adapter against its test dataset's baseline; the crowd is no adapter."""
-    baselines = _baselines(cells)
+    # A test's first adapter: it is set last.
+    baselines = dict(zip(reversed(cells["test"]), reversed(cells["adapter"]), strict=True))
     competing = np.array([name != CROWD for name in cells["adapter"]], dtype=bool)
     found = {}
-    for pair in compare({name: np.asarray(column)[competing] for name, column in cells.items()}, nan=nan):
+    for pair in compare(_where(cells, competing), nan=nan):
         for adapter, other in ((pair.first, pair.second), (pair.second, pair.first)):
             if other == baselines[pair.test]:
                 found[pair.train, pair.test, adapter, pair.k] = pair.p_holm
@@ -107,32 +111,22 @@ def _key(line: Summary, adapter: str | None = None) -> Key:
     return line.train, line.test, adapter or line.adapter, line.k
 
 
-def _baselines(cells: Mapping[str, Any]) -> dict[str, str]:
-    """Test dataset to its first adapter."""
-    found: dict[str, str] = {}
-    for test, adapter in zip(cells["test"], cells["adapter"], strict=True):
-        found.setdefault(test, adapter)
-    return found
-
-
 def _table(test: str, lines: Mapping[Key, Cell], results: Results, nan: NanPolicy) -> ReportTable:
     own = {key: cell for key, cell in lines.items() if key[1] == test}
     shots = tuple(sorted({k for *_, k in own}))
     rows = [
         Row(
             name=adapter,
-            source=MEASURED,
             train=train,
             cells={k: own[train, test, adapter, k] for k in shots if (train, test, adapter, k) in own},
         )
         for train, adapter in dict.fromkeys((train, adapter) for train, _, adapter, _ in own)
     ]
     published = [row for row in _published_rows(test) if set(row.cells) & set(shots)]
-    same_query = results.config.get("query", "rest") == "rest"
     users = {
         user for user, name in zip(results.cells["user"], results.cells["test"], strict=True) if name == test
     }
-    same_users = users == _official_users(test)
+    same_query = results.config.get("query", "rest") == "rest"
     notes = _own_notes(list(own.values()), [key[0] for key in own], nan)
     if any(row.name == CROWD for row in rows):
         notes.append(_CROWD_NOTE)
@@ -141,20 +135,29 @@ def _table(test: str, lines: Mapping[Key, Cell], results: Results, nan: NanPolic
         notes.append(f"test users measured here: {rule}")
     if published and test in NOTES:
         notes.append(NOTES[test])
-    cautions = [CAUTIONS[test]] if test in CAUTIONS else []
-    if _official_users(test) and not same_users:
-        cautions.append(_other_users(users, _official_users(test)))
-    if not same_query:
-        cautions.append(_OTHER_QUERY)
     return ReportTable(
         test=test,
         shots=shots,
         rows=(*rows, *published),
         baseline=rows[0].name,
-        comparable=not published or (same_query and same_users),
+        comparable=not published or (same_query and users == _official_users(test)),
         notes=tuple(notes),
-        cautions=tuple(cautions) if published else (),
+        cautions=tuple(_cautions(test, users, same_query=same_query)) if published else (),
     )
+
+
+def _cautions(test: str, users: AbstractSet[str], *, same_query: bool) -> Iterator[str]:
+    """Why the published rows must not be compared with ours as they stand."""
+    official = _official_users(test)
+    if test in CAUTIONS:
+        yield CAUTIONS[test]
+    if official and users != official:
+        yield (
+            f"not comparable worker for worker: rows measured here test {len(users)} users, "
+            f"{len(users & official)} of them among the {len(official)} official test workers"
+        )
+    if not same_query:
+        yield _OTHER_QUERY
 
 
 _CROWD_NOTE = (
@@ -171,16 +174,14 @@ def _published_rows(test: str) -> list[Row]:
     return [
         Row(
             name=method.name,
-            source=PUBLISHED,
             cite=method.cite,
-            cells={k: Cell(mean=mean, std=_or_nan(std)) for k, (mean, std) in method.srcc.items()},
+            cells={
+                k: Cell(mean=mean, std=math.nan if std is None else std)
+                for k, (mean, std) in method.srcc.items()
+            },
         )
         for method in published_methods(test)
     ]
-
-
-def _or_nan(value: float | None) -> float:
-    return math.nan if value is None else value
 
 
 def _official_users(test: str) -> frozenset[str]:
@@ -188,13 +189,6 @@ def _official_users(test: str) -> frozenset[str]:
     from protocols.datasets.flickr_aes import NAME, TEST_WORKERS
 
     return frozenset(TEST_WORKERS if test == NAME else ())
-
-
-def _other_users(users: AbstractSet[str], official: AbstractSet[str]) -> str:
-    return (
-        f"not comparable worker for worker: rows measured here test {len(users)} users, "
-        f"{len(users & official)} of them among the {len(official)} official test workers"
-    )
 
 
 def _own_notes(cells: Sequence[Cell], trains: Sequence[str], nan: NanPolicy) -> list[str]:
@@ -239,21 +233,9 @@ def _matrices(lines: Mapping[Key, Cell]) -> tuple[CrossMatrix, ...]:
                 if (train, test, name, k) in lines
             }
             if cells:
-                found.append(_matrix(name, k, cells))
+                found.append(CrossMatrix(name=name, k=k, cells=cells))
         for name, figures in CROSS.items() if k == CROSS_K else ():
             cells = {pair: Cell(mean=figures[pair], std=math.nan) for pair in pairs if pair in figures}
             if cells:
-                found.append(_matrix(name, k, cells, cite=CROSS_CITES[name]))
+                found.append(CrossMatrix(name=name, cite=CROSS_CITES[name], k=k, cells=cells))
     return tuple(found)
-
-
-def _matrix(name: str, k: int, cells: Mapping[tuple[str, str], Cell], cite: str | None = None) -> CrossMatrix:
-    return CrossMatrix(
-        name=name,
-        source=PUBLISHED if cite else MEASURED,
-        cite=cite,
-        k=k,
-        trains=tuple(dict.fromkeys(train for train, _ in cells)),
-        tests=tuple(dict.fromkeys(test for _, test in cells)),
-        cells=cells,
-    )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import math
 from collections.abc import Iterator
-from io import StringIO
 from typing import Any
 
 from protocols.report.table import Cell, Report
@@ -28,8 +25,7 @@ def rows(report: Report) -> Iterator[dict[str, Any]]:
     for table in report.tables:
         for row in table.rows:
             for k, cell in row.cells.items():
-                facts = (table.test, row.train, row.name, row.source, row.cite, k)
-                yield _row(facts, cell)
+                yield _row((table.test, row.train, row.name, row.source, row.cite, k), cell)
     for matrix in report.matrices:
         if matrix.cite is not None:
             for (train, test), cell in matrix.cells.items():
@@ -38,11 +34,10 @@ def rows(report: Report) -> Iterator[dict[str, Any]]:
 
 def to_csv(report: Report) -> str:
     """The long form with a header line; numbers read back to the bit."""
-    text = StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows(report))
-    return text.getvalue()
+    import pandas as pd
+
+    # As objects: a whole number stays one beside what is empty.
+    return pd.DataFrame(rows(report), columns=COLUMNS, dtype=object).to_csv(index=False, lineterminator="\n")
 
 
 def to_json(report: Report) -> str:
@@ -50,24 +45,28 @@ def to_json(report: Report) -> str:
     content = {
         "format": FORMAT,
         "nan": report.nan,
-        "rows": list(rows(report)),
-        "notes": {table.test: [*table.notes, *table.cautions] for table in report.tables},
+        **facts(report),
         "results": json.loads(report.results.to_json()),
     }
     return json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _row(facts: tuple[Any, ...], cell: Cell) -> dict[str, Any]:
-    values = [*facts, cell.mean, cell.std]
+def facts(report: Report) -> dict[str, Any]:
+    """The long form, and the notes of each test dataset, as plain values."""
+    return {
+        "rows": list(rows(report)),
+        "notes": {table.test: [*table.notes, *table.cautions] for table in report.tables},
+    }
+
+
+def _row(key: tuple[Any, ...], cell: Cell) -> dict[str, Any]:
+    values = [*key, cell.mean, cell.std]
     if cell.detail is not None:
         line, others, chosen = cell.detail.srcc, cell.detail.others, cell.detail.oracle_epoch
         values += [line.low, line.high, line.std_users, line.n_users, line.n_repeats]
         values += [line.dropped_users, line.dropped_cells]
-        values += [others[name] for name in ("plcc", "pairwise", "mae", "coverage")]
-        values += [cell.detail.p_holm, *((chosen.mean, chosen.std) if chosen is not None else ())]
+        values += [*others.values(), cell.detail.p_holm]
+        values += [chosen.mean, chosen.std] if chosen is not None else []
     values += [None] * (len(COLUMNS) - len(values))
-    return {name: None if _is_nan(value) else value for name, value in zip(COLUMNS, values, strict=True)}
-
-
-def _is_nan(value: object) -> bool:
-    return isinstance(value, float) and math.isnan(value)
+    # NaN alone differs from itself.
+    return {name: None if value != value else value for name, value in zip(COLUMNS, values, strict=True)}

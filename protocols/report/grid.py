@@ -21,7 +21,6 @@ from protocols.report.table import (
     Detail,
     Report,
     ReportTable,
-    Row,
 )
 
 ABSENT = "–"
@@ -62,19 +61,34 @@ class Grid:
     bold: str = ""
     """What bold means; empty where nothing is."""
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The notes, and what bold means."""
+        return (*self.notes, *([self.bold] if self.bold else []))
+
+
+def grids(report: Report, *, wide: bool = False) -> list[Grid]:
+    """The tables of a report: each test dataset's, with its details if ``wide``; then across datasets."""
+    found = []
+    for table in report.tables:
+        found += [table_grid(table), *([detail_grid(table)] if wide else [])]
+    return found + matrix_grids(report)
+
 
 def table_grid(table: ReportTable) -> Grid:
     """Rows against numbers of ratings; ``oracle_epoch`` results stand in columns of their own."""
     oracles = table.oracle_shots()
     best = {k: table.best(k) for k in table.shots}
-    rows = []
-    for place, row in enumerate(table.rows):
-        entries = [Entry(text=table.label(row), cite=row.cite), Entry(text=row.source)]
-        for k in table.shots:
-            cell = row.cells.get(k)
-            entries.append(Entry(text=mean_std(cell), best=place in best[k], under=interval(cell)))
-        entries += [Entry(text=_oracle(row.cells.get(k))) for k in oracles]
-        rows.append((row, tuple(entries)))
+    rows = [
+        (
+            Entry(text=table.label(row), cite=row.cite),
+            Entry(text=row.source),
+            *(_cell_entry(row.cells.get(k), best=place in best[k]) for k in table.shots),
+            *(Entry(text=_oracle(row.cells.get(k))) for k in oracles),
+        )
+        for place, row in enumerate(table.rows)
+    ]
+    n_measured = len(table.of(MEASURED))
     return Grid(
         title=f"{title(table.test)}: SRCC of new photos by the number of ratings per user",
         key=slug(table.test),
@@ -84,7 +98,7 @@ def table_grid(table: ReportTable) -> Grid:
             *(f"{shots(k)}, oracle_epoch" for k in oracles),
         ),
         n_left=2,
-        blocks=_blocks(rows),
+        blocks=tuple(filter(None, (tuple(rows[:n_measured]), tuple(rows[n_measured:])))),
         notes=(*table.notes, *table.cautions, *([_ORACLE_NOTE] if oracles else [])),
         bold=f"bold: the best {'row' if table.comparable else 'of the rows measured here'} in each column",
     )
@@ -93,7 +107,7 @@ def table_grid(table: ReportTable) -> Grid:
 def detail_grid(table: ReportTable) -> Grid:
     """One row for each adapter measured here and k, with all that was measured."""
     rows = [
-        (row, (Entry(text=table.label(row)), Entry(text=row.source), *_details(k, cell, cell.detail)))
+        (Entry(text=table.label(row)), Entry(text=row.source), *_details(k, cell, cell.detail))
         for row in table.of(MEASURED)
         for k, cell in row.cells.items()
         if cell.detail is not None
@@ -106,7 +120,7 @@ def detail_grid(table: ReportTable) -> Grid:
             *("PLCC", "pairwise", "MAE", "coverage", f"p against {table.baseline}"),
         ),
         n_left=2,
-        blocks=_blocks(rows),
+        blocks=(tuple(rows),),
         notes=(
             "dropped: users / cells (a user's repeat) without an SRCC; 95 % interval: bootstrap over users; "
             "std users: between users; pairwise: accuracy over pairs without ties; "
@@ -125,26 +139,24 @@ def matrix_grids(report: Report) -> list[Grid]:
 
 def _matrix_grid(k: int, matrices: Sequence[CrossMatrix], cautions: tuple[str, ...]) -> Grid:
     tests = tuple(dict.fromkeys(test for matrix in matrices for test in matrix.tests))
-    blocks = []
-    for matrix in matrices:
-        name = Entry(text=matrix.name, cite=matrix.cite)
-        blocks.append(
-            tuple(
-                (
-                    name if place == 0 else Entry(text=""),
-                    Entry(text=matrix.source),
-                    Entry(text=title(train)),
-                    *(_matrix_entry(matrix.cells.get((train, test))) for test in tests),
-                )
-                for place, train in enumerate(matrix.trains)
+    blocks = tuple(
+        tuple(
+            (
+                Entry(text=matrix.name, cite=matrix.cite) if train == matrix.trains[0] else Entry(text=""),
+                Entry(text=matrix.source),
+                Entry(text=title(train)),
+                *(_cell_entry(matrix.cells.get((train, test))) for test in tests),
             )
+            for train in matrix.trains
         )
+        for matrix in matrices
+    )
     return Grid(
         title=f"Across datasets: SRCC at {shots(k)}",
         key=f"cross-{k}",
         header=("method", "source", "trained on", *(f"tested on {title(test)}" for test in tests)),
         n_left=3,
-        blocks=tuple(blocks),
+        blocks=blocks,
         notes=cautions if any(matrix.source == PUBLISHED for matrix in matrices) else (),
     )
 
@@ -194,7 +206,7 @@ def _details(k: int, cell: Cell, detail: Detail) -> tuple[Entry, ...]:
     line = detail.srcc
     counts = (str(k), str(line.n_users), f"{line.dropped_users} / {line.dropped_cells}")
     spread = (mean_std(cell), interval(cell) or ABSENT, number(line.std_users))
-    others = (number(detail.others[name]) for name in ("plcc", "pairwise", "mae", "coverage"))
+    others = map(number, detail.others.values())
     return tuple(Entry(text=text) for text in (*counts, *spread, *others, p_text(detail.p_holm)))
 
 
@@ -203,16 +215,8 @@ def _oracle(cell: Cell | None) -> str:
     return ABSENT if chosen is None else chosen.text
 
 
-def _matrix_entry(cell: Cell | None) -> Entry:
-    return Entry(text=mean_std(cell), under=interval(cell))
-
-
-def _blocks(rows: Sequence[tuple[Row, tuple[Entry, ...]]]) -> tuple[tuple[tuple[Entry, ...], ...], ...]:
-    """Rows measured here, then published ones; either may be absent."""
-    groups = (
-        tuple(entries for row, entries in rows if (row.source == MEASURED) is ours) for ours in (True, False)
-    )
-    return tuple(group for group in groups if group)
+def _cell_entry(cell: Cell | None, *, best: bool = False) -> Entry:
+    return Entry(text=mean_std(cell), best=best, under=interval(cell))
 
 
 def slug(name: str) -> str:

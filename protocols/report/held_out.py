@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from protocols.report.published_distributions import CAUTION, TABLE1
+from protocols.report.grid import Entry, Grid
+from protocols.report.published_distributions import CAUTION, TABLE1, PublishedRow
+from protocols.report.table import MEASURED, PUBLISHED
+from protocols.report.text import plain_lines, rich_table
 from protocols.training.held_out import HeldOut, Tested
 
 HEADER = (
@@ -15,50 +18,17 @@ HEADER = (
 _NONE = "-"
 
 
-def rows(tested: Sequence[Tested]) -> list[tuple[str, ...]]:
-    """The table's rows under ``HEADER``: measured ones first, then the published ones."""
-    measured = [
-        (
-            one.model,
-            "measured here",
-            f"{one.n:,}",
-            _percent(one.figures.get("accuracy")),
-            *(_figure(one.figures.get(key)) for key in ("plcc", "plcc_std", "emd1", "emd")),
-            _NONE,
-            _figure(one.figures.get("srcc")),
-        )
-        for one in tested
-    ]
-    published = [
-        (
-            row.model,
-            "published",
-            _NONE,
-            _percent(row.accuracy),
-            *(_figure(row.plcc), _figure(row.plcc_std), _NONE, _NONE, _figure(row.emd), _NONE),
-        )
-        for row in TABLE1
-    ]
-    return measured + published
-
-
 def lines(photos: HeldOut, tested: Sequence[Tested]) -> list[str]:
-    """The report as aligned text."""
-    content = [HEADER, *rows(tested)]
-    widths = [max(len(row[place]) for row in content) for place in range(len(HEADER))]
-    shown = []
-    for row in content:
-        cells = [
-            cell.ljust(width) if place < 2 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        shown.append("  ".join(cells).rstrip())
+    """The report as aligned text: rows measured here first, then the published ones."""
     notes = dict.fromkeys(note for one in tested for note in one.notes)
+    rows = [*map(_measured, tested), *map(_published, TABLE1)]
+    block = tuple(tuple(Entry(text=text) for text in row) for row in rows)
+    grid = Grid(title=photos.dataset, key="held-out", header=HEADER, n_left=2, blocks=(block,))
     return [
         f"{photos.dataset}: {len(photos.files):,} photos. {photos.rule}",
         f"accuracy: which photos are above {photos.threshold:g}; always naming the larger class would score "
         f"{_percent(photos.larger_class)}",
-        *shown,
+        *plain_lines(rich_table(grid, box=None)),
         *(f"note: {note}" for note in notes),
         CAUTION,
     ]
@@ -73,9 +43,20 @@ def facts(photos: HeldOut, tested: Sequence[Tested]) -> dict[str, Any]:
         "larger_class": photos.larger_class,
         "missing": dict(photos.missing),
         "rows": [one.facts() for one in tested],
-        "published": [{**asdict(row), "source": "published"} for row in TABLE1],
+        "published": [{**asdict(row), "source": PUBLISHED} for row in TABLE1],
         "caution": CAUTION,
     }
+
+
+def _measured(one: Tested) -> tuple[str, ...]:
+    figures = [_figure(one.figures.get(key)) for key in ("plcc", "plcc_std", "emd1", "emd")]
+    ends = (_NONE, _figure(one.figures.get("srcc")))
+    return (one.model, MEASURED, f"{one.n:,}", _percent(one.figures.get("accuracy")), *figures, *ends)
+
+
+def _published(row: PublishedRow) -> tuple[str, ...]:
+    figures = (_figure(row.plcc), _figure(row.plcc_std), _NONE, _NONE, _figure(row.emd), _NONE)
+    return (row.model, PUBLISHED, _NONE, _percent(row.accuracy), *figures)
 
 
 def _figure(value: float | None) -> str:

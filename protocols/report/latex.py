@@ -8,26 +8,13 @@ from protocols.report.grid import Entry, Grid, matrix_grids, table_grid
 from protocols.report.published import REFERENCES
 from protocols.report.table import Report
 
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "%": r"\%",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
+_ESCAPES = str.maketrans(
+    {letter: f"\\{letter}" for letter in "{}$&#%_"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "–": "--"}
     # A row that begins with one of these would be read as an option of the line break before it.
-    "[": "{[}",
-    "*": "{*}",
-    "±": r"$\pm$",
-    "–": "--",
-}
+    | {"[": "{[}", "*": "{*}"}
+)
 
 
 def to_latex(report: Report) -> str:
@@ -65,7 +52,7 @@ def escape(text: str) -> str:
         >>> print(escape("my_photos & 50 %"))
         my\_photos \& 50 \%
     """
-    return "".join(_SPECIAL.get(letter, letter) for letter in " ".join(text.split()))
+    return " ".join(text.split()).translate(_ESCAPES)
 
 
 def _float(grid: Grid) -> Iterator[str]:
@@ -83,12 +70,11 @@ def _float(grid: Grid) -> Iterator[str]:
             yield _line(map(_entry, entries))
     yield r"\bottomrule"
     yield r"\end{tabular}"
-    notes = (*grid.notes, *([grid.bold] if grid.bold else []))
-    if notes:
+    if grid.remarks:
         # In a box as wide as the text, so that long notes break into lines.
         yield r"\par\smallskip"
         yield r"\begin{minipage}{\linewidth}\footnotesize"
-        yield from (rf"{escape(note)}.\par" for note in notes)
+        yield from (rf"{escape(note)}.\par" for note in grid.remarks)
         yield r"\end{minipage}"
     yield r"\end{table}"
 

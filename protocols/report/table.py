@@ -30,7 +30,10 @@ class Detail:
     srcc: Summary
     """Interval, spread between users and counts."""
     others: Mapping[str, float]
-    """``plcc``, ``pairwise``, ``mae`` (in the dataset's units), ``coverage``; averaged like the SRCC."""
+    """``plcc``, ``pairwise``, ``mae`` (in the dataset's units), ``coverage``, in this order.
+
+    Averaged like the SRCC.
+    """
     p_holm: float | None
     """Paired Wilcoxon over users against the table's baseline, Holm corrected; None for the baseline."""
     oracle_epoch: Summary | None
@@ -52,15 +55,24 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
-    """One adapter measured here, or one published method, on one test dataset."""
+class Sourced:
+    """What one adapter reached, or one published method."""
 
     name: str
     """The adapter's or the method's name."""
-    source: Source
-    """Who measured it."""
     cite: str | None = None
-    """Key into ``published.REFERENCES``; None for rows measured here."""
+    """Key into ``published.REFERENCES``; None for what was measured here."""
+
+    @property
+    def source(self) -> Source:
+        """Who measured it."""
+        return MEASURED if self.cite is None else PUBLISHED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row(Sourced):
+    """One adapter measured here, or one published method, on one test dataset."""
+
     train: str | None = None
     """Dataset of the generic model and the priors; None for published rows."""
     cells: Mapping[int, Cell]
@@ -119,23 +131,23 @@ class ReportTable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CrossMatrix:
+class CrossMatrix(Sourced):
     """SRCC of one adapter or published method, by training and test dataset (the EAT paper's Table 7)."""
 
-    name: str
-    """The adapter's or the method's name."""
-    source: Source
-    """Who measured it."""
-    cite: str | None = None
-    """Key into ``published.REFERENCES``; None for rows measured here."""
     k: int
     """Ratings per user."""
-    trains: tuple[str, ...]
-    """Rows."""
-    tests: tuple[str, ...]
-    """Columns."""
     cells: Mapping[tuple[str, str], Cell]
     """(train, test) to cell; a pair that is absent was not run."""
+
+    @property
+    def trains(self) -> tuple[str, ...]:
+        """Rows, in order of first appearance."""
+        return tuple(dict.fromkeys(train for train, _ in self.cells))
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """Columns, likewise."""
+        return tuple(dict.fromkeys(test for _, test in self.cells))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ from generic.pretrain.objective import Targets
 from generic.progress import Progress, no_progress
 from piaa.ratings.locate import locate_images
 from protocols.datasets.dataset import Dataset
-from protocols.fewshot.study import check_model
+from protocols.fewshot.leaks import check_model
 from protocols.splits.split import Split
 from protocols.training.pretrain_data import bins_of, own_split, shares_of, threshold_of
 

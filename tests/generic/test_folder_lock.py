@@ -12,20 +12,16 @@ from generic.folder_lock import FolderLock
 ROOT = Path(__file__).parents[2]
 
 
-def test_many_share_and_one_claims(tmp_path):
+def test_one_claims_and_the_others_wait(tmp_path):
     first, second = FolderLock(tmp_path), FolderLock(tmp_path)
-    assert first.share(0)
-    assert second.share(0)
-    began = time.monotonic()
-    assert not first.claim(0.1)
-    assert 0.1 <= time.monotonic() - began < 1
-    # The failed claim gave up the first one's share, so that the second can go on.
-    assert second.claim(0)
-    assert not first.share(0)
-    second.close()
-    second.close()
     assert first.claim(0)
+    began = time.monotonic()
+    assert not second.claim(0.1)
+    assert 0.1 <= time.monotonic() - began < 1
     first.close()
+    first.close()
+    assert second.claim(0)
+    second.close()
 
 
 def test_lock_ends_with_a_killed_process(tmp_path):
@@ -38,9 +34,9 @@ def test_lock_ends_with_a_killed_process(tmp_path):
         [sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout.readline() == "True\n"
-        assert not lock.share(0.05)
+        assert not lock.claim(0.05)
         holder.kill()
-    assert lock.share(1)
+    assert lock.claim(1)
     lock.close()
 
 

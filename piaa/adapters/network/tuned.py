@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from generic.engine.torch_engine import TorchEngine
 from generic.errors import CheckpointError
 from generic.model.generic_model import GenericModel
-from piaa.adapters.base import Array, Photos, Prediction, State, check_support, fitted
+from piaa.adapters.base import Adapter, Array, Ingredients, Photos, Prediction, State
+from piaa.adapters.checks import check_support, fitted
 from piaa.adapters.prior import Prior
 from piaa.adapters.state_format import FORMAT, VERSION, check_format
 
@@ -30,7 +31,7 @@ _OWN = 10.0
 """Ratings that the population's error counts as much as."""
 
 
-class TunedNetwork(ABC):
+class TunedNetwork(Adapter):
     """A personal copy of a generic network.
 
     A person's score is the copy's score plus a level. At no epoch the copy is the generic network, and the
@@ -43,8 +44,8 @@ class TunedNetwork(ABC):
         keep_epochs: remember the network after each epoch of :meth:`fit`, for :meth:`predict_epochs`.
     """
 
-    name: ClassVar[str] = ""
-    needs: ClassVar[Literal["pixels"]] = "pixels"
+    needs_pixels: ClassVar[bool] = True
+    learns_in_epochs: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class TunedNetwork(ABC):
         freeze_stem: bool = True,
         keep_epochs: bool = False,
     ) -> None:
+        super().__init__(prior)
         if generic is None:
             raise CheckpointError(f"adapter {self.name!r} needs a generic model, whose network it changes")
         self._generic, self._freeze_stem, self._keep_epochs = generic, freeze_stem, keep_epochs
@@ -61,6 +63,11 @@ class TunedNetwork(ABC):
         self._state: State | None = None
         self._network: nn.Module | None = None
         self._epochs: list[dict[str, NDArray[Any]]] = []
+
+    @classmethod
+    def make(cls, given: Ingredients) -> Self:
+        """See :class:`piaa.adapters.base.Adapter`."""
+        return cls(given.generic, given.prior, keep_epochs=given.keep_epochs)
 
     # ---- what differs ----
 
@@ -88,7 +95,7 @@ class TunedNetwork(ABC):
     # ---- the adapter ----
 
     def fit(self, features: Photos, unit_scores: NDArray[Any]) -> Self:
-        """See :class:`piaa.adapters.base.NetworkAdapter`; up to 5 ratings teach the level alone."""
+        """See :class:`piaa.adapters.base.Adapter`; up to 5 ratings teach the level alone."""
         from piaa.adapters.network.tune import level_of
 
         x, y = check_support(features.vectors, unit_scores)
@@ -139,13 +146,13 @@ class TunedNetwork(ABC):
         return snapshots[found.epochs], found.errors
 
     def predict(self, features: Photos) -> Prediction:
-        """See :class:`piaa.adapters.base.NetworkAdapter`."""
+        """See :class:`piaa.adapters.base.Adapter`."""
         state = fitted(self._state, self.name)
         mean = self._scores(self._network, features) + state["level"]
         return Prediction.from_normal(mean, np.full_like(mean, state["deviation"]))
 
     def predict_epochs(self, features: Photos) -> Sequence[Prediction]:
-        """Predictions after 0, 1, ... epochs of training on the whole support; for ``oracle_epoch`` alone.
+        """See :class:`piaa.adapters.base.Adapter`: after each epoch of training on the whole support.
 
         With few ratings nothing is trained, and there is one prediction.
         """
@@ -178,11 +185,11 @@ class TunedNetwork(ABC):
         self._network, self._state = self._personal(change), state
 
     def state(self) -> State:
-        """See :class:`piaa.adapters.base.NetworkAdapter`."""
+        """See :class:`piaa.adapters.base.Adapter`."""
         return {**fitted(self._state, self.name), VERSION: np.array(FORMAT)}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> Self:
-        """See :class:`piaa.adapters.base.NetworkAdapter`.
+        """See :class:`piaa.adapters.base.Adapter`.
 
         Raises:
             StoreError: an older or a newer piaa saved it.
@@ -200,7 +207,7 @@ class TunedNetwork(ABC):
 
     @property
     def n_bytes(self) -> int:
-        """Memory beside the generic model, in bytes: the state, and parameters that are not shared."""
+        """The state, and parameters that are not shared with the generic model."""
         own = sum(value.nbytes for value in (self._state or {}).values())
         if self._network is None:
             return own

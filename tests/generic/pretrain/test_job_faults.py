@@ -8,7 +8,7 @@ import torch
 from safetensors.numpy import load_file
 
 from generic.folder_lock import FolderLock
-from generic.pretrain import run_folder
+from generic.pretrain import training_folder
 from generic.pretrain.loop import Trainer
 
 
@@ -82,7 +82,7 @@ def test_a_damaged_state_is_named(train, tmp_path):
 
 def test_a_second_training_in_the_same_folder_is_refused(train, tmp_path, monkeypatch):
     train("--epochs", 1, out=tmp_path / "run")
-    monkeypatch.setattr(run_folder, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(training_folder, "_PATIENCE_S", 0.1)
     other = FolderLock(tmp_path / "run")
     assert other.claim(0)
     try:

@@ -1,4 +1,4 @@
-"""The bend near the ends of the scale, intervals from normal predictions, and the shared checks."""
+"""The bend near the ends of the scale, and intervals from normal predictions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generic.errors import NotFitted, PiaaError, ShapeError, TooFewRatings
-from piaa.adapters.base import COVERAGE, Prediction, Z, bend, check_support, fitted
-from piaa.adapters.registry import ADAPTERS, META, NETWORK, make_adapter
+from piaa.adapters.base import COVERAGE, Prediction, Z, bend
 
 real = st.floats(-1e300, 1e300)
 near = st.floats(-2, 3)
@@ -78,47 +76,3 @@ def test_low_score_and_high_are_in_order_and_in_the_scale(pairs):
     assert (got.low <= got.score).all()
     assert (got.score <= got.high).all()
     assert (got.high <= 1).all()
-
-
-def test_support_comes_out_in_double_precision():
-    x, y = check_support([[1, 2], [3, 4]], np.array([0, 1], np.float32))
-    assert (x.dtype, y.dtype) == (np.float64, np.float64)
-    assert x.tolist() == [[1, 2], [3, 4]]
-    assert y.tolist() == [0, 1]
-
-
-@pytest.mark.parametrize(
-    ("x", "y"), [((5, 3), (4,)), ((5,), (5,)), ((5, 3), (5, 1)), ((5, 3), ()), ((0, 3), (1,))]
-)
-def test_arrays_that_do_not_fit_together(x, y):
-    with pytest.raises(ShapeError) as caught:
-        check_support(np.zeros(x), np.zeros(y))
-    assert str(caught.value) == (
-        f"features of shape {x} and scores of shape {y}; expected (k, 1 + d) and (k,)"
-    )
-
-
-def test_no_rating_at_all():
-    with pytest.raises(TooFewRatings) as caught:
-        check_support(np.zeros((0, 3)), np.zeros(0))
-    assert str(caught.value) == (
-        "an adapter was given 0 ratings, but it needs at least 1; rate some photos first"
-    )
-
-
-def test_fitted():
-    state = {"a": np.zeros(1)}
-    assert fitted(state, "ridge") is state
-    with pytest.raises(NotFitted) as caught:
-        fitted(None, "ridge")
-    assert str(caught.value) == "adapter 'ridge' is not fitted; call fit(features, unit_scores) first"
-
-
-def test_adapters_are_made_by_name():
-    assert type(make_adapter("ridge", None)) is ADAPTERS["ridge"]
-    assert all(ADAPTERS[name].name == name for name in ADAPTERS)
-    with pytest.raises(PiaaError) as caught:
-        make_adapter("magic", None)
-    assert str(caught.value) == (
-        "there is no adapter 'magic'; choose one of " + ", ".join((*ADAPTERS, *META, *NETWORK))
-    )

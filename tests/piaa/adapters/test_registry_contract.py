@@ -14,20 +14,21 @@ from safetensors.numpy import load, save
 from generic.errors import NotFitted, ShapeError, StoreError, TooFewRatings
 from generic.metrics import spearman
 from piaa.adapters.prior import Prior
-from piaa.adapters.registry import ADAPTERS, DEFAULT, META, make_adapter
+from piaa.adapters.registry import ADAPTERS, DEFAULT, make_adapter
 
 D = 7  # more directions than the prior uses
 FIELDS = ("score", "low", "high")
 
 
-@pytest.fixture(params=[*ADAPTERS, *META], scope="module")
+@pytest.fixture(params=[name for name, kind in ADAPTERS.items() if not kind.needs_pixels], scope="module")
 def name(request) -> str:
     return request.param
 
 
 @pytest.fixture(scope="module")
 def make(name, prior, make_start):
-    return partial(make_adapter, name, prior, start=make_start(name, 1 + D) if name in META else None)
+    start = make_start(name, 1 + D) if ADAPTERS[name].needs_start else None
+    return partial(make_adapter, name, prior, start=start)
 
 
 def photos(n, seed=0):
@@ -260,8 +261,6 @@ def test_the_same_photo_praised_and_condemned(make):
 
 @pytest.mark.parametrize("k", [1, 2, 7, 13])
 def test_many_people_at_once_are_each_as_if_alone(make, k):
-    if not hasattr(make(), "fit_many"):
-        pytest.skip("not linear: fitted one by one")
     supports = [photos(k + u % 2, seed=u) for u in range(5)]
     scores = [ratings(x, u) for u, x in enumerate(supports)]
     for x, y, many in zip(supports, scores, make().fit_many(supports, scores), strict=True):

@@ -9,6 +9,8 @@ from piaa.adapters import vectors
 from piaa.adapters.auto import AutoAdapter
 from piaa.adapters.bayes import BayesAdapter
 from piaa.adapters.bias import BiasAdapter
+from piaa.adapters.neighbours import NeighboursAdapter
+from piaa.adapters.pairs import PairsAdapter
 from piaa.adapters.ridge import RidgeAdapter
 
 P = 6
@@ -23,14 +25,14 @@ def people(n, k, d=6):
 
 
 @pytest.fixture
-def stacks(monkeypatch):
-    """Shapes (u, k, 1 + d) of the stacks that an adapter is given."""
+def batches(monkeypatch):
+    """Shapes (u, k, 1 + d) of the batches that an adapter is given."""
     seen = []
 
     def watch(adapter):
-        learn = type(adapter)._learn_many
+        learn = type(adapter)._learn
         monkeypatch.setattr(
-            type(adapter), "_learn_many", lambda self, x, y: seen.append(x.shape) or learn(self, x, y)
+            type(adapter), "_learn", lambda self, x, y: seen.append(x.shape) or learn(self, x, y)
         )
         return seen
 
@@ -48,16 +50,18 @@ def stacks(monkeypatch):
         (RidgeAdapter, 20, 20**2),
     ],
 )
-def test_a_stack_is_bounded_by_the_largest_array_of_its_people(prior, monkeypatch, stacks, kind, k, largest):
+def test_a_batch_is_bounded_by_the_largest_array_of_its_people(prior, monkeypatch, batches, kind, k, largest):
     monkeypatch.setattr(vectors, "_AT_ONCE", 2000)
     adapter = kind(prior)
-    seen = stacks(adapter)
+    seen = batches(adapter)
     adapter.fit_many(*people(300, k))
     assert sum(u for u, _, _ in seen) == 300
     assert max(u for u, _, _ in seen) == adapter.at_once(k, 7) == min(300, max(1, 2000 // largest))
 
 
-@pytest.mark.parametrize("kind", [BayesAdapter, AutoAdapter, BiasAdapter, RidgeAdapter])
+@pytest.mark.parametrize(
+    "kind", [BayesAdapter, AutoAdapter, BiasAdapter, RidgeAdapter, NeighboursAdapter, PairsAdapter]
+)
 @pytest.mark.parametrize("k", [1, 7, 30])
 def test_how_many_are_fitted_together_changes_no_bit(prior, kind, k):
     x, y = people(40, k)

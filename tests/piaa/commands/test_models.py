@@ -1,4 +1,4 @@
-"""``piaa models convert`` and ``piaa explain`` as a person uses them, on weights that others trained."""
+"""``piaa models`` as a person uses it, on weights that others trained."""
 
 from __future__ import annotations
 
@@ -9,64 +9,39 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from safetensors import safe_open
 from safetensors.numpy import load_file
 from sklearn.linear_model import RidgeCV
-from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from generic.eat import EAT
 from generic.eat.registry import PRESETS
 from generic.model.checkpoint import read_header
-from generic.photos.open import load_pixels
 
 SCORES = (5, 1, 4, 2, 3, 5, 2, 1, 4, 3)
 """What the fixture ``ratings`` gives the first ten photos of the album."""
 
 
+def test_models_list_and_info(piaa, tiny_model):
+    (listed,) = json.loads(piaa("models", "list", "--json").stdout)
+    assert listed["name"] == "piaa-lite"
+    assert piaa("models", "list").stdout.startswith(f"piaa-lite  {listed['hash'][:8]}  ")
+
+    content = json.loads(piaa("models", "info", "--json").stdout)
+    assert (content["name"], content["hash"]) == ("piaa-lite", listed["hash"])
+    assert {"architecture", "scale", "training", "figures", "file", "n_bytes"} <= set(content)
+
+    lines = piaa("models", "info", tiny_model).stdout.splitlines()
+    assert lines[0] == f"file: {tiny_model} ({tiny_model.stat().st_size / 1e6:.1f} MB)"
+    assert {"name: piaa-tiny", "scale: 1..7", "  size: 64", "  srcc: 0.0"} <= set(lines)
+
+    unknown = piaa("models", "info", "piaa-huge")
+    assert unknown.exit_code == 1
+    assert unknown.stderr == (
+        "piaa: there is no model 'piaa-huge': it is neither one of the package's (piaa-lite) nor a file; "
+        "`piaa models list` shows the package's\n"
+    )
+
+
 # ---- the released EAT ----
-
-
-@pytest.fixture(scope="module")
-def recorded(golden_files):
-    """Weights and configuration of one recorded network."""
-    with safe_open(golden_files[0], "pt") as file:
-        names = [name for name in file.keys() if name.startswith("state.")]  # noqa: SIM118
-        state = {name.removeprefix("state."): file.get_tensor(name) for name in names}
-        return state, json.loads(file.metadata()["config"])
-
-
-@pytest.fixture
-def weights(tmp_path, recorded):
-    """The weights as their authors publish them."""
-    path = tmp_path / "eat_ava.pth"
-    torch.save({"model": recorded[0], "epoch": 9}, path)
-    return path
-
-
-@pytest.fixture
-def converted(piaa, weights, tmp_path):
-    """The model file that the command made of the weights."""
-    out = tmp_path / "eat-ava.safetensors"
-    assert piaa("models", "convert", weights, "--out", out).exit_code == 0
-    return out
-
-
-@pytest.fixture(scope="module")
-def released(recorded, album, names):
-    """Unit score and embedding of each photo as the released network computes them, one photo at a time."""
-    state, config = recorded
-    network = EAT.from_official(config, state, compat="official").eval()
-    rows = []
-    for name in names:
-        pixels = load_pixels(album / name, config["img_size"]) / 255
-        values = (pixels - np.array(IMAGENET_DEFAULT_MEAN)) / np.array(IMAGENET_DEFAULT_STD)
-        x = torch.from_numpy(values).permute(2, 0, 1)[None].float()
-        with torch.no_grad():
-            expected = (network(x)[0].numpy() * np.arange(1, 11)).sum()
-            embedding = network.forward_features(x).mean((2, 3))[0].numpy()
-        rows.append([(expected - 1) / 9, *embedding])
-    return np.array(rows)
 
 
 def test_convert_says_what_became_of_the_weights(piaa, weights, tmp_path):
@@ -204,55 +179,6 @@ def test_a_person_of_one_model_is_not_scored_with_another(piaa, fitted, converte
         f"is piaa-tiny {theirs}; fit it again: piaa fit-user --user ana --ratings FILE --images DIR, or "
         f"pass the old model with --model\n"
     )
-
-
-def test_explain_draws_and_says_the_released_score(piaa, converted, album, names, released, tmp_path):
-    photo, out = album / names[10], tmp_path / "why.png"
-    command = ("explain", photo, "--out", out, "--model", converted)
-    result = piaa(*command)
-    assert (result.exit_code, result.stderr) == (0, "")
-    told = json.loads(piaa(*command, "--json").stdout)
-    assert result.stdout == (
-        f"eat-ava: score {told['score']:.3f} on 1..10; {told['score_without_attention']:.3f} without its "
-        f"attention\ndrawn: {out}\n"
-    )
-    assert told["score"] == pytest.approx(1 + 9 * released[10, 0], abs=1e-3)
-    assert told["score_without_attention"] != told["score"]
-    assert (told["image"], told["model"], told["scale"]) == (str(photo), "eat-ava", [1, 10])
-    assert told["picture"] == str(out)
-    layers = [(layer["name"], layer["grid"]) for layer in told["layers"]]
-    assert layers == [
-        (f"network.stages.{stage}.blocks.{block}.attention", [side, side])
-        for stage, block, side in ((2, 1, 6), (2, 3, 6), (3, 1, 3))
-    ]
-    for layer, groups in zip(told["layers"], (2, 2, 4), strict=True):
-        points = layer["grid"][0] ** 2
-        assert np.shape(layer["starts"]) == np.shape(layer["positions"]) == (groups, points, 2)
-        np.testing.assert_allclose(np.sum(layer["weights"], 1), np.ones(groups), atol=1e-5)
-    with Image.open(out) as picture:
-        assert (picture.format, picture.width) == ("PNG", 1976)
-        colours = np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)
-    assert len(colours) > 1000  # two photos, not an empty page
-
-
-def test_explain_without_a_model_takes_the_embedded_one_and_any_format(piaa, album, names, tmp_path):
-    out = tmp_path / "why.WebP"
-    result = piaa("explain", album / names[0], "--out", out)
-    assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.startswith("piaa-lite: score 0.")
-    with Image.open(out) as picture:
-        assert picture.format == "WEBP"
-
-
-def test_explain_errors_as_json(piaa, album, names, tmp_path):
-    result = piaa("explain", album / names[0], "--out", tmp_path / "why.gif", "--json")
-    assert (result.exit_code, result.stderr) == (1, "")
-    assert json.loads(result.stdout) == {
-        "error": f"cannot write {tmp_path / 'why.gif'}: the suffix '.gif' is no picture format; name a file "
-        "that ends in .png, .jpg, .jpeg, .webp",
-        "kind": "OutputError",
-        "problems": [],
-    }
 
 
 # ---- DAT ----

@@ -11,7 +11,7 @@ import pytest
 from generic.errors import CheckpointError, ModelMismatch, TooFewRatings
 from generic.metrics import spearman
 from generic.model.checkpoint import Header, save_checkpoint
-from piaa.adapters.registry import META, make_adapter
+from piaa.adapters.registry import ADAPTERS, make_adapter
 from piaa.meta.config import ALGORITHMS, MetaConfig
 from piaa.meta.start import Start
 from piaa.meta.train import PROGRESS, MetaTraining
@@ -69,7 +69,7 @@ def error(start, k=10):
     found = []
     for seed in range(1000, 1030):
         rows, scores = person(seed, 100)
-        adapter = META[start.algorithm](start).fit(vectors[rows[:k]], scores[:k])
+        adapter = ADAPTERS[start.algorithm](start).fit(vectors[rows[:k]], scores[:k])
         predicted = adapter.predict(vectors[rows[k:]]).score
         found.append((np.mean((predicted - scores[k:]) ** 2), spearman(predicted, scores[k:])))
     return np.mean(found, axis=0)
@@ -100,7 +100,7 @@ def test_anil_leaves_the_body_of_a_person_alone(starts):
     vectors, person = world()
     rows, scores = person(1, 30)
     for name, start in starts.items():
-        state = META[name](start).fit(vectors[rows], scores).state()
+        state = ADAPTERS[name](start).fit(vectors[rows], scores).state()
         moved = [
             key for key in start.weights if not np.array_equal(state[key], np.float32(start.weights[key]))
         ]
@@ -215,7 +215,7 @@ def test_files_that_are_no_start_for_this(starts, tmp_path):
 def test_a_person_is_restored_without_the_start_but_not_fitted(starts):
     vectors, person = world()
     rows, scores = person(1, 30)
-    fitted = META["maml"](starts["maml"]).fit(vectors[rows], scores)
+    fitted = ADAPTERS["maml"](starts["maml"]).fit(vectors[rows], scores)
     restored = make_adapter("maml", None).restore(fitted.state())
     assert restored.predict(vectors).score.tobytes() == fitted.predict(vectors).score.tobytes()
     with pytest.raises(CheckpointError) as caught:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from sklearn.linear_model import RidgeCV
 
 from piaa.adapters.generic import GenericAdapter
 from piaa.adapters.ridge import ALPHAS, RidgeAdapter
-from piaa.commands.photos import describe_estimate
 from piaa.people.estimate import (
     ENOUGH,
     FOLDS,
@@ -22,6 +20,7 @@ from piaa.people.estimate import (
     _as_srcc,
     _order,
     _tau,
+    describe_estimate,
     estimate_ranking,
     refits_of,
     repeats_of,
@@ -95,9 +94,7 @@ def test_an_estimate_takes_as_many_fits_as_a_person_is_told(k):
     x, y = person(k)
     estimate_ranking(lambda: Recorder(log), x, y)
     assert len(log) == refits_of(k) == FOLDS * repeats_of(k)
-    ratings = [SimpleNamespace(score=float(score)) for score in y]
-    tuned = SimpleNamespace(pairs=(), ratings=ratings, estimate=None, adapter=SimpleNamespace(name="lora"))
-    assert describe_estimate(tuned) == (
+    assert describe_estimate(None, y.tolist(), "lora", compared=False) == (
         f"not estimated, as lora would be fitted {len(log)} more times; piaa evaluate tells"
     )
 

@@ -6,12 +6,13 @@ import pytest
 
 from generic.errors import RatingsError
 from piaa.ratings.comparisons import read_pairs
+from piaa.ratings.files.problems import BadRowsError
 
 
 @pytest.fixture
 def read(tmp_path):
-    def run(content, encoding="utf-8"):
-        path = tmp_path / "pairs.csv"
+    def run(content, encoding="utf-8", name="pairs.csv"):
+        path = tmp_path / name
         path.write_bytes(content.encode(encoding))
         return read_pairs(path)
 
@@ -23,6 +24,51 @@ def test_columns_in_any_order_with_others_beside_them(read):
     assert read(table) == [("a, b.jpg", "b.jpg"), ("c.jpg", "d.jpg")]
     assert read("\ufeffbetter,worse\r\nä.jpg,b.jpg\r\n") == [("ä.jpg", "b.jpg")]
     assert read("better,worse\na,b\nb,a\n") == [("a", "b"), ("b", "a")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("p.csv", "better;worse\na.jpg;b, c.jpg\n7;d.jpg\n"),
+        ("p.tsv", "better\tworse\na.jpg\tb, c.jpg\n7\td.jpg\n"),
+        ("p.tsv", 'better,worse\na.jpg,"b, c.jpg"\n7,d.jpg\n'),
+        ("p", 'better,worse\na.jpg,"b, c.jpg"\n7,d.jpg\n'),
+        ("p.jsonl", '{"Better": "a.jpg", "worse": "b, c.jpg"}\n{"Better": 7, "worse": " d.jpg", "x": 1}\n'),
+    ],
+)
+def test_all_formats_of_ratings(read, name, content):
+    assert read(content, name=name) == [("a.jpg", "b, c.jpg"), ("7", "d.jpg")]
+
+
+def test_parquet(tmp_path):
+    pytest.importorskip("pyarrow.parquet")
+    import pyarrow
+
+    table = pyarrow.table({"worse": ["b.jpg", "a.jpg"], "better": ["a.jpg", "b.jpg"]})
+    pyarrow.parquet.write_table(table, tmp_path / "p.parquet")
+    assert read_pairs(tmp_path / "p.parquet") == [("a.jpg", "b.jpg"), ("b.jpg", "a.jpg")]
+
+
+def test_rows_may_have_more_or_fewer_fields_than_the_header_if_both_photos_are_there(read):
+    assert read('when,better,worse,why\n1,a,b\n2,c,d,e,f\n,,\n3,"g"h,i,"\n') == [
+        ("a", "b"),
+        ("c", "d"),
+        ("gh", "i"),
+    ]
+
+
+def test_bad_rows_of_json(read, tmp_path):
+    with pytest.raises(BadRowsError) as caught:
+        read(
+            '{"better": "a", "worse": "b"}\n{"better": "a", "worse": null}\nno\n{"better": 1.5}\n',
+            name="p.jsonl",
+        )
+    assert str(caught.value) == (
+        f"{tmp_path / 'p.jsonl'}: 3 of 4 rows are bad: line 2, a photo is missing; line 3, 'no' is not valid "
+        "JSON; line 4, a photo is not text. To do: name two different photos in every row; write one object "
+        'per line, such as {"better": "a.jpg", "worse": "b.jpg"}'
+    )
+    assert [problem.line for problem in caught.value.problems] == [2, 3, 4]
 
 
 @pytest.mark.parametrize(

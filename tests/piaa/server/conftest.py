@@ -35,13 +35,14 @@ class Server:
         self.http = httpx.Client(base_url=self.url, timeout=60)
 
     def _wait(self) -> str:
-        for _ in range(600):
+        for _ in range(3000):  # five minutes: a machine that many use starts nothing quickly
             if self.process.poll() is not None:
                 raise AssertionError(self.log.read_text())
             found = re.search(r"running on (http://\S+)", self.log.read_text())
             if found:
                 return found[1]
             time.sleep(0.1)
+        self.process.kill()
         raise AssertionError(self.log.read_text())
 
     def kill(self) -> None:

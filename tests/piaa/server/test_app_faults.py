@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
-import shlex
 import signal
 import socket
 import subprocess
@@ -177,24 +175,6 @@ def test_kill_twenty_times_during_fits_and_writes(serve, tmp_path, album, names)
     assert versions[-1] > 5  # fits went on
 
 
-def fresh(url: str) -> str:
-    """The database, emptied."""
-    import psycopg
-
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
-    return url
-
-
-@pytest.fixture
-def postgres() -> str:
-    url = os.environ.get("PIAA_TEST_POSTGRES_URL")
-    if not url:
-        pytest.skip(reason="PIAA_TEST_POSTGRES_URL names no PostgreSQL database")
-    return fresh(url)
-
-
 @pytest.mark.slow
 def test_two_servers_on_postgres_see_each_others_fits(serve, postgres, album, names):
     one, two = (serve(postgres, "--no-keys", "--rate", "100000") for _ in range(2))
@@ -242,10 +222,7 @@ def test_workers_that_fit_the_same_user(serve, postgres, album, names):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not os.environ.get("PIAA_TEST_POSTGRES_RESTART"), reason="PIAA_TEST_POSTGRES_RESTART has no command"
-)
-def test_postgres_restarted_under_load(serve, postgres, album, names):
+def test_postgres_restarted_under_load(serve, postgres, restart_postgres, album, names):
     server = serve(postgres, "--no-keys", "--rate", "100000")
     book, draw, seen, ended = Book(), random.Random(2), [], threading.Event()
 
@@ -266,7 +243,7 @@ def test_postgres_restarted_under_load(serve, postgres, album, names):
         loading = pool.submit(load)
         for _ in range(3):
             time.sleep(1)
-            restart(os.environ["PIAA_TEST_POSTGRES_RESTART"])
+            restart_postgres()
         time.sleep(1)
         ended.set()
         loading.result()
@@ -280,12 +257,6 @@ def test_postgres_restarted_under_load(serve, postgres, album, names):
     book.check({one["image"]: one["score"] for one in info["ratings"]})
     assert server.fit("ana")["state"] == "done"
     server.stop()
-
-
-def restart(command: str) -> None:
-    """PostgreSQL's own way, which ends open connections; as its user, for it refuses root."""
-    words = shlex.split(command)
-    subprocess.run(["runuser", "-u", "postgres", "--", *words] if os.getuid() == 0 else words, check=True)
 
 
 @pytest.mark.parametrize("digest", ["", "..", "a/b", "\0", "A" * 64, "0" * 63, "x" * 5000])

@@ -1,4 +1,4 @@
-"""Every bad photo of docs/bad-input.md over HTTP: said for the image, and the others are scored."""
+"""Every bad photo of tests/bad_input over HTTP: said for the image, and the others are scored."""
 
 from __future__ import annotations
 

@@ -525,7 +525,7 @@ def test_two_processes_get_versions_of_their_own(tmp_path):
     program = """
         import sys
         from pathlib import Path
-        from test_store import AdapterStore, numbered
+        from test_adapter_store import AdapterStore, numbered
         store, start = AdapterStore(Path(sys.argv[1])), int(sys.argv[2])
         print(*[store.save("ana", numbered(start + i)) for i in range(15)])
     """
@@ -548,7 +548,7 @@ def test_kill_at_twenty_random_moments_leaves_whole_versions(tmp_path):
         import os, random, signal, sys, time
         from pathlib import Path
         from generic.errors import PiaaError
-        from test_store import AdapterStore, assert_sound, content, numbered
+        from test_adapter_store import AdapterStore, assert_sound, content, numbered
         path, draw, kills, half_done, total = Path(sys.argv[1]), random.Random(3), 0, 0, 0
         # On a busy machine some kills come before the first save; more of them keep the test's power.
         while kills < 20 or (kills < 200 and (half_done < 4 or total < 4)):

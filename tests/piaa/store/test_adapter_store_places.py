@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import re
 import shutil
 import sqlite3
@@ -54,23 +53,6 @@ def content(adapter) -> tuple:
     return (adapter.state, adapter.ratings, adapter.extra, adapter.scale_high, adapter.adapter)
 
 
-@pytest.fixture(scope="session")
-def postgres() -> str:
-    """The URL of an empty PostgreSQL database that the tests may fill."""
-    url = os.environ.get("PIAA_TEST_POSTGRES_URL")
-    if not url:
-        pytest.skip(reason="PIAA_TEST_POSTGRES_URL names no PostgreSQL database")
-    return url
-
-
-def wipe(url: str) -> None:
-    import psycopg
-
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
-
-
 @pytest.fixture(params=["file", "served", "postgres"])
 def store(request, tmp_path):
     if request.param == "file":
@@ -79,7 +61,6 @@ def store(request, tmp_path):
     place = tmp_path / "piaa.db"
     if request.param == "postgres":
         place = request.getfixturevalue("postgres")
-        wipe(place)
     database = StoreDatabase(place)
     yield AdapterStore(database=database)
     database.close()

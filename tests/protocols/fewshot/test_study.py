@@ -22,10 +22,10 @@ from piaa.ratings.table import Ratings
 from protocols.datasets.dataset import Dataset, mean_scores
 from protocols.fewshot.episodes import episodes
 from protocols.fewshot.evaluate import Evaluation
+from protocols.fewshot.leaks import check_model
 from protocols.fewshot.results import Results
 from protocols.fewshot.study import (
     Settings,
-    check_model,
     default_split,
     describe_run,
     n_units,

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from piaa import load_model
-from piaa.adapters.registry import NETWORK
+from piaa.adapters.registry import ADAPTERS
 from protocols.fewshot.results import Results
 
 
-@pytest.mark.parametrize("adapter", list(NETWORK))
+@pytest.mark.parametrize("adapter", [name for name, kind in ADAPTERS.items() if kind.needs_pixels])
 def test_fit_and_score(fit, piaa, album, tiny_model, adapter):
     result = fit("gil", "--adapter", adapter)
     assert (result.exit_code, result.stderr) == (0, "")

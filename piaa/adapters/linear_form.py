@@ -1,0 +1,110 @@
+"""Adapters in linear form, so that many users' scores are a few matrix products.
+
+The unbounded unit score of a model vector x of shape (1 + d,) is
+
+    coefficients[0] + coefficients[1:] . x + sum_i weights[i] exp(-|z(x) - places[i]|^2 / 2),
+
+with z of :func:`piaa.adapters.kernel.places`. The sum over the person's rated photos is a smooth function,
+such as that of ``auto``; adapters that are linear in the model vector have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from piaa.adapters.base import Array, bend
+from piaa.adapters.kernel import places
+from piaa.adapters.prior import Prior
+
+_AT_ONCE = 2**22
+"""Kernel values in memory at once: 32 MiB."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LinearForm:
+    """One person."""
+
+    coefficients: Array
+    """Shape (2 + d,)."""
+    weights: Array = field(default_factory=lambda: np.zeros(0))
+    """Of the smooth function, shape (k,); k is 0 if there is none."""
+    places: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    """Where the rated photos lie, shape (k, m)."""
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory, in bytes."""
+        return self.coefficients.nbytes + self.weights.nbytes + self.places.nbytes
+
+    def pack(self) -> bytes:
+        """For the store; :meth:`unpack` is the inverse."""
+        parts = (self.coefficients, self.weights, self.places.ravel())
+        return np.concatenate(parts).astype("<f8").tobytes()
+
+    @classmethod
+    def unpack(cls, content: bytes, prior: Prior | None, d: int) -> LinearForm | None:
+        """What :meth:`pack` gave, or None if it does not belong to this model.
+
+        Args:
+            content: the bytes.
+            prior: of the model.
+            d: length of the embedding.
+        """
+        values, m = np.frombuffer(content, "<f8"), _width(prior, d)
+        k, rest = divmod(len(values) - 2 - d, 1 + m)
+        if k < 0 or rest:
+            return None
+        coefficients, weights, flat = np.split(values, [2 + d, 2 + d + k])
+        return cls(coefficients=coefficients, weights=weights, places=flat.reshape(k, m))
+
+
+def unit_scores(forms: Sequence[LinearForm], features: NDArray[Any], prior: Prior | None) -> Array:
+    """Unit scores of u people and n photos, shape (u, n).
+
+    Args:
+        forms: the people.
+        features: model vectors, shape (n, 1 + d).
+        prior: of the model.
+    """
+    x = np.asarray(features, dtype=np.float64)
+    coefficients = np.stack([form.coefficients for form in forms])
+    means = coefficients[:, :1] + coefficients[:, 1:] @ x.T
+    smooth = [place for place, form in enumerate(forms) if len(form.weights)]
+    if smooth:
+        z = places(x, prior)
+        for some in _parts(forms, smooth, len(x)):
+            means[some] += _smooth([forms[place] for place in some], z)
+    return bend(means)
+
+
+def _parts(forms: Sequence[LinearForm], chosen: Sequence[int], n: int) -> list[list[int]]:
+    """The chosen places in lists, each with a bounded number of kernel values."""
+    parts: list[list[int]] = [[]]
+    used = 0
+    for place in chosen:
+        size = n * len(forms[place].weights)
+        if parts[-1] and used + size > _AT_ONCE:
+            parts.append([])
+            used = 0
+        parts[-1].append(place)
+        used += size
+    return parts
+
+
+def _smooth(forms: Sequence[LinearForm], z: Array) -> Array:
+    """The smooth functions of people who have one at places z, shape (u, n)."""
+    rated = np.concatenate([form.places for form in forms])
+    weights = np.concatenate([form.weights for form in forms])
+    lengths = np.einsum("km,km->k", rated, rated)[:, None] + np.einsum("nm,nm->n", z, z)
+    kernel = np.exp(-np.maximum(lengths - 2 * rated @ z.T, 0.0) / 2) * weights[:, None]
+    starts = np.cumsum([0, *(len(form.weights) for form in forms[:-1])])
+    return np.asarray(np.add.reduceat(kernel, starts, axis=0))
+
+
+def _width(prior: Prior | None, d: int) -> int:
+    return d if prior is None else prior.n_directions

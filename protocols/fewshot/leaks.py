@@ -1,0 +1,63 @@
+"""Nothing that is tested was learned from: neither by the generic model nor by what adapters begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from generic.errors import SplitLeak
+from generic.model.generic_model import GenericModel
+from protocols.fewshot.evaluate import MakeAdapter
+from protocols.splits.split import Split
+
+
+def check_model(model: GenericModel, digests: Mapping[str, str]) -> bool:
+    """Make sure that the generic model was not trained on test images.
+
+    Args:
+        model: its header may list the SHA-256 of its training photos under ``training["images_sha256"]``.
+        digests: test image -> SHA-256 of its file.
+
+    Returns:
+        whether the header has such a list; without one nothing can be said.
+
+    Raises:
+        SplitLeak: test images were trained on.
+    """
+    trained = model.header.training.get("images_sha256")
+    if trained is None:
+        return False
+    known = set(trained)
+    leaked = sorted(image for image, digest in digests.items() if digest in known)
+    if leaked:
+        raise SplitLeak(
+            f"model {model.name} {model.hash[:8]} was trained on {len(leaked)} of {len(digests)} test "
+            f"images, such as {', '.join(map(repr, leaked[:3]))}; "
+            f"evaluate with a model that has not seen them"
+        )
+    return True
+
+
+def check_starts(adapters: Mapping[str, MakeAdapter], split: Split, digests: Mapping[str, str]) -> None:
+    """Make sure that what adapters begin with was not learned from test users or test images.
+
+    Args:
+        adapters: how to make each adapter, by name; it says what it was trained on.
+        split: of the test.
+        digests: test image -> SHA-256 of its file.
+
+    Raises:
+        SplitLeak: test users or test images were learned from.
+    """
+    for name, make in adapters.items():
+        trained = make().trained_on
+        users = trained.get("users", ()) if trained.get("dataset") == split.dataset else ()
+        known = set(trained.get("images_sha256", ()))
+        for kind, leaked, n_test in (
+            ("users", sorted(set(users) & set(split.test_users)), len(split.test_users)),
+            ("images", sorted(image for image, digest in digests.items() if digest in known), len(digests)),
+        ):
+            if leaked:
+                raise SplitLeak(
+                    f"the start of adapter {name!r} was learned from {len(leaked)} of {n_test} test {kind}, "
+                    f"such as {', '.join(map(repr, leaked[:3]))}; meta-train without them"
+                )

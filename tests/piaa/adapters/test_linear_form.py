@@ -1,0 +1,62 @@
+"""Linear forms of many people give the scores that each adapter gives by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from generic.errors import StoreError
+from generic.seeds import stream
+from piaa.adapters import linear_form
+from piaa.adapters.linear_form import LinearForm, unit_scores
+from piaa.adapters.registry import ADAPTERS, make_adapter
+from piaa.people.model import Model
+
+
+@pytest.fixture(scope="module")
+def prior(tiny_model):
+    from generic.model.generic_model import GenericModel
+
+    return Model(GenericModel(tiny_model)).prior
+
+
+@pytest.mark.parametrize("with_prior", [True, False])
+def test_scores_equal_those_of_the_adapters(prior, with_prior, monkeypatch):
+    # Few kernel values at once, so that people are scored in several parts.
+    monkeypatch.setattr(linear_form, "_AT_ONCE", 40)
+    draw = stream(0, "test", "rows")
+    d = prior.n_directions + 3
+    used = prior if with_prior else None
+    linear = [name for name, kind in ADAPTERS.items() if kind.has_linear_form]
+    chosen = [name for name in linear if with_prior or not ADAPTERS[name].needs_prior]
+    assert chosen == (linear if with_prior else ["generic", "ridge", "auto"])
+    photos = draw.normal(size=(7, 1 + d))
+    expected, found = [], []
+    for adapter in chosen:
+        for k in (1, 2, 9):
+            fitted = make_adapter(adapter, used).fit(draw.normal(size=(k, 1 + d)), draw.uniform(size=k))
+            found.append(LinearForm.unpack(fitted.linear_form().pack(), used, d))
+            expected.append(fitted.predict(photos).score)
+    np.testing.assert_allclose(unit_scores(found, photos, used), expected, atol=1e-9, rtol=0)
+
+
+def test_the_stored_bytes_are_the_parts_one_after_the_other():
+    """As written by every piaa so far; stores are full of them."""
+    form = LinearForm(
+        coefficients=np.array([1.0, 2.0, 3.0]), weights=np.array([4.0, 5.0]), places=np.array([[6.0], [7.0]])
+    )
+    assert form.pack() == np.arange(1, 8, dtype="<f8").tobytes()
+    again = LinearForm.unpack(form.pack(), None, 1)
+    assert [again.coefficients.tolist(), again.weights.tolist()] == [[1, 2, 3], [4, 5]]
+    assert again.places.tolist() == [[6], [7]]
+
+
+def test_bytes_of_another_model(prior):
+    d = prior.n_directions
+    assert LinearForm.unpack(np.zeros(d + 1).tobytes(), prior, d) is None
+    assert LinearForm.unpack(np.zeros(d + 3).tobytes(), prior, d) is None
+
+
+def test_a_state_of_an_older_piaa_is_refused(prior):
+    with pytest.raises(StoreError, match="was saved by an older piaa"):
+        make_adapter("ridge", prior).restore({"weights": np.zeros(3)})

@@ -1,0 +1,68 @@
+"""``piaa suggest`` as a person uses it, on a rendered album and a tiny model."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+
+def part(table, *places):
+    names = list(table)
+    return {names[place]: table[names[place]] for place in places}
+
+
+def test_suggestions_are_photos_that_are_not_rated(rate, piaa, album, tiny_model, table, names):
+    assert rate("ana", part(table, *range(7))).exit_code == 0
+    command = ("suggest", album, "--user", "ana", "-n", 3, "--model", tiny_model)
+    result = piaa(*command)
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0].split(maxsplit=1) == ["image", "uncertainty of the album's scores"]
+    content = json.loads(piaa(*command, "--json").stdout)
+    assert (content["user"], content["n_album"], content["n_rated"]) == ("ana", 12, 7)
+    picks = content["suggestions"]
+    assert len({pick["image"] for pick in picks} - set(names[:7])) == 3
+    for line, pick in zip(lines[1:], picks, strict=True):
+        assert pick["image"] in line
+        assert line.endswith(f"{pick['before']:.3f} -> {pick['after']:.3f}")
+    # Each rating narrows what is left to learn, and the next one goes on from there.
+    assert all(pick["after"] < pick["before"] for pick in picks)
+    assert [pick["before"] for pick in picks[1:]] == [pick["after"] for pick in picks[:-1]]
+
+
+def test_somebody_new_gets_suggestions_in_her_scale_too(piaa, album, tiny_model, warm, tmp_path):
+    command = ("suggest", album, "-n", 4, "--model", tiny_model)
+    nobody = json.loads(piaa(*command, "--json").stdout)
+    named = piaa(*command, "--user", "eve", "--json")
+    assert named.stderr == "eve is not in the store yet: suggestions are for somebody new\n"
+    assert json.loads(named.stdout)["suggestions"] == nobody["suggestions"]
+    out = tmp_path / "next.csv"
+    written = piaa(*command, "--out", out)
+    assert written.stdout == f"4 of 12 photos to rate next: {out}\n"
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["image"] for row in rows] == [pick["image"] for pick in nobody["suggestions"]]
+    assert [float(row["after"]) for row in rows] == [round(p["after"], 4) for p in nobody["suggestions"]]
+    as_json = tmp_path / "next.json"
+    assert piaa(*command, "--out", as_json).exit_code == 0
+    assert json.loads(as_json.read_text()) == nobody
+
+
+def test_copies_are_suggested_once_and_all_that_are_left_if_fewer(
+    rate, piaa, album, tiny_model, table, names, tmp_path
+):
+    assert rate("ana", part(table, *range(9))).exit_code == 0
+    folder = tmp_path / "copies"
+    shutil.copytree(album, folder)
+    for name in (names[0], names[10]):
+        shutil.copy(folder / name, folder / f"copy-of-{name.split('/')[-1]}")
+    content = json.loads(piaa("suggest", folder, "--user", "ana", "--model", tiny_model, "--json").stdout)
+    assert (content["n_album"], content["n_rated"], len(content["suggestions"])) == (14, 10, 3)
+
+
+def test_nothing_is_left_to_suggest(rate, piaa, album, tiny_model, names):
+    assert rate("ana", dict.fromkeys(names, 3)).exit_code == 0
+    result = piaa("suggest", album, "--user", "ana", "--model", tiny_model)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "piaa: all 12 photos are rated already; name a folder with photos that are not\n"
