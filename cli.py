@@ -12,6 +12,7 @@ from piaa.commands import demo, explain, fit_user, score, serve, suggest
 from piaa.commands.cache import cache_app
 from piaa.commands.keys import keys_app
 from piaa.commands.models import models_app
+from piaa.commands.terminal import accept_any_name
 from piaa.commands.users import users_app
 from protocols.commands import (
     cross_evaluate,
@@ -70,8 +71,15 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+class _App(typer.Typer):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - typer's own signature
+        """Run the command line in this process's terminal or pipe, whatever its encoding."""
+        accept_any_name()
+        return super().__call__(*args, **kwargs)
+
+
 HELP = "Learn one person's taste in photographs from 10 to 100 ratings; rank any photos for that person."
-app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = _App(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
 @app.callback()

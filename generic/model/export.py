@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from generic.atomic import write_bytes
 from generic.engine.onnx_engine import INPUT, OUTPUT, OnnxEngine
 from generic.engine.torch_engine import TorchEngine
-from generic.errors import CheckpointError, MissingPackage
+from generic.errors import CheckpointError
+from generic.extras import needing
 from generic.model import onnx_file
 from generic.model.checkpoint import NETWORK, Header, load_checkpoint, plain_header
 from generic.model.networks import build
@@ -63,7 +64,7 @@ def export_onnx(path: Path, out: Path, photos: Sequence[NDArray[np.uint8]]) -> t
     Raises:
         CheckpointError: the network has no graph, or the graph is not the network: more than ``SHARE`` of the
             photos differ by more than ``CLOSE``.
-        MissingPackage: the package onnx is not installed.
+        MissingPackage: onnx or onnxscript is not installed.
         OutputError: the file cannot be written.
     """
     header, tensors = load_checkpoint(path)
@@ -96,14 +97,10 @@ def compare(one: OnnxEngine, other: TorchEngine, photos: Sequence[NDArray[np.uin
 
 def _graph(network: nn.Module, size: int, tensors: Mapping[str, NDArray[Any]]) -> tuple[bytes, set[str]]:
     """The serialised graph, and the names of the tensors that it holds as they are."""
-    try:
+    with needing("exporting a model"):
         import onnx
+        import onnxscript  # noqa: F401 - used by torch.onnx, which would say less of it
         from onnx import helper, numpy_helper
-    except ImportError as error:
-        raise MissingPackage(
-            f"exporting needs the packages onnx and onnxscript ({error}); install them: "
-            "pip install 'piaa[train]'"
-        ) from error
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     whole = _OnPhotos(network.to(memory_format=torch.contiguous_format)).eval()
     photo = torch.zeros(1, size, size, 3, dtype=torch.uint8)

@@ -37,8 +37,7 @@ ARCHITECTURE = {
 
 @pytest.fixture(scope="module")
 def state():
-    import torch
-
+    torch = pytest.importorskip("torch")
     from generic.eat import EAT
 
     with torch.random.fork_rng(devices=[]):
@@ -68,6 +67,7 @@ def test_a_header_without_kind_is_refused():
 
 
 def test_each_kind_is_built(tiny_model, state):
+    pytest.importorskip("torch")
     from generic.eat.scorer import EATScorer
     from generic.lite.piaa_lite import PiaaLite
 
