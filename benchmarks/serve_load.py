@@ -115,8 +115,8 @@ def markdown(figures: dict[str, Any]) -> str:
     rows += [row(f"{n} clients, known photos", runs[f"known {n} x 1"]) for n in SINGLE]
     return (
         table(["", "photos a second", "a request, p50 / p95 / p99 ms", "refused or lost"], rows)
-        + f"\n\nThe engine by itself: {figures['bare_per_s']:.1f} photos a second. With 8 clients and new photos "
-        f"the server reaches {figures['share_of_bare']:.2f} of its rate."
+        + f"\n\nThe engine by itself: {figures['bare_per_s']:.1f} photos a second. With 8 clients and new "
+        f"photos the server reaches {figures['share_of_bare']:.2f} of its rate."
     )
 
 
