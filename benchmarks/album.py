@@ -44,7 +44,7 @@ def copies(photos: list[Path], n: int, folder: Path) -> list[Path]:
         path = folder / f"{number:05d}.jpg"
         path.write_bytes(_START + segment + data[2:])
         made.append(path)
-    # Only files whose last change lies 2 s back have their digest remembered; see generic/cache/features.py.
+    # Only files whose last change lies 2 s back have their digest remembered; see generic/cache/contents.py.
     time.sleep(2.5)
     return made
 

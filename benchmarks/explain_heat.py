@@ -3,8 +3,8 @@
     uv run python benchmarks/explain_heat.py ROOT --model runs/lite/piaa-lite-without-3.safetensors
 
 For some photos of OASIS list 3, which the model file must not have seen, each of 8 x 8 patches is blurred in
-turn; the fall of the score is compared by rank with the heat within the patch, for the library's HiResCAM,
-which the command uses, and for Grad-CAM on the same layers.
+turn; the fall of the score is compared by rank with the heat within the patch, for HiResCAM, which the
+command uses, and for Grad-CAM on the same maps.
 """
 
 from __future__ import annotations
@@ -14,21 +14,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from oasis import load_oasis
 from PIL import Image, ImageFilter
-from pytorch_grad_cam import GradCAM, HiResCAM
 from record import table, tell, write_result
 
-from generic.explain.explanation import _map_layers, _Scorer
+from generic.engine.torch_engine import as_input
+from generic.explain.heat import maps_read, mean_heat
 from generic.metrics import spearman
 from generic.model.generic_model import GenericModel
 from generic.photos.open import load_pixels
 from generic.seeds import stream
 
 LEFT_OUT, PATCHES, BLUR = 3, 8, 12.0
-METHODS = {"HiResCAM": HiResCAM, "Grad-CAM": GradCAM}
+METHODS = {
+    "HiResCAM": lambda values, gradient: values * gradient,
+    "Grad-CAM": lambda values, gradient: values * gradient.mean((2, 3), keepdim=True),
+}
+"""Name -> the heat of each position and channel of a map, from the map and the score's gradient by it."""
 
 
 def falls(model: GenericModel, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -39,21 +42,17 @@ def falls(model: GenericModel, pixels: NDArray[np.uint8]) -> NDArray[np.float64]
     for place, one in enumerate(changed):
         row, column = (slice(side * at, side * (at + 1)) for at in divmod(place, PATCHES))
         one[row, column] = blurred[row, column]
-    whole = model.forward(pixels[None])[0, 0]
-    scores = np.concatenate([model.forward(part)[:, 0] for part in np.array_split(changed, PATCHES)])
+    whole = model.vectors(pixels[None])[0, 0]
+    scores = np.concatenate([model.vectors(part)[:, 0] for part in np.array_split(changed, PATCHES)])
     return (whole - scores).reshape(PATCHES, PATCHES)
 
 
 def heats(model: GenericModel, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
     """Mean heat of each patch by method, shape (PATCHES, PATCHES)."""
-    scorer = _Scorer(model.network)
-    x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float().div_(127.5).sub_(1.0)
-    found = {}
+    side, found = len(pixels) // PATCHES, {}
+    maps = maps_read(model.network, as_input(pixels[None]))
     for name, method in METHODS.items():
-        with torch.enable_grad():
-            entered = x.clone().requires_grad_()
-            heat = method(scorer, _map_layers(scorer, entered))(entered, targets=[lambda score: score])[0]
-        side = len(pixels) // PATCHES
+        heat = mean_heat([method(*one).sum(1, keepdim=True) for one in maps], len(pixels))[0, 0].numpy()
         found[name] = heat.reshape(PATCHES, side, PATCHES, side).mean((1, 3)).astype(np.float64)
     return found
 

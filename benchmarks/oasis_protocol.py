@@ -169,7 +169,7 @@ def cell_figures(cell: Cell) -> dict[str, Any]:
         "interval": [line.low, line.high],
         "users": line.n_users,
         "dropped_users": line.dropped_users,
-        "dropped_cells": line.dropped_cells,
+        "dropped_cells": line.dropped_results,
         **{name: None if np.isnan(value) else value for name, value in cell.detail.others.items()},
     }
 
@@ -201,8 +201,8 @@ def matrix_figures(report: Report) -> list[dict[str, Any]]:
 
 def comparisons(results: Results) -> list[dict[str, Any]]:
     """Paired Wilcoxon over people; Holm over all pairs of adapters of the same list and k."""
-    competing = np.array([name != CROWD for name in results.cells["adapter"]], dtype=bool)
-    cells = {name: np.asarray(column)[competing] for name, column in results.cells.items()}
+    competing = np.array([name != CROWD for name in results.columns["adapter"]], dtype=bool)
+    cells = {name: np.asarray(column)[competing] for name, column in results.columns.items()}
     found = []
     for pair in compare(cells):
         for first, second, sign in ((pair.first, pair.second, 1), (pair.second, pair.first, -1)):
@@ -227,7 +227,7 @@ def below_the_crowd(results: Results) -> list[dict[str, Any]]:
 
     Nothing where one of the two was not asked for.
     """
-    cells = pd.DataFrame(dict(results.cells))
+    cells = pd.DataFrame(dict(results.columns))
     if not {"auto", "generic"} <= set(cells["adapter"]):
         return []
     people = cells.groupby(["test", "k", "user", "adapter"])["srcc"].mean().unstack("adapter")
@@ -251,7 +251,7 @@ def run_all(tests: Sequence[Prepared], folder: Path, jobs: int) -> Report:
     results = run(tests, folder, jobs=jobs)
     report = collect(results)
     write_report(report, folder)
-    tell(f"{folder}: {len(results.cells['k'])} cells, {time.perf_counter() - started:.0f} s")
+    tell(f"{folder}: {len(results.columns['k'])} cells, {time.perf_counter() - started:.0f} s")
     return report
 
 

@@ -25,7 +25,7 @@ from sklearn.linear_model import RidgeCV
 from threadpoolctl import threadpool_limits
 
 from generic.seeds import stream
-from piaa.adapters.base import Prediction
+from piaa.adapters.prediction import Prediction
 from piaa.adapters.ridge import ALPHAS, RidgeAdapter
 from piaa.ratings.scale import Scale
 from piaa.ratings.table import Ratings
@@ -85,7 +85,7 @@ def harness(ratings: Ratings, vectors: Vectors, users: list[str], jobs: int, **p
         ratings, vectors, planned, {"ridge": RidgeAdapter}, train="flickr-aes", test="flickr-aes"
     )
     cells = run.run(jobs=jobs)
-    summarise(Results.from_cells({}, cells).cells)
+    summarise(Results.from_rows({}, cells).columns)
     return spent()
 
 

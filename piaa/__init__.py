@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from generic.errors import TooLarge as TooLarge
     from generic.errors import TrainingError as TrainingError
     from generic.errors import UnknownUser as UnknownUser
+    from piaa.adapters.base import Adapter as Adapter
+    from piaa.adapters.prediction import Prediction as Prediction
+    from piaa.adapters.registry import adapter_names as adapter_names
     from piaa.people.model import Model as Model
     from piaa.people.model import load_model as load_model
     from piaa.people.person import Person as Person
@@ -56,6 +59,9 @@ if Path(generic.__file__ or "").parent.parent != Path(__file__).parent.parent:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "piaa.adapters.base": ("Adapter",),
+    "piaa.adapters.prediction": ("Prediction",),
+    "piaa.adapters.registry": ("adapter_names",),
     "piaa.people.model": ("Model", "load_model"),
     "piaa.people.person": ("Person",),
     "piaa.ratings.scale": ("Scale",),

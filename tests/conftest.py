@@ -68,8 +68,12 @@ OPTIONS = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config) -> None:
-    """A worker on each core for folders, unless ``-n`` says otherwise; files alone are faster without any."""
-    folders = any(Path(arg).is_dir() for arg in config.args)
+    """A worker on each core for folders, unless ``-n`` says otherwise; files alone are faster without any.
+
+    Nor are there workers for a path that does not exist, of which they would not tell.
+    """
+    paths = [Path(arg.partition("::")[0]) for arg in config.args]
+    folders = any(path.is_dir() for path in paths) and all(path.exists() for path in paths)
     if folders and config.getoption("numprocesses", 0) is None and not hasattr(config, "workerinput"):
         config.option.numprocesses = "auto"
 

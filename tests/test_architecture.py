@@ -19,6 +19,7 @@ LAYERS = ("cli", "protocols", "piaa", "generic")
 """From the highest to the lowest; imports go downwards."""
 INTERFACES = (
     "piaa.adapters.base",
+    "piaa.adapters.prediction",
     "piaa.ratings.files",
     "piaa.ratings.locate",
     "piaa.ratings.table",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import csv
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,15 +17,16 @@ from piaa.people.score_table import COLUMNS
 USER = "u364"  # the first rater of OASIS list 3
 
 
-def run(*arguments: str | Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", "from cli import app; app()", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+@pytest.fixture
+def run(piaa: Callable) -> Callable[..., str]:
+    """What a command prints, with nothing to say on stderr."""
+
+    def checked(*arguments: str | Path) -> str:
+        done = piaa(*arguments)
+        assert (done.exit_code, done.stderr) == (0, "")
+        return done.stdout
+
+    return checked
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,7 @@ def test_one_rater_through_the_commands_and_through_the_python_api(
     given: dict[str, float],
     library: Model,
     cache: Path,
+    run: Callable[..., str],
     tmp_path: Path,
 ) -> None:
     images = shared_data / "oasis_beauty" / "images"

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def test_public_names():
     assert set(piaa.__all__) == {
         *("Client", "Model", "Person", "Ratings", "Scale", "load_model"),
+        *("Adapter", "Prediction", "adapter_names"),
         *("CacheError", "CheckpointError", "DatasetError", "ImageError", "MissingPackage", "ModelMismatch"),
         *("NotFitted", "OutputError", "PiaaError", "RatingsError", "ScaleError", "ServerError", "ShapeError"),
         *("SplitLeak", "StoreError", "StoreUnavailable", "TooFewRatings", "TooLarge", "TrainingError"),
@@ -36,6 +37,11 @@ def test_each_public_name_is_there(name):
     exec(f"from piaa import {name}", namespace)
     assert namespace[name].__name__ == name
     assert namespace[name] is getattr(piaa, name)
+
+
+def test_names_of_adapters():
+    ours = ["generic", "bias", "ridge", "pam", "neighbours", "pairs", "bayes", "auto"]
+    assert piaa.adapter_names() == [*ours, "anil", "maml", "meta-sgd", "lora", "finetune"]
 
 
 def test_what_is_not_public_is_refused():

@@ -63,9 +63,9 @@ def recall(identity: Identity, memo: tuple[bytes | None, bytes | None]) -> str |
     kept, digest = memo
     stamp = identity[1].encode()
     # Releases before stored no checksum.
-    if not digest or not _SHA256.fullmatch(digest) or kept not in (stamp, _checked(stamp, digest)):
-        return None
-    return digest.decode()
+    if digest and (kept == _checked(stamp, digest) or (kept == stamp and _SHA256.fullmatch(digest))):
+        return digest.decode()
+    return None
 
 
 def unreadable(path: Path, error: OSError | ValueError) -> ImageError:

@@ -1,4 +1,4 @@
-"""Seeing where a network looks: points, offsets and weights of every deformable layer.
+"""Attention maps: points, offsets and weights of every deformable layer of a network.
 
 Nothing is recorded while a network scores; looking runs the layers' first half once more.
 """
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from generic.eat.attention import DeformableAttention, Look
+from generic.hooks import hooked
 
 
 @contextmanager
@@ -34,23 +35,15 @@ def look(network: nn.Module, x: Tensor) -> tuple[Any, dict[str, Look]]:
         x: its input.
 
     Returns:
-        the network's output, and what each layer saw by the layer's name, in the order of the network;
+        the network's output, and where each layer looked by the layer's name, in the order of the network;
         empty if it has no such layer.
     """
-    seen: dict[str, Look] = {}
+    names = {m: n for n, m in network.named_modules() if isinstance(m, DeformableAttention)}
+    looks: dict[str, Look] = {}
 
-    def hook(name: str, layer: DeformableAttention) -> Any:  # noqa: ANN401
-        def see(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            seen[name] = layer.look(inputs[0])
+    def keep(layer: DeformableAttention, inputs: tuple[Tensor, ...], _output: Tensor) -> None:
+        looks[names[layer]] = layer.look(inputs[0])
 
-        return see
-
-    layers = {n: m for n, m in network.named_modules() if isinstance(m, DeformableAttention)}
-    hooks = [layer.register_forward_pre_hook(hook(name, layer)) for name, layer in layers.items()]
-    try:
-        with _evaluation(network), torch.no_grad():
-            output = network(x)
-    finally:
-        for handle in hooks:
-            handle.remove()
-    return output, seen
+    with hooked(names, keep), _evaluation(network), torch.no_grad():
+        output = network(x)
+    return output, looks

@@ -1,13 +1,10 @@
 """What a generic model saw in one photo: where its attention looked, and which parts raised the score.
 
 Points: Shuai He et al., "EAT: An Enhancer for Aesthetics-Oriented Transformers", ACM MM 2023, Fig. 7.
-Heat map: Ramprasaath Selvaraju et al., "Grad-CAM", ICCV 2017, in the form of Rachel Draelos and
-Lawrence Carin, "Use HiResCAM instead of Grad-CAM", 2020, which does not average a gradient over
-positions. ``piaa-lite`` reads standard deviations over positions, whose gradient has the average zero:
-the first form is blind to them, and for some photos gives an empty map.
+Heat map: :mod:`generic.explain.heat`.
 
 The network sees the whole photo squeezed into a square, nothing cropped. Each position of its maps
-stands for one rectangle of the original photo, and together these rectangles tile it. So what was seen
+stands for one rectangle of the original photo, and together these rectangles tile it. So a map
 is drawn on the original by stretching both axes back, and no part of it is made up; only a distance
 across is not worth as much as the same distance upwards.
 
@@ -17,8 +14,6 @@ Notation: g groups of heads, n points in a group, h, w rows and columns of a map
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -31,7 +26,9 @@ from torch import Tensor, nn
 
 from generic.eat.attention import DeformableAttention, Look
 from generic.eat.attention_maps import look
-from generic.lite.piaa_lite import PiaaLite
+from generic.engine.torch_engine import as_input
+from generic.explain.heat import heat_map
+from generic.hooks import hooked
 from generic.model.generic_model import GenericModel
 from generic.photos.open import MAX_PIXELS, load_pixels, open_rgb
 
@@ -42,7 +39,7 @@ PHOTO_SIDE = 900
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class LayerSeen:
+class LayerAttention:
     """Where one deformable attention layer looked. A coordinate pair is (x, y)."""
 
     name: str
@@ -90,7 +87,7 @@ class Explanation:
     score_without: float | None
     """The score, had every deformable layer said nothing (an output of zeros): says how much of the score
     rests on what ``layers`` show. None if there is no such layer."""
-    layers: tuple[LayerSeen, ...]
+    layers: tuple[LayerAttention, ...]
     """The deformable layers in the network's order; may be empty."""
     cam: Floats
     """What raises the score, shape (size, size) of the square that the network saw, in [0, 1]; 0 is
@@ -157,11 +154,11 @@ def explain(model: GenericModel, path: Path, *, max_pixels: int | None = None) -
     # Others may be scoring with the network in this moment: hooks on it would see their photos.
     with torch.inference_mode(mode=False), torch.no_grad():
         network = copy.deepcopy(model.network)
-        x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float().div_(127.5).sub_(1.0)
-        seen = look(network, x)[1]
-        layers = tuple(_layer(name, one, network.get_submodule(name)) for name, one in seen.items())
+        x = as_input(pixels[None])
+        looks = look(network, x)[1]
+        layers = tuple(_layer(name, one, network.get_submodule(name)) for name, one in looks.items())
         without = _score_without(network, x) if layers else None
-        cam = _heat(network, x)
+        cam = heat_map(network, x)
     return Explanation(
         path=path,
         photo=np.asarray(photo),
@@ -174,14 +171,14 @@ def explain(model: GenericModel, path: Path, *, max_pixels: int | None = None) -
     )
 
 
-def _layer(name: str, one: Look, module: nn.Module) -> LayerSeen:
+def _layer(name: str, one: Look, module: nn.Module) -> LayerAttention:
     points, offsets, positions = (
         part[0].float().numpy() for part in (one.points, one.offsets, one.positions)
     )
     g, n = points.shape[:2]
     # (m, hw, n) -> (g, m / g, hw, n)
     weights = one.weights[0].float().reshape(g, -1, one.weights.shape[2], n).mean((1, 2)).numpy()
-    return LayerSeen(
+    return LayerAttention(
         name=name,
         size=cast("DeformableAttention", module).size,
         grid=one.grid,
@@ -192,76 +189,8 @@ def _layer(name: str, one: Look, module: nn.Module) -> LayerSeen:
     )
 
 
-@contextmanager
-def _hooked(modules: Iterable[nn.Module], hook: Callable[[nn.Module, Any, Any], Any]) -> Iterator[None]:
-    handles = [module.register_forward_hook(hook) for module in modules]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
 def _score_without(network: nn.Module, x: Tensor) -> float:
     """The unit score when every deformable layer's output is zero; what is beside it stays."""
     layers = [module for module in network.modules() if isinstance(module, DeformableAttention)]
-    with _hooked(layers, lambda _module, _inputs, output: torch.zeros_like(output)):
+    with hooked(layers, lambda _module, _inputs, output: torch.zeros_like(output)):
         return float(network(x)[0])
-
-
-class _Scorer(nn.Module):
-    """The score alone. Its entrance is a layer, so that a network without any map has one all the same."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.enter = nn.Identity()
-        self.network = network
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Unit scores (b,) of images (b, 3, size, size)."""
-        score: Tensor = self.network(self.enter(x))[0]
-        return score
-
-
-def _heat(network: nn.Module, x: Tensor) -> Floats:
-    """What raises the score: shape (size, size), in [0, 1]."""
-    # Seconds to import: it loads torchvision, scikit-learn, matplotlib and OpenCV.
-    from pytorch_grad_cam import HiResCAM  # type: ignore[import-untyped]
-
-    scorer = _Scorer(network)
-    with torch.enable_grad():
-        # The gradient at the input alone is enough to reach every map; parameters stay as they are.
-        x = x.clone().requires_grad_()
-        heat = HiResCAM(scorer, _map_layers(scorer, x))(x, targets=[lambda score: score])
-    return np.asarray(heat[0], np.float32)
-
-
-def _map_layers(scorer: _Scorer, x: Tensor) -> list[nn.Module]:
-    """The modules whose maps the heat map is made of, in the order in which they run.
-
-    The score of ``piaa-lite`` reads every late block of its frozen stem, so all of these; the late blocks of
-    the tuned one are taken as well, though of them the score reads the last alone. Measured on 12 photos of
-    OASIS, when it had one stem, as rank correlation with what the score loses when a patch of the photo is
-    blurred: 0.44 for these (0.32 with gradients averaged, as Grad-CAM does), 0.28 for the last block alone,
-    0.22 for the last map that all of the score passes through. With two stems the agreement is weaker
-    (docs/eat.md). Other networks read their last map.
-    """
-    network = scorer.network
-    if isinstance(network, PiaaLite):
-        stem = network.stem
-        parts = (stem.frozen_early, stem.frozen_late, network.tuned.late)
-        return [block for part in parts for block in part.tapped()]
-    maps: list[tuple[nn.Module, Tensor]] = []
-
-    def keep(module: nn.Module, _inputs: object, output: object) -> None:
-        # A map that needs no gradient comes from parameters alone, not from the photo.
-        is_map = isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[2:]) > 1
-        if is_map and cast("Tensor", output).requires_grad:
-            maps.append((module, cast("Tensor", output)))
-
-    with _hooked(scorer.modules(), keep):
-        score = scorer(x)
-    gradients = torch.autograd.grad(score.sum(), [output for _, output in maps], allow_unused=True)
-    read = [module for (module, _), gradient in zip(maps, gradients, strict=True) if gradient is not None]
-    # Of a module that runs twice the library would mix the two maps.
-    return [module for module in read if read.count(module) == 1][-1:]

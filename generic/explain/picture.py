@@ -19,10 +19,13 @@ from generic.errors import OutputError
 from generic.photos.find import printable
 
 if TYPE_CHECKING:
-    from generic.explain.explanation import Explanation, LayerSeen
+    from generic.explain.explanation import Explanation, LayerAttention
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 HEAT_NOTE = "The brightest parts raised it most; grey parts did nothing or lowered it (HiResCAM)."
+
+PAGE, INK = (240, 240, 240), (38, 38, 38)
+"""Colours of the page and of its letters, RGB."""
 
 Box = tuple[int, int, int, int]
 
@@ -30,7 +33,7 @@ _SIDE = 900  # Width of each half, and longer side of the photo in it; smaller p
 _MARGIN, _GAP, _ABOVE, _BELOW = 64, 48, 78, 116
 _HEADING, _NOTE, _CAPTION = 34, 22, 28
 _LONGEST = 400  # Characters of one line that are looked at; no page holds more.
-_PAGE, _INK, _FADED = (240, 240, 240), (38, 38, 38), (112, 112, 112)
+_FADED = (112, 112, 112)
 
 _COVER = 0.09
 """Share of the photo's area that all circles together would cover, were there no overlaps."""
@@ -82,16 +85,16 @@ def draw_page(explanation: Explanation) -> Image.Image:
     (left, top, right, bottom), (middle, _, _, _) = photo_boxes(explanation)
     photo = Image.fromarray(explanation.photo).resize((right - left, bottom - top), Image.Resampling.LANCZOS)
     layer = shown_layer(explanation)
-    page = Image.new("RGB", (2 * (_MARGIN + _SIDE) + _GAP, bottom + _BELOW), _PAGE)
+    page = Image.new("RGB", (2 * (_MARGIN + _SIDE) + _GAP, bottom + _BELOW), PAGE)
     pen = ImageDraw.Draw(page)
     heading = "The photo" if layer is None else "Where its attention looked"
-    _write(pen, (left, _MARGIN - 16), heading, _HEADING, _INK)
+    _write(pen, (left, _MARGIN - 16), heading, _HEADING, INK)
     _write(pen, (left, _MARGIN + 34), points_note(explanation), _NOTE, _FADED)
     page.paste(photo if layer is None else _with_points(photo, layer), (left, top))
-    _write(pen, (middle, _MARGIN - 16), "What raised its score", _HEADING, _INK)
+    _write(pen, (middle, _MARGIN - 16), "What raised its score", _HEADING, INK)
     _write(pen, (middle, _MARGIN + 34), HEAT_NOTE, _NOTE, _FADED)
     page.paste(with_heat(photo, explanation.cam), (middle, top))
-    _write(pen, (left, bottom + 28), caption(explanation), _CAPTION, _INK, room=2 * _SIDE + _GAP)
+    _write(pen, (left, bottom + 28), caption(explanation), _CAPTION, INK, room=2 * _SIDE + _GAP)
     return page
 
 
@@ -119,7 +122,7 @@ def caption(explanation: Explanation) -> str:
     return f"{text}; {explanation.score_without:.3f} without its attention"
 
 
-def shown_layer(explanation: Explanation) -> LayerSeen | None:
+def shown_layer(explanation: Explanation) -> LayerAttention | None:
     """The last deformable layer that had a choice, or simply the last; None if there is none.
 
     Deep layers see the photo's content, early ones its texture. A layer of one point for each group
@@ -130,7 +133,7 @@ def shown_layer(explanation: Explanation) -> LayerSeen | None:
     return candidates[-1] if candidates else None
 
 
-def radii(layer: LayerSeen, size: tuple[int, int]) -> NDArray[np.float64]:
+def radii(layer: LayerAttention, size: tuple[int, int]) -> NDArray[np.float64]:
     """Radius in pixels of each point's circle on a photo of (width, height): shape (g, n).
 
     A circle's area is proportional to its point's attention.
@@ -156,7 +159,7 @@ def points_note(explanation: Explanation) -> str:
     )
 
 
-def _with_points(photo: Image.Image, layer: LayerSeen) -> Image.Image:
+def _with_points(photo: Image.Image, layer: LayerAttention) -> Image.Image:
     """The photo under a layer's circles."""
     fine = (photo.width * _FINE, photo.height * _FINE)
     sheet = Image.new("RGBA", fine, (255, 255, 255, 0))

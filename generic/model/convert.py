@@ -1,4 +1,4 @@
-"""Foreign weights become model files: the released EAT's as they score, DAT's as a start for training."""
+"""Third-party weights become model files: the released EAT's as they score, DAT's as a start for training."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def convert(
     img_size: int | None = None,
     overwrite: bool = False,
 ) -> Header:
-    """Write a model file from foreign weights, whole or not at all.
+    """Write a model file from third-party weights, whole or not at all.
 
     Weights of the released EAT (they have interest points) become a model that scores an image as the
     released network scores it alone, whatever is scored with it. Weights of DAT become a start for

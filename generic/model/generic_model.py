@@ -128,9 +128,15 @@ class GenericModel:
         Args:
             pixels: shape (size, size, 3), RGB in [0, 255].
         """
+        return self._loaded().vector(pixels)
+
+    def vectors(self, pixels: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> Features:
+        """As :meth:`vector` for n photos in memory, float32, shape (n, 1 + d); none depends on the others."""
+        return self._loaded().vectors(pixels)
+
+    def _loaded(self) -> Engine:
         with self._loading:  # by one thread, while others wait
-            engine = self.engine
-        return engine.vector(pixels)
+            return self.engine
 
     def embed(
         self,

@@ -1,4 +1,4 @@
-"""Files of weights and of a configuration that others wrote; nothing in them is ever run."""
+"""Third-party weights and configurations, from files that others wrote; nothing in them is ever run."""
 
 from __future__ import annotations
 

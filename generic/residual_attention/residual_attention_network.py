@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from generic.errors import ShapeError
+from generic.hooks import hooked
 from generic.residual_attention.basic_units import make_unit
 from generic.residual_attention.config import ResidualAttentionConfig
 from generic.residual_attention.units import AttentionModule
@@ -121,16 +122,9 @@ def masks_of(network: ResidualAttentionNetwork, x: Tensor) -> tuple[Tensor, list
         outputs (b, num_classes), and masks of shape (b, c, h, w) in [0, 1].
     """
     masks: list[Tensor] = []
-    handles = [
-        module.mask.register_forward_hook(lambda _module, _inputs, mask: masks.append(mask))
-        for module in network.modules()
-        if isinstance(module, AttentionModule)
-    ]
-    try:
+    modules = [module.mask for module in network.modules() if isinstance(module, AttentionModule)]
+    with hooked(modules, lambda _module, _inputs, mask: masks.append(mask)):
         return network(x), masks
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _stage(config: ResidualAttentionConfig, index: int, dim_in: int) -> nn.Sequential:

@@ -12,12 +12,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from piaa.adapters.base import Array, State
 from piaa.adapters.checks import fitted
 from piaa.adapters.linear_form import LinearForm
 from piaa.adapters.posterior import Mixture, normal_of
+from piaa.adapters.prediction import Array, State
 from piaa.adapters.prior import TASTES, Prior
-from piaa.adapters.prior_based import check_narrow
+from piaa.adapters.prior_checks import check_narrow
 from piaa.adapters.vectors import VectorAdapter
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import NotFitted, ShapeError, TooFewRatings
-from piaa.adapters.base import Array, State
+from piaa.adapters.prediction import Array, State
 
 
 def check_support(features: NDArray[Any], unit_scores: NDArray[Any]) -> tuple[Array, Array]:

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from piaa.adapters.base import Array, State
 from piaa.adapters.linear_form import LinearForm
+from piaa.adapters.prediction import Array, State
 from piaa.adapters.vectors import VectorAdapter
 
 

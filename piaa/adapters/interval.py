@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from piaa.adapters.base import COVERAGE, Array, Z
+from piaa.adapters.prediction import COVERAGE, Array, Z
 from piaa.adapters.prior import Prior
 
 IMAGINARY = 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from piaa.adapters.base import Array
+from piaa.adapters.prediction import Array
 from piaa.adapters.prior import Prior
 
 

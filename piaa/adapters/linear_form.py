@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from piaa.adapters.base import Array, bend
 from piaa.adapters.kernel import places
+from piaa.adapters.prediction import Array, bend
 from piaa.adapters.prior import Prior
 
 _AT_ONCE = 2**22

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import PiaaError, ShapeError
-from piaa.adapters.base import Array, State
 from piaa.adapters.bayes import mixture_of
 from piaa.adapters.checks import check_support
 from piaa.adapters.posterior import normal_of
-from piaa.adapters.prior_based import check_narrow
+from piaa.adapters.prediction import Array, State
+from piaa.adapters.prior_checks import check_narrow
 from piaa.adapters.vectors import VectorAdapter
 
 COMPARED = "compared"

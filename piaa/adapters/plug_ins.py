@@ -44,8 +44,9 @@ class PlugIn:
             raise self._broken(f"cannot be imported ({_line(error)})") from error
         if not (isinstance(kind, type) and issubclass(kind, Adapter)):
             raise self._broken(f"is {kind!r}, expected a class derived from piaa.adapters.base.Adapter")
-        if vars(kind).get("name") != self.entry.name:
-            raise self._broken(f"is a class whose name is {vars(kind).get('name')!r}, expected the same")
+        name = vars(kind).get("name")
+        if name != self.entry.name:
+            raise self._broken(f"is a class whose name is {name!r}, expected {self.entry.name!r}")
         return kind
 
     def make(self, given: Ingredients) -> Adapter:

@@ -18,7 +18,7 @@ from itertools import product
 
 import numpy as np
 
-from piaa.adapters.base import Array, State
+from piaa.adapters.prediction import Array, State
 
 _NOTHING = 1e-12
 """Weight below which a cell takes nothing from a variance."""

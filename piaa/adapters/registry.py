@@ -87,6 +87,11 @@ def make_adapter(
     return _plug_in(name).make(given)
 
 
+def adapter_names() -> list[str]:
+    """Names of all adapters, our own first."""
+    return [*ADAPTERS, *plug_ins()]
+
+
 def names_where(able: Callable[[type[Adapter]], bool]) -> list[str]:
     """Names of the adapters that can or need something; broken ones are left out."""
     found = [name for name, kind in ADAPTERS.items() if able(kind)]
@@ -105,6 +110,5 @@ def plug_ins() -> dict[str, PlugIn]:
 
 def _plug_in(name: str) -> PlugIn:
     if name not in plug_ins():
-        known = ", ".join((*ADAPTERS, *plug_ins()))
-        raise PiaaError(f"there is no adapter {name!r}; choose one of {known}")
+        raise PiaaError(f"there is no adapter {name!r}; choose one of {', '.join(adapter_names())}")
     return plug_ins()[name]

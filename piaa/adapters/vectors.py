@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import ShapeError, TooFewRatings
-from piaa.adapters.base import Adapter, Array, Prediction, State
+from piaa.adapters.base import Adapter
 from piaa.adapters.checks import check_finite, check_support, check_width, fitted
+from piaa.adapters.prediction import Array, Prediction, State
 from piaa.adapters.prior import Prior
-from piaa.adapters.prior_based import check_prior_memory
+from piaa.adapters.prior_checks import check_prior_memory
 from piaa.adapters.state_format import FORMAT, VERSION, check_format
 
 FEATURES, SCORES = "support.features", "support.scores"

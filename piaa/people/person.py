@@ -15,7 +15,8 @@ from generic.cache.features import FeatureCache, Features
 from generic.errors import ImageError
 from generic.photos.find import find_images
 from generic.progress import Progress, no_progress
-from piaa.adapters.base import Adapter, Array, bend
+from piaa.adapters.base import Adapter
+from piaa.adapters.prediction import Array, bend
 from piaa.adapters.registry import make_adapter
 from piaa.people.estimate import RankEstimate, estimate_ranking
 from piaa.people.learning import learner, merge_ratings, ratings_of

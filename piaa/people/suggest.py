@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import CheckpointError, PiaaError
-from piaa.adapters.base import Array, State
 from piaa.adapters.bayes import BayesAdapter, mixture_of
+from piaa.adapters.prediction import Array, State
 from piaa.adapters.prior import Prior
-from piaa.adapters.prior_based import check_narrow, check_prior_memory
+from piaa.adapters.prior_checks import check_narrow, check_prior_memory
 
 _CHUNK = 4096
 

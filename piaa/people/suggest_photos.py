@@ -17,7 +17,7 @@ from generic.atomic import write_bytes
 from generic.cache.features import FeatureCache, Features
 from generic.errors import ImageError, OutputError, PiaaError
 from generic.progress import Progress, no_progress
-from piaa.adapters.base import Array
+from piaa.adapters.prediction import Array
 from piaa.people.suggest import knowledge, suggest
 from piaa.ratings.scale import Scale
 

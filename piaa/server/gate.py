@@ -33,7 +33,7 @@ class Caller:
     """The one user that the key is for."""
 
     def check_user(self, user: str) -> None:
-        """Nothing, if the caller may read and score this user.
+        """Raises Problem unless the caller may read and score this user.
 
         Raises:
             Problem: 403. It does not say whether there is such a user.
@@ -42,7 +42,7 @@ class Caller:
             raise Problem(403, "this key is for another user; use that user's key or an admin's")
 
     def check_admin(self) -> None:
-        """Nothing, if the caller is an admin.
+        """Raises Problem unless the caller is an admin.
 
         Raises:
             Problem: 403.

@@ -11,8 +11,9 @@ from safetensors.numpy import load as unpack
 
 from generic.errors import StoreError
 from generic.model.generic_model import GenericModel
-from piaa.adapters.base import Adapter, Array, Photos, Prediction
+from piaa.adapters.base import Adapter, Photos
 from piaa.adapters.linear_form import LinearForm, unit_scores
+from piaa.adapters.prediction import Array, Prediction
 from piaa.adapters.prior import Prior
 from piaa.adapters.registry import adapter_class, make_adapter
 from piaa.server.recent import Recent

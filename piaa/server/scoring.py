@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from generic.cache.features import Features
 from generic.errors import ImageError, ModelMismatch, UnknownUser
-from piaa.adapters.base import Array, Prediction, bend
+from piaa.adapters.prediction import Array, Prediction, bend
 from piaa.ratings.scale import Scale
 from piaa.server.embedder import Outcome
 from piaa.server.forms import WideRoute
@@ -104,7 +104,7 @@ def of(request: Request) -> tuple[Services, Caller]:
 
 
 def check_count(n: int, most: int, what: str) -> None:
-    """Nothing, if a request does not ask for too much.
+    """Raises Problem unless a request asks for few enough.
 
     Raises:
         Problem: 413.

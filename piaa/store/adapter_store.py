@@ -264,7 +264,7 @@ class AdapterStore:
         return UserSummary(user=name, n_versions=len(found), latest=found[-1])
 
     def _check_unchanged(self, sql: Sql, user: str, after: int) -> None:
-        """Nothing, if this version is the active one."""
+        """Raises StoreError unless version ``after`` is the active one."""
         active = active_version(sql, user)
         if active != after:
             raise StoreError(
@@ -273,7 +273,7 @@ class AdapterStore:
             )
 
     def _known(self, found: Sequence[VersionSummary], user: str, version: int) -> None:
-        """Nothing, if the version is among those found."""
+        """Raises StoreError unless the version is among those found."""
         if version not in [summary.version for summary in found]:
             known = ", ".join(str(summary.version) for summary in found)
             raise StoreError(
@@ -322,7 +322,7 @@ class AdapterStore:
 
 
 def check_model(stored: StoredAdapter, model_hash: str, model_name: str) -> None:
-    """Nothing, if the adapter was fitted on this model: features of another model mean something else.
+    """Raises ModelMismatch unless the adapter was fitted on this model: other features mean something else.
 
     Args:
         stored: an adapter from the store.

@@ -112,10 +112,10 @@ class UserSummary:
 
 
 def check_user(user: str) -> None:
-    """Nothing, if this can be a user's name: 1 to 200 characters, none of them a control character.
+    """Raises StoreError unless this can be a user's name: 1 to 200 characters, no control character.
 
     Raises:
-        StoreError: it cannot.
+        StoreError: it cannot; the message says why.
 
     Example:
         >>> check_user("Ána Lúcia; DROP TABLE users")

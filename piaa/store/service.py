@@ -153,7 +153,7 @@ class ServiceStore:
             ]
 
     def require(self, user: str) -> None:
-        """Nothing, if there is such a user.
+        """Raises UnknownUser unless there is such a user.
 
         Raises:
             UnknownUser: there is not.

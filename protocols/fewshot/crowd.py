@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import DatasetError
-from piaa.adapters.base import Prediction
+from piaa.adapters.prediction import Prediction
 from piaa.ratings.table import Ratings
 
 CROWD = "crowd oracle"

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from generic.errors import PiaaError, ShapeError
 from generic.metrics import coverage, pearson, spearman
-from piaa.adapters.base import Prediction
+from piaa.adapters.prediction import Prediction
 
 METRICS = ("srcc", "plcc", "pairwise", "mae", "coverage")
 """The columns of a table of results that hold a metric."""

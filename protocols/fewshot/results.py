@@ -26,18 +26,19 @@ TEXT = ("train", "test", "adapter", "user")
 WHOLE = ("k", "repeat", "n_query")
 REAL = ("srcc", "plcc", "pairwise", "mae", "coverage")
 COLUMNS = ("train", "test", "adapter", "k", "repeat", "user", "n_query", *REAL)
-"""Of the cells, in this order. ``mae`` is in the dataset's units; a number that is undefined is NaN."""
+"""In this order. ``mae`` is in the dataset's units; a number that is undefined is NaN."""
 ORACLE = "+oracle_epoch"
 """Ending of an adapter's name whose epoch was chosen on the query; ``finetune+oracle_epoch`` goes beside
 ``finetune`` as a column of its own and is never a row."""
 FORMAT = 1
 
-Cell = Mapping[str, Any]
+Result = Mapping[str, Any]
+"""One row: a value for each of :data:`COLUMNS`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Results:
-    """An evaluation's cells and what they were computed with.
+    """An evaluation's results and what they were computed with.
 
     Raises:
         ShapeError: columns are missing, unknown or of different lengths.
@@ -45,29 +46,29 @@ class Results:
 
     config: dict[str, Any]
     """Datasets, model name and hash, adapters, shots, repeats, seed, query, NaN policy, versions."""
-    cells: Mapping[str, NDArray[Any]]
-    """Columns of :data:`COLUMNS`, each of shape (n,)."""
+    columns: Mapping[str, NDArray[Any]]
+    """Those of :data:`COLUMNS`, each of shape (n,)."""
 
     def __post_init__(self) -> None:
-        lengths = {len(column) for column in self.cells.values()}
-        if tuple(self.cells) != COLUMNS or len(lengths) > 1:
+        lengths = {len(column) for column in self.columns.values()}
+        if tuple(self.columns) != COLUMNS or len(lengths) > 1:
             raise ShapeError(
-                f"results have columns {', '.join(self.cells)} of lengths {sorted(lengths)}; "
+                f"results have columns {', '.join(self.columns)} of lengths {sorted(lengths)}; "
                 f"expected {', '.join(COLUMNS)} of one length"
             )
 
     @classmethod
-    def from_cells(cls, config: dict[str, Any], cells: Iterable[Cell]) -> Self:
+    def from_rows(cls, config: dict[str, Any], rows: Iterable[Result]) -> Self:
         """Results from rows, one mapping with every column each."""
-        rows = list(cells)
+        listed = list(rows)
         columns: dict[str, NDArray[Any]] = {}
         for name in COLUMNS:
             kind: Any = object if name in TEXT else np.int64 if name in WHOLE else np.float64
-            columns[name] = np.array([row[name] for row in rows], dtype=kind)
-        return cls(config=config, cells=columns)
+            columns[name] = np.array([row[name] for row in listed], dtype=kind)
+        return cls(config=config, columns=columns)
 
     def __len__(self) -> int:
-        return len(self.cells["k"])
+        return len(self.columns["k"])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Results):
@@ -77,21 +78,21 @@ class Results:
     __hash__ = None  # type: ignore[assignment]
 
     def rows(self) -> list[dict[str, Any]]:
-        """The cells one by one, as plain Python values."""
-        columns = [self.cells[name].tolist() for name in COLUMNS]
+        """The results one by one, as plain Python values."""
+        columns = [self.columns[name].tolist() for name in COLUMNS]
         return [dict(zip(COLUMNS, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def to_frame(self) -> pd.DataFrame:
-        """The cells as a data frame."""
+        """The results as a data frame."""
         import pandas as pd
 
-        return pd.DataFrame(dict(self.cells))
+        return pd.DataFrame(dict(self.columns))
 
     def to_json(self) -> str:
         """JSON text that :meth:`from_json` reads back to the bit; NaN is null."""
         columns: dict[str, Sequence[Any]] = {}
         for name in COLUMNS:
-            values = self.cells[name].tolist()
+            values = self.columns[name].tolist()
             columns[name] = [None if v != v else v for v in values] if name in REAL else values
         return json.dumps({"format": FORMAT, "config": self.config, "cells": columns})
 
@@ -106,12 +107,12 @@ class Results:
             content = json.loads(text)
             if content["format"] != FORMAT:
                 raise ValueError(f"format {content['format']}, expected {FORMAT}")
-            cells = {
+            columns = {
                 name: [math.nan if value is None else value for value in content["cells"][name]]
                 for name in COLUMNS
             }
-            rows = [dict(zip(cells, values, strict=True)) for values in zip(*cells.values(), strict=True)]
-            return cls.from_cells(content["config"], rows)
+            rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+            return cls.from_rows(content["config"], rows)
         except (KeyError, TypeError, ValueError) as error:
             raise DatasetError(
                 f"{source} cannot be read as results of `piaa evaluate` ({error}); run it again"

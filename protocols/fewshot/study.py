@@ -310,7 +310,7 @@ def run(
         "skipped_users": {test.name: dict(test.skipped) for test in tests},
         "unreadable_images": {test.name: sorted(test.unreadable) for test in tests},
     }
-    results = Results.from_cells({**config, **found}, cells)
+    results = Results.from_rows({**config, **found}, cells)
     if kept:
         kept.finish(results)
     return results

@@ -1,6 +1,6 @@
-"""From cells to the numbers of a table: mean, spread, interval, and who is better than whom.
+"""From results to the numbers of a table: mean, spread, interval, and who is better than whom.
 
-A cell is one (train, test, adapter, k, repeat, user). The headline is the literature's: per repeat the
+A result is of one (train, test, adapter, k, repeat, user). The headline is the literature's: per repeat the
 mean over users, every user counting once, then mean and standard deviation over repeats. How certain
 it is depends on the users, not on the repeats, so the interval comes from drawing users anew.
 """
@@ -42,7 +42,7 @@ class Summary:
     metric: str
 
     mean: float
-    """Mean over repeats of the mean over users; NaN if every cell was dropped."""
+    """Mean over repeats of the mean over users; NaN if every result was dropped."""
 
     std: float
     """Standard deviation of the latter over repeats (n - 1); NaN for one repeat."""
@@ -55,15 +55,15 @@ class Summary:
     """Bootstrap interval of ``mean`` over users, 95 %; NaN for one user."""
 
     n_users: int
-    """Users with at least one cell that counts."""
+    """Users with at least one result that counts."""
 
     n_repeats: int
 
     dropped_users: int
-    """Users without such a cell."""
+    """Users without such a result."""
 
-    dropped_cells: int
-    """Cells left out because the metric is undefined there (NaN), those of dropped users included."""
+    dropped_results: int
+    """Results left out because the metric is undefined there (NaN), those of dropped users included."""
 
     @property
     def text(self) -> str:
@@ -96,24 +96,24 @@ class Comparison:
 
 
 def summarise(
-    cells: Columns, *, metric: str = "srcc", nan: NanPolicy = "drop", seed: int = 0
+    results: Columns, *, metric: str = "srcc", nan: NanPolicy = "drop", seed: int = 0
 ) -> list[Summary]:
     """One line for each (train, test, adapter, k), in order of first appearance.
 
     Args:
-        cells: columns ``train``, ``test``, ``adapter``, ``k``, ``repeat``, ``user`` and the metric.
+        results: columns ``train``, ``test``, ``adapter``, ``k``, ``repeat``, ``user`` and the metric.
         metric: a column of numbers.
-        nan: what an undefined cell (NaN) is: ``drop``, left out of that repeat and of that user's
+        nan: what an undefined result (NaN) is: ``drop``, left out of that repeat and of that user's
             mean, and counted; or ``zero``, no correlation, which is possible for srcc and plcc only:
             other metrics (0 would be a perfect mae) are dropped all the same.
         seed: of the bootstrap. Adapters of one test set share its draws.
 
     Raises:
-        PiaaError: a cell is there twice, or a user lacks a repeat that others have.
+        PiaaError: a result is there twice, or a user lacks a repeat that others have.
     """
     return [
         _summary(key, metric, users, values, seed)
-        for key, users, values in _tables(cells, metric=metric, nan=nan)
+        for key, users, values in _tables(results, metric=metric, nan=nan)
     ]
 
 
@@ -137,7 +137,7 @@ def _summary(key: Key, metric: str, users: list[str], values: Array, seed: int) 
         n_users=len(kept),
         n_repeats=values.shape[1],
         dropped_users=len(users) - len(kept),
-        dropped_cells=int(np.count_nonzero(np.isnan(values))),
+        dropped_results=int(np.count_nonzero(np.isnan(values))),
     )
 
 
@@ -174,37 +174,37 @@ def bootstrap_interval(
 
 
 def user_means(
-    cells: Columns, *, metric: str = "srcc", nan: NanPolicy = "drop"
+    results: Columns, *, metric: str = "srcc", nan: NanPolicy = "drop"
 ) -> dict[Key, dict[str, float]]:
     """(train, test, adapter, k) -> user -> mean over repeats; users are sorted, dropped ones are not there.
 
     Args:
-        cells: as in ``summarise``.
+        results: as in ``summarise``.
         metric: a column of numbers.
         nan: as in ``summarise``.
 
     Raises:
-        PiaaError: a cell is there twice, or a user lacks a repeat that others have.
+        PiaaError: a result is there twice, or a user lacks a repeat that others have.
     """
     return {
         key: {user: m for user, m in zip(users, _means(values).tolist(), strict=True) if not math.isnan(m)}
-        for key, users, values in _tables(cells, metric=metric, nan=nan)
+        for key, users, values in _tables(results, metric=metric, nan=nan)
     }
 
 
-def compare(cells: Columns, *, metric: str = "srcc", nan: NanPolicy = "drop") -> list[Comparison]:
+def compare(results: Columns, *, metric: str = "srcc", nan: NanPolicy = "drop") -> list[Comparison]:
     """Every pair of adapters of the same train, test and k, over the users that both have a number for.
 
     Args:
-        cells: as in ``summarise``. The adapters of a pair may have been run on different users.
+        results: as in ``summarise``. The adapters of a pair may have been run on different users.
         metric: a column of numbers; a user's number is the mean over repeats.
         nan: as in ``summarise``.
 
     Raises:
-        PiaaError: a cell is there twice, or a user lacks a repeat that others have.
+        PiaaError: a result is there twice, or a user lacks a repeat that others have.
     """
     families: dict[tuple[str, str, int], dict[str, dict[str, float]]] = {}
-    for (train, test, adapter, k), means in user_means(cells, metric=metric, nan=nan).items():
+    for (train, test, adapter, k), means in user_means(results, metric=metric, nan=nan).items():
         families.setdefault((train, test, k), {})[adapter] = means
     found: list[Comparison] = []
     for (train, test, k), adapters in families.items():
@@ -275,13 +275,13 @@ def format_mean_std(mean: float, std: float, *, digits: int = 3) -> str:
     return number if math.isnan(std) else f"{number}±{std:.{digits}f}"
 
 
-def _tables(cells: Columns, *, metric: str, nan: NanPolicy) -> Iterator[tuple[Key, list[str], Array]]:
+def _tables(results: Columns, *, metric: str, nan: NanPolicy) -> Iterator[tuple[Key, list[str], Array]]:
     """For each (train, test, adapter, k): users sorted by name, and values of shape (n_users, n_repeats)."""
     if nan not in ("drop", "zero"):
         raise PiaaError(f"the NaN policy is {nan!r}, expected 'drop' or 'zero'; name one of the two")
     groups: dict[Key, tuple[list[str], list[int], list[float]]] = {}
     names = ("train", "test", "adapter", "k", "user", "repeat", metric)
-    columns = [np.asarray(cells[name]).tolist() for name in names]
+    columns = [np.asarray(results[name]).tolist() for name in names]
     for train, test, adapter, k, user, repeat, value in zip(*columns, strict=True):
         group = groups.setdefault((train, test, adapter, k), ([], [], []))
         group[0].append(user)
@@ -307,7 +307,7 @@ def _check_complete(key: Key, users: list[str], repeats: list[int], counts: NDAr
         n = int(counts[row, place])
         train, test, adapter, k = key
         raise PiaaError(
-            f"adapter {adapter!r} at k={k}, {train} -> {test}: user {users[row]!r} has {n} cells of "
+            f"adapter {adapter!r} at k={k}, {train} -> {test}: user {users[row]!r} has {n} results of "
             f"repeat {repeats[place]}, expected 1 ({len(wrong)} such places); run the evaluation to its end"
         )
 

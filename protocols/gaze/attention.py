@@ -2,7 +2,7 @@
 
 - ``points``: the last deformable layer's points (EAT), as fixations that count by the attention they get.
 - ``masks``: the masks of a Residual Attention Network, averaged over channels and modules.
-- ``heat``: what raised the score (HiResCAM, see :mod:`generic.explain.explanation`); every network has it.
+- ``heat``: what raised the score (HiResCAM, see :mod:`generic.explain.heat`); every network has it.
 
 A map shows what a network used, in the sense of its definition. It does not show that the network looks as
 people do; that is what the comparison is for.
@@ -26,8 +26,7 @@ from generic.model.generic_model import GenericModel
 from generic.photos.open import load_pixels
 from generic.residual_attention.residual_attention_network import masks_of
 from generic.residual_attention.units import AttentionModule
-
-Map = NDArray[np.float64]
+from protocols.gaze.maps import Map, gaussians
 
 
 def attention_maps(
@@ -74,16 +73,13 @@ def point_map(explanation: Explanation, size: tuple[int, int], *, sigma: float) 
     Returns:
         shape (h, w), at least 0.
     """
-    from scipy.ndimage import gaussian_filter
-
     layer = shown_layer(explanation)
-    amounts = np.zeros(size, dtype=np.float64)
-    if layer is not None:
-        places = (layer.places.reshape(-1, 2).astype(np.float64) * size[::-1]).astype(np.intp)
-        weights = layer.point_weights.reshape(-1).astype(np.float64) / len(layer.point_weights)
-        inside = ((places >= 0) & (places < size[::-1])).all(1)
-        np.add.at(amounts, tuple(places[inside, ::-1].T), weights[inside])
-    return np.asarray(gaussian_filter(amounts, sigma, mode="constant"), dtype=np.float64)
+    if layer is None:
+        return np.zeros(size, dtype=np.float64)
+    pixels = (layer.places.reshape(-1, 2).astype(np.float64) * size[::-1]).astype(np.intp)
+    weights = layer.point_weights.reshape(-1).astype(np.float64) / len(layer.point_weights)
+    inside = ((pixels >= 0) & (pixels < size[::-1])).all(1)
+    return gaussians(pixels[inside], weights[inside], size, sigma=sigma)
 
 
 def mask_map(model: GenericModel, photo: Path, size: tuple[int, int]) -> Map:

@@ -16,9 +16,9 @@ import numpy as np
 from generic.errors import ImageError
 from generic.model.generic_model import GenericModel
 from generic.progress import Progress, no_progress
-from protocols.gaze.attention import Map, attention_maps
+from protocols.gaze.attention import attention_maps
 from protocols.gaze.fixations import Fixations
-from protocols.gaze.maps import fixated_pixels, fixation_map
+from protocols.gaze.maps import Map, fixated_pixels, fixation_map
 from protocols.gaze.saliency import auc_judd, correlation, nss, similarity
 
 METRICS = ("AUC-Judd", "NSS", "CC", "SIM")

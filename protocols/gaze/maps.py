@@ -51,8 +51,6 @@ def fixation_map(
         >>> round(float(seen[4, 5] / seen[4, 4]), 4)  # exp(-1/2)
         0.6065
     """
-    from scipy.ndimage import gaussian_filter
-
     sigma = pixels_per_degree * degrees
     if not (np.isfinite(sigma) and pixels_per_degree > 0 and degrees > 0):
         raise ShapeError(
@@ -60,12 +58,29 @@ def fixation_map(
         )
     if not len(fixations):
         raise ShapeError(f"image {fixations.image!r} has no fixations to make a map of; leave it out")
-    weights = np.zeros(fixations.size, dtype=np.float64)
-    columns, rows = fixations.points.astype(np.intp).T
-    # Not weights[...] += 1: that would count a pixel once that was fixated twice.
-    np.add.at(weights, (rows, columns), fixations.durations if by_duration else 1.0)
-    blurred: Map = gaussian_filter(weights, sigma, mode="constant")
+    amounts = fixations.durations if by_duration else np.ones(len(fixations))
+    blurred = gaussians(fixations.points.astype(np.intp), amounts, fixations.size, sigma=sigma)
     return np.asarray(blurred / blurred.sum(), dtype=np.float64)
+
+
+def gaussians(pixels: NDArray[np.intp], amounts: Map, size: tuple[int, int], *, sigma: float) -> Map:
+    """A Gaussian around each point, of the point's amount; what falls beside the map is lost.
+
+    Args:
+        pixels: pairs (column, row) on the map, shape (n, 2).
+        amounts: shape (n,).
+        size: (h, w) of the map.
+        sigma: standard deviation, in pixels.
+
+    Returns:
+        shape (h, w).
+    """
+    from scipy.ndimage import gaussian_filter
+
+    at_pixels = np.zeros(size, dtype=np.float64)
+    # Not at_pixels[...] += amounts: that would count a pixel once that holds two points.
+    np.add.at(at_pixels, (pixels[:, 1], pixels[:, 0]), amounts)
+    return np.asarray(gaussian_filter(at_pixels, sigma, mode="constant"), dtype=np.float64)
 
 
 def attended_patches(seen: Map, *, side: int, share: float) -> NDArray[np.bool_]:

@@ -10,13 +10,12 @@ import numpy as np
 from PIL import Image
 
 from generic.errors import OutputError
+from generic.explain.picture import FORMATS
 from generic.photos.find import printable
 from generic.photos.open import open_rgb
 from generic.progress import Progress, no_progress
 from protocols.gaze.fixations import Fixations
 from protocols.gaze.maps import attended_patches, fixation_map, masked_photo
-
-_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
 def mask_folder(
@@ -56,11 +55,11 @@ def mask_folder(
         raise OutputError(
             f"cannot write into {printable(str(out))}: it exists and is not empty; name another"
         )
-    unknown = sorted(name for name in gaze if Path(name).suffix.lower() not in _FORMATS)
+    unknown = sorted(name for name in gaze if Path(name).suffix.lower() not in FORMATS)
     if unknown:
         raise OutputError(
             f"cannot write {len(unknown)} masked photos, such as {unknown[0]!r}: their formats are none of "
-            f"{', '.join(_FORMATS)}; convert them first"
+            f"{', '.join(FORMATS)}; convert them first"
         )
     left = []
     try:
@@ -73,7 +72,7 @@ def mask_folder(
                 seen = fixation_map(fixations, pixels_per_degree=pixels_per_degree)
                 attended = attended_patches(seen, side=side, share=share)
                 pixels = masked_photo(np.asarray(open_rgb(photos / image)), attended, fill=fill)
-                form = _FORMATS[Path(image).suffix.lower()]
+                form = FORMATS[Path(image).suffix.lower()]
                 Image.fromarray(pixels).save(folder / image, format=form, quality=95, subsampling=0)
                 left.append(float(attended.mean()))
                 progress(1)

@@ -10,17 +10,16 @@ from PIL import Image, ImageDraw, ImageFont
 
 from generic.atomic import atomic_path
 from generic.errors import OutputError
-from generic.explain.picture import with_heat
+from generic.explain.picture import INK, PAGE, with_heat
 from generic.model.generic_model import GenericModel
 from generic.photos.find import printable
 from generic.photos.open import open_rgb
 from generic.progress import Progress, no_progress
-from protocols.gaze.attention import Map, attention_maps
+from protocols.gaze.attention import attention_maps
 from protocols.gaze.fixations import Fixations
-from protocols.gaze.maps import fixation_map
+from protocols.gaze.maps import Map, fixation_map
 
 _SIDE, _GAP, _TITLE = 360, 16, 40
-_PAGE, _INK = (240, 240, 240), (38, 38, 38)
 PEOPLE = "where people looked"
 
 
@@ -54,11 +53,11 @@ def draw_panels(photo: Image.Image, maps: Mapping[str, Map]) -> Image.Image:
     small = photo.resize(size, Image.Resampling.LANCZOS)
     shown = {"the photo": small} | {name: with_heat(small, _in_range(one)) for name, one in maps.items()}
     width = len(shown) * (size[0] + _GAP) + _GAP
-    page = Image.new("RGB", (width, size[1] + _TITLE + _GAP), _PAGE)
+    page = Image.new("RGB", (width, size[1] + _TITLE + _GAP), PAGE)
     pen, font = ImageDraw.Draw(page), ImageFont.load_default(18)
     for place, (name, panel) in enumerate(shown.items()):
         left = _GAP + place * (size[0] + _GAP)
-        pen.text((left, 10), name, font=font, fill=_INK)
+        pen.text((left, 10), name, font=font, fill=INK)
         page.paste(panel, (left, _TITLE))
     return page
 

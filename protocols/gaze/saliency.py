@@ -14,8 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from generic.errors import ShapeError
 from generic.metrics import pearson
-
-Map = NDArray[np.float64]
+from protocols.gaze.maps import Map
 
 
 def auc_judd(saliency: ArrayLike, fixated: ArrayLike) -> float:

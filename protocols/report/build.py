@@ -31,15 +31,15 @@ def collect(results: Results, *, nan: NanPolicy = "drop") -> Report:
     """The report of an evaluation, with the published figures of its test datasets.
 
     Args:
-        results: of ``piaa evaluate`` or ``piaa cross-evaluate``, at least one cell.
+        results: of ``piaa evaluate`` or ``piaa cross-evaluate``, at least one.
             The bootstrap takes the seed of its configuration.
         nan: what an undefined correlation is; see ``summary.summarise``.
 
     Raises:
-        PiaaError: a cell is there twice, or a user lacks a repeat that others have, or an oracle result has
+        PiaaError: a result is there twice, or a user lacks a repeat that others have, or an oracle result has
             no honest one beside it.
     """
-    lines = _lines(results.cells, nan=nan, seed=results.config.get("seed", 0))
+    lines = _lines(results.columns, nan=nan, seed=results.config.get("seed", 0))
     tests = dict.fromkeys(test for _, test, _, _ in lines)
     return Report(
         tables=tuple(_table(test, lines, results, nan) for test in tests),
@@ -49,11 +49,11 @@ def collect(results: Results, *, nan: NanPolicy = "drop") -> Report:
     )
 
 
-def _lines(cells: Mapping[str, Any], *, nan: NanPolicy, seed: int) -> dict[Key, Cell]:
+def _lines(columns: Mapping[str, Any], *, nan: NanPolicy, seed: int) -> dict[Key, Cell]:
     """The cells of all rows measured here, in order of first appearance."""
-    oracle = np.array([name.endswith(ORACLE) for name in cells["adapter"]], dtype=bool)
-    honest = _where(cells, ~oracle)
-    best = _oracles(_where(cells, oracle), honest, nan, seed)
+    oracle = np.array([name.endswith(ORACLE) for name in columns["adapter"]], dtype=bool)
+    honest = _where(columns, ~oracle)
+    best = _oracles(_where(columns, oracle), honest, nan, seed)
     others: dict[Key, dict[str, float]] = {}
     for metric in OTHERS:
         for line in summarise(honest, metric=metric, nan=nan, seed=seed):
@@ -76,31 +76,31 @@ def _lines(cells: Mapping[str, Any], *, nan: NanPolicy, seed: int) -> dict[Key, 
     }
 
 
-def _where(cells: Mapping[str, Any], chosen: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
-    return {name: np.asarray(column)[chosen] for name, column in cells.items()}
+def _where(columns: Mapping[str, Any], chosen: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+    return {name: np.asarray(column)[chosen] for name, column in columns.items()}
 
 
 def _oracles(
-    cells: Mapping[str, Any], honest: Mapping[str, Any], nan: NanPolicy, seed: int
+    columns: Mapping[str, Any], honest: Mapping[str, Any], nan: NanPolicy, seed: int
 ) -> dict[Key, Summary]:
     """Results with an epoch chosen on the query, by the adapter that they stand beside."""
-    alone = {name.removesuffix(ORACLE) for name in cells["adapter"]} - set(honest["adapter"])
+    alone = {name.removesuffix(ORACLE) for name in columns["adapter"]} - set(honest["adapter"])
     if alone:
         name = min(alone)
         raise PiaaError(
             f"adapter {name + ORACLE!r} has no results of {name!r} to stand beside; evaluate {name!r} too"
         )
-    lines = summarise(cells, nan=nan, seed=seed)
+    lines = summarise(columns, nan=nan, seed=seed)
     return {_key(line, line.adapter.removesuffix(ORACLE)): line for line in lines}
 
 
-def _p_values(cells: Mapping[str, Any], nan: NanPolicy) -> dict[Key, float]:
+def _p_values(columns: Mapping[str, Any], nan: NanPolicy) -> dict[Key, float]:
     """Holm corrected p of each adapter against its test dataset's baseline; the crowd is no adapter."""
     # A test's first adapter: it is set last.
-    baselines = dict(zip(reversed(cells["test"]), reversed(cells["adapter"]), strict=True))
-    competing = np.array([name != CROWD for name in cells["adapter"]], dtype=bool)
+    baselines = dict(zip(reversed(columns["test"]), reversed(columns["adapter"]), strict=True))
+    competing = np.array([name != CROWD for name in columns["adapter"]], dtype=bool)
     found = {}
-    for pair in compare(_where(cells, competing), nan=nan):
+    for pair in compare(_where(columns, competing), nan=nan):
         for adapter, other in ((pair.first, pair.second), (pair.second, pair.first)):
             if other == baselines[pair.test]:
                 found[pair.train, pair.test, adapter, pair.k] = pair.p_holm
@@ -123,9 +123,8 @@ def _table(test: str, lines: Mapping[Key, Cell], results: Results, nan: NanPolic
         for train, adapter in dict.fromkeys((train, adapter) for train, _, adapter, _ in own)
     ]
     published = [row for row in _published_rows(test) if set(row.cells) & set(shots)]
-    users = {
-        user for user, name in zip(results.cells["user"], results.cells["test"], strict=True) if name == test
-    }
+    tested = zip(results.columns["user"], results.columns["test"], strict=True)
+    users = {user for user, name in tested if name == test}
     same_query = results.config.get("query", "rest") == "rest"
     notes = _own_notes(list(own.values()), [key[0] for key in own], nan)
     if any(row.name == CROWD for row in rows):
@@ -201,14 +200,14 @@ def _own_notes(cells: Sequence[Cell], trains: Sequence[str], nan: NanPolicy) -> 
         f"measured here: mean±std over {_range([line.n_repeats for line in lines])} repeats of the mean over "
         f"{_range([line.n_users for line in lines])} users, generic model and priors trained on {datasets}"
     ]
-    n_cells = sum((line.n_users + line.dropped_users) * line.n_repeats for line in lines)
-    n_dropped = sum(line.dropped_cells for line in lines)
+    n_results = sum((line.n_users + line.dropped_users) * line.n_repeats for line in lines)
+    n_dropped = sum(line.dropped_results for line in lines)
     n_people = max(line.dropped_users for line in lines)
     if nan == "zero":
         notes.append("where an SRCC is undefined, because one side is constant, it counts as 0")
     elif n_dropped:
         notes.append(
-            f"{n_dropped} of {n_cells} cells (a user's repeat) have no SRCC, because one side is constant, "
+            f"{n_dropped} of {n_results} cells (a user's repeat) have no SRCC, because one side is constant, "
             f"and were left out{f'; so were up to {n_people} users without any other' if n_people else ''}"
         )
     return notes

@@ -1,4 +1,4 @@
-"""Reports for programs: one CSV line for each row and k, or JSON with everything down to single cells."""
+"""Reports for programs: one CSV line for each row and k, or JSON with everything down to single results."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _row(key: tuple[Any, ...], cell: Cell) -> dict[str, Any]:
     if cell.detail is not None:
         line, others, chosen = cell.detail.srcc, cell.detail.others, cell.detail.oracle_epoch
         values += [line.low, line.high, line.std_users, line.n_users, line.n_repeats]
-        values += [line.dropped_users, line.dropped_cells]
+        values += [line.dropped_users, line.dropped_results]
         values += [*others.values(), cell.detail.p_holm]
         values += [chosen.mean, chosen.std] if chosen is not None else []
     values += [None] * (len(COLUMNS) - len(values))

@@ -204,7 +204,7 @@ _ORACLE_NOTE = "oracle_epoch: the epoch was chosen on the photos that were teste
 def _details(k: int, cell: Cell, detail: Detail) -> tuple[Entry, ...]:
     """Everything after the name and the source."""
     line = detail.srcc
-    counts = (str(k), str(line.n_users), f"{line.dropped_users} / {line.dropped_cells}")
+    counts = (str(k), str(line.n_users), f"{line.dropped_users} / {line.dropped_results}")
     spread = (mean_std(cell), interval(cell) or ABSENT, number(line.std_users))
     others = map(number, detail.others.values())
     return tuple(Entry(text=text) for text in (*counts, *spread, *others, p_text(detail.p_holm)))

@@ -47,7 +47,7 @@ class Cell:
     """One row's SRCC at one number of ratings."""
 
     mean: float
-    """Macro mean over users, then mean over repeats; NaN where no cell had an SRCC."""
+    """Macro mean over users, then mean over repeats; NaN where no result had an SRCC."""
     std: float
     """Standard deviation over repeats; NaN where it was not printed or there was one repeat."""
     detail: Detail | None = None
@@ -159,6 +159,6 @@ class Report:
     matrices: tuple[CrossMatrix, ...]
     """For each k one per adapter, then the published ones; empty for a single pair of datasets."""
     results: Results
-    """The cells behind the numbers, and the configuration that made them."""
+    """The results behind the numbers, and the configuration that made them."""
     nan: NanPolicy
     """What an undefined SRCC was taken for."""

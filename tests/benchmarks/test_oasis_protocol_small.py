@@ -129,11 +129,11 @@ def test_whom_auto_ranks_worse(scripts):
         for srcc in ([at] if np.isnan(at) else [at - 0.4, at + 0.4])
     ]
     cells = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    (found,) = scripts[0].below_the_crowd(SimpleNamespace(cells=cells))
+    (found,) = scripts[0].below_the_crowd(SimpleNamespace(columns=cells))
     assert (found["test"], found["k"], found["users"]) == ("list 1", 10, 10)
     assert found["below"] == 0.2
     # The fifth percentile lies between the two lowest of ten, .45 of the way.
     assert found["one_in_twenty"] == pytest.approx(-0.3 + 0.45 * 0.2)
     assert found["worst"] == pytest.approx(-0.3)
     cells["adapter"][cells["adapter"] == "auto"] = "bayes"
-    assert scripts[0].below_the_crowd(SimpleNamespace(cells=cells)) == []
+    assert scripts[0].below_the_crowd(SimpleNamespace(columns=cells)) == []

@@ -15,7 +15,7 @@ def make_results() -> Callable[..., Results]:
     """
 
     def make(values, **config) -> Results:
-        return Results.from_cells(
+        return Results.from_rows(
             config,
             [
                 {

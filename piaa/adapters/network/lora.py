@@ -1,4 +1,4 @@
-"""``lora``: low-rank updates of the network's own layers (Hu et al., "LoRA", ICLR 2022), by peft.
+"""``lora``: low-rank updates of the network's own layers (Hu et al., "LoRA", ICLR 2022).
 
 Updated is every linear layer and every 1x1 convolution, which is one: the queries, keys, values and
 outputs of attention, and the layers of MLPs, whatever the network; not the last one that gives the score.

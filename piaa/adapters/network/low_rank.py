@@ -1,14 +1,55 @@
-"""Low-rank updates of linear layers, by peft."""
+"""Low-rank updates of linear layers: Edward Hu et al., "LoRA", ICLR 2022, section 4.1.
+
+A layer W, which stays as it is, gets two small factors beside it, which alone are trained:
+W x + b + (alpha / r) B A x, with A of r rows and B of r columns.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from generic.errors import PiaaError
 from piaa.adapters.network.copies import outside_stem
+
+SCALE = 2.0
+"""alpha / r."""
+
+
+class LowRank(nn.Module):
+    """A layer and its update, of nothing at first: A is drawn as a layer's own weights are, B is zero.
+
+    Args:
+        layer: a linear layer or a 1x1 convolution.
+        rank: r.
+    """
+
+    def __init__(self, layer: nn.Linear | nn.Conv2d, rank: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.a: nn.Linear | nn.Conv2d
+        self.b: nn.Linear | nn.Conv2d
+        if isinstance(layer, nn.Linear):
+            self.a = nn.Linear(layer.in_features, rank, bias=False)
+            self.b = nn.Linear(rank, layer.out_features, bias=False)
+        else:
+            steps: dict[str, Any] = {"stride": layer.stride, "padding": layer.padding}
+            self.a = nn.Conv2d(layer.in_channels, rank, 1, **steps, bias=False)
+            self.b = nn.Conv2d(rank, layer.out_channels, 1, bias=False)
+        # Drawn once more: the numbers that fits have begun with since the first release.
+        nn.init.kaiming_uniform_(self.a.weight, a=math.sqrt(5))
+        nn.init.zeros_(self.b.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As the layer, for the same shapes."""
+        layer = self.layer
+        # A subclass may sum in another order. The plain one is what people stored before were fitted with.
+        plain = nn.Conv2d.forward(layer, x) if isinstance(layer, nn.Conv2d) else layer(x)
+        updated: Tensor = plain + self.b(self.a(x)) * SCALE
+        return updated
 
 
 def targets(network: nn.Module, rank: int, *, freeze_stem: bool) -> list[str]:
@@ -45,17 +86,16 @@ def add_low_rank(network: nn.Module, rank: int, *, freeze_stem: bool) -> dict[st
     Returns:
         the parameters to train, by name. The first factor is the same at every call.
     """
-    from peft import LoraConfig, inject_adapter_in_model
-
+    trained: dict[str, nn.Parameter] = {}
     names = targets(network, rank, freeze_stem=freeze_stem)
-    for name in names:
-        layer = network.get_submodule(name)
-        if isinstance(layer, nn.Conv2d):
-            # peft makes the factors by the layer's own class, with arguments that a subclass may not take.
-            layer.__class__ = nn.Conv2d
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        inject_adapter_in_model(config, cast("Any", network))
+        for name in names:
+            update = LowRank(cast("nn.Linear | nn.Conv2d", network.get_submodule(name)), rank)
+            parent, _, child = name.rpartition(".")
+            setattr(network.get_submodule(parent), child, update)
+            # Named as they are stored: people fitted by the first release go on.
+            for letter, factor in (("A", update.a), ("B", update.b)):
+                (trained[f"{name}.lora_{letter}.default.weight"],) = factor.parameters()
     network.eval()
-    return {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
+    return trained

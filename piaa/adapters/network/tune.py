@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from generic.seeds import stream
-from piaa.adapters.base import Array
 from piaa.adapters.network.copies import Read
+from piaa.adapters.prediction import Array
 
 MIN_RATINGS = 6
 """Below, nothing is trained but the level: three folds of fewer than two ratings say nothing."""

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from generic.engine.torch_engine import TorchEngine
 from generic.errors import CheckpointError
 from generic.model.generic_model import GenericModel
-from piaa.adapters.base import Adapter, Array, Ingredients, Photos, Prediction, State
+from piaa.adapters.base import Adapter, Ingredients, Photos
 from piaa.adapters.checks import check_support, fitted
+from piaa.adapters.prediction import Array, Prediction, State
 from piaa.adapters.prior import Prior
 from piaa.adapters.state_format import FORMAT, VERSION, check_format
 

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from generic.cache import file
 from generic.cache.features import CacheInfo, FeatureCache, default_cache_folder
-from generic.errors import CacheError, ImageError, ShapeError
+from generic.errors import CacheError, ShapeError
 
 ROOT = Path(__file__).parents[3]
 NAME = "piaa-features.sqlite"
@@ -36,22 +36,6 @@ def digest_of(text: object) -> str:
 
 def vectors(n: int, d: int = 8, start: int = 0) -> dict[str, np.ndarray]:
     return {digest_of(i): np.full(d, i, np.float32) for i in range(start, start + n)}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def old_files(tmp_path_factory):
-    """500 files, made when the first test here begins, so that those that need old files wait little."""
-    folder = tmp_path_factory.mktemp("old")
-    paths = [folder / f"{i}.jpg" for i in range(500)]
-    for i, path in enumerate(paths):
-        path.write_bytes(b"%03d" % i)
-    return paths
-
-
-def settle(paths: list[Path]) -> None:
-    """Wait until the last change is old enough for a memo; ctime cannot be set back."""
-    newest = max(path.stat().st_ctime_ns for path in paths)
-    time.sleep(max(0.0, (newest - time.time_ns()) / 1e9 + 2.05))
 
 
 def assert_sound(folder: Path) -> None:
@@ -201,21 +185,10 @@ RELEASED = """
 
 
 @pytest.mark.parametrize("busy", [False, True])
-def test_cache_of_the_release_before_is_read_even_while_that_has_it_open(tmp_path, old_files, caplog, busy):
-    settle(old_files[:1])
-    status = old_files[0].stat()
+def test_cache_of_the_release_before_is_read_even_while_that_has_it_open(tmp_path, caplog, busy):
     with contextlib.closing(sqlite3.connect(tmp_path / NAME)) as old:
         old.execute("PRAGMA journal_mode = WAL")
         old.executescript(RELEASED)
-        old.execute(
-            "INSERT INTO files VALUES (?, ?, ?)",
-            (
-                f"{status.st_dev}:{status.st_ino}",
-                f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}",
-                digest_of("not what is in the file"),
-            ),
-        )
-        old.commit()
         if not busy:
             old.close()
         with FeatureCache.open(tmp_path) as cache:
@@ -225,10 +198,6 @@ def test_cache_of_the_release_before_is_read_even_while_that_has_it_open(tmp_pat
                 digest_of(0): np.array([0.1, -0.0, 3e38], np.float32).tolist(),
                 digest_of(1): [1.5],
             }
-            assert cache.digest_many(old_files[:1]) == (
-                {old_files[0]: digest_of("not what is in the file")},
-                {},
-            )
             cache.put_many(vectors(2, d=3), "model")
             assert len(cache.get_many(list(vectors(2)), "model")) == 2
         if busy:
@@ -337,54 +306,6 @@ def test_closed_cache_opens_again_when_used(tmp_path):
     cache.close()
     assert list(cache.get_many([digest_of(0)], "m")) == [digest_of(0)]
     cache.close()
-
-
-# Digests of files.
-
-
-def test_digest_is_that_of_the_content_and_a_change_shows(tmp_path):
-    image = tmp_path / "a.jpg"
-    image.write_bytes(b"one" * 100_000)
-    with FeatureCache.open(tmp_path / "cache") as cache:
-        assert cache.digest_many([image]) == ({image: digest_of("one" * 100_000)}, {})
-        # The same size within the same tick of the clock: only a memo written too early would be wrong.
-        for i in range(50):
-            image.write_bytes(b"%03d" % i * 100_000)
-            assert cache.digest_many([image]) == ({image: digest_of(f"{i:03d}" * 100_000)}, {})
-
-
-def test_digest_of_what_cannot_be_read(tmp_path):
-    good, missing, pipe = tmp_path / "good.jpg", tmp_path / "missing.jpg", tmp_path / "pipe.jpg"
-    good.write_bytes(b"good")
-    os.mkfifo(pipe)
-    expected = {
-        missing: "there is no such file; check its name and folder",
-        tmp_path: "it is a folder; name an image file",
-        pipe: "it is not a regular file; name an image file",
-        good / "in.jpg": "Not a directory; name an image file",
-    }
-    for folder in (None, tmp_path / "cache"):
-        with FeatureCache.open(folder) as cache:
-            digests, errors = cache.digest_many([missing, good, tmp_path, pipe, good, good / "in.jpg"])
-            assert digests == {good: digest_of("good")}
-            assert errors.keys() == expected.keys()
-            for path, reason in expected.items():
-                assert type(errors[path]) is ImageError
-                assert str(errors[path]) == f"cannot read image '{path}': {reason}"
-
-
-def test_digest_of_a_file_without_permission(ordinary_user):
-    with tempfile.TemporaryDirectory() as name, FeatureCache.open(None) as cache:
-        Path(name).chmod(0o755)
-        image = Path(name, "a.jpg")
-        image.write_bytes(b"secret")
-        image.chmod(0)
-        with ordinary_user():
-            digests, errors = cache.digest_many([image])
-        assert digests == {}
-        assert str(errors[image]) == (
-            f"cannot read image '{image}': no permission to read it; change its permissions (chmod u+r)"
-        )
 
 
 # Several at once, and what stops a program.
@@ -762,45 +683,3 @@ def test_import_is_cheap():
         print(sorted(heavy & sys.modules.keys()))
     """
     assert finish(run_python(program)) == "[]\n"
-
-
-# Files that have not changed for a while; see old_files.
-
-
-def test_five_hundred_known_files_take_no_time(tmp_path, old_files):
-    settle(old_files)
-    with FeatureCache.open(tmp_path) as cache:
-        first = cache.digest_many(old_files)
-        took = []
-        for _ in range(7):
-            began = time.perf_counter()
-            assert cache.digest_many(old_files) == first
-            took.append(time.perf_counter() - began)
-    assert first == ({path: hashlib.sha256(path.read_bytes()).hexdigest() for path in old_files}, {})
-    assert min(took) < 0.015
-
-
-def test_unchanged_file_is_not_read_again_and_a_changed_one_is(tmp_path, old_files):
-    kept, touched = old_files[7], old_files[8]
-    settle(old_files)
-    before = touched.stat()
-    with FeatureCache.open(tmp_path) as cache:
-        assert cache.digest_many([kept, touched]) == ({kept: digest_of("007"), touched: digest_of("008")}, {})
-        # Same size, same modification time: the change time still tells.
-        touched.write_bytes(b"new")
-        os.utime(touched, ns=(before.st_atime_ns, before.st_mtime_ns))
-        # A false memo shows whether a file is believed or read.
-        check = f"{zlib.crc32(digest_of('believed').encode()):08x}"
-        query = "UPDATE files SET digest = ?, stamp = substr(stamp, 1, length(stamp) - 8) || ?"
-        assert change(tmp_path, query, digest_of("believed"), check) == 2
-        believed = {kept: digest_of("believed"), touched: digest_of("new")}
-        assert cache.digest_many([kept, touched]) == (believed, {})
-        assert cache.clear() == 0
-        assert cache.digest_many([kept]) == ({kept: digest_of("007")}, {})
-        content = (tmp_path / NAME).read_bytes()
-        for column in ("digest", "stamp"):
-            for damage in (digest_of("x"), digest_of("x")[:63], "g" * 64, b"\xff" * 64, b"", 7):
-                assert change(tmp_path, f"UPDATE files SET {column} = ?", damage) == 1
-                assert cache.digest_many([kept]) == ({kept: digest_of("007")}, {})
-    assert b"7.jpg" not in content
-    assert bytes(kept.parent) not in content

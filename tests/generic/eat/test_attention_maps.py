@@ -1,4 +1,4 @@
-"""Seeing where a network looks: what is shown is what was computed, and looking leaves no trace."""
+"""Attention maps: what is shown is what was computed, and looking leaves no trace."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def x():
 
 
 @pytest.mark.parametrize("bias", BIASES)
-def test_what_is_seen_is_what_was_computed(bias, x):
+def test_what_is_shown_is_what_was_computed(bias, x):
     layer = shaken(attention(bias=bias))
-    output, seen = look(layer, x)
-    (view,) = seen.values()
+    output, looks = look(layer, x)
+    (view,) = looks.values()
     torch.testing.assert_close(view.weights.sum(-1), torch.ones(3, 4, 24, dtype=torch.float64))
     layer.eval().requires_grad_(requires_grad=False)
     # Values read at the positions, mixed by the weights, head by head.
@@ -72,38 +72,38 @@ def test_what_is_seen_is_what_was_computed(bias, x):
     torch.testing.assert_close(view.positions, (view.points + view.offsets).tanh(), rtol=0, atol=1e-12)
 
 
-def test_every_deformable_layer_is_seen_by_its_name_in_order(network, x):
-    _, seen = look(network, x)
-    assert list(seen) == ["0.attention", "2.attention"]
-    assert [view.grid for view in seen.values()] == [(3, 5), (4, 6)]
+def test_every_deformable_layer_is_shown_by_its_name_in_order(network, x):
+    _, looks = look(network, x)
+    assert list(looks) == ["0.attention", "2.attention"]
+    assert [view.grid for view in looks.values()] == [(3, 5), (4, 6)]
     # The second layer was given what the blocks before it made.
     network.eval().requires_grad_(requires_grad=False)
     expected = network[2].attention.look(network[2].norm1(network[:2](x)))
     for name in ("points", "offsets", "positions", "weights"):
-        assert torch.equal(getattr(seen["2.attention"], name), getattr(expected, name))
+        assert torch.equal(getattr(looks["2.attention"], name), getattr(expected, name))
 
 
-def test_the_layers_of_a_whole_network_are_seen():
+def test_the_layers_of_a_whole_network_are_shown():
     options = {"img_size": 32, "num_classes": 3, "windows": 4, "k_in": 2, "k_offset": 3, "groups": 1}
     network = EAT(dims=(8, 16), stages=("LE", "DSE"), heads=(1, 2), **options)
     images = torch.randn(2, 3, 32, 32)
-    output, seen = look(network, images)
+    output, looks = look(network, images)
     names = ["stages.0.blocks.1.attention", "stages.1.blocks.0.attention", "stages.1.blocks.2.attention"]
-    assert list(seen) == names
-    assert [view.grid for view in seen.values()] == [(7, 7), (4, 4), (3, 3)]
+    assert list(looks) == names
+    assert [view.grid for view in looks.values()] == [(7, 7), (4, 4), (3, 3)]
     with torch.no_grad():
         assert torch.equal(output, network.eval()(images))
 
 
 def test_the_output_is_that_of_evaluation_mode_and_needs_no_gradients(network, x):
     before = torch.get_rng_state()
-    output, seen = look(network, x)
-    again, seen_again = look(network, x)
+    output, looks = look(network, x)
+    again, looks_again = look(network, x)
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(output, again)
-    assert torch.equal(seen["0.attention"].offsets, seen_again["0.attention"].offsets)  # nothing turns
+    assert torch.equal(looks["0.attention"].offsets, looks_again["0.attention"].offsets)  # nothing turns
     assert not output.requires_grad
-    assert not seen["0.attention"].weights.requires_grad
+    assert not looks["0.attention"].weights.requires_grad
     with torch.no_grad():
         assert not torch.equal(output, network(x))  # training drops and turns
         assert torch.equal(output, network.eval()(x))
@@ -111,8 +111,8 @@ def test_the_output_is_that_of_evaluation_mode_and_needs_no_gradients(network, x
 
 def test_a_network_without_deformable_attention_shows_nothing(x):
     network = nn.Sequential(nn.Conv2d(DIM, 2, 1)).double()
-    output, seen = look(network, x)
-    assert seen == {}
+    output, looks = look(network, x)
+    assert looks == {}
     assert torch.equal(output, network(x))
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageFont
 
 from generic.errors import OutputError
-from generic.explain.explanation import Explanation, LayerSeen
+from generic.explain.explanation import Explanation, LayerAttention
 from generic.explain.picture import (
     FORMATS,
     HEAT_NOTE,
@@ -28,10 +28,10 @@ from generic.explain.picture import (
 PAGE = (240, 240, 240)
 
 
-def layer_of(positions, weights, *, size=(9, 9), name="attention") -> LayerSeen:
+def layer_of(positions, weights, *, size=(9, 9), name="attention") -> LayerAttention:
     """A layer whose groups have these positions, shape (g, n, 2), and weights, shape (g, n)."""
     positions = np.asarray(positions, np.float32)
-    return LayerSeen(
+    return LayerAttention(
         name=name,
         size=size,
         grid=(1, positions.shape[1]),
@@ -268,7 +268,7 @@ def test_the_photo_itself_is_never_written_over(tmp_path):
 
 
 def test_drawing_needs_no_torch():
-    program = "import sys, generic.explain.picture; print(sorted({'torch', 'cv2'} & set(sys.modules)))"
+    program = "import sys, generic.explain.picture; print(sorted({'torch'} & set(sys.modules)))"
     root = Path(__file__).resolve().parents[3]
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root)
     assert (done.stdout, done.returncode) == ("[]\n", 0)

@@ -1,4 +1,4 @@
-"""Foreign weights, written as model files: what they score, and what they start."""
+"""Third-party weights, written as model files: what they score, and what they start."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def noise(side, n=3):
 def check_model(path, state, config, pixels):
     """The file scores as the released network does, whatever is scored beside."""
     model = GenericModel(path)
-    together = model.forward(pixels)
+    together = model.vectors(pixels)
     assert together.shape == (len(pixels), 1 + config["dims"][-1])
     expected = released_scores(state, config, pixels)
     assert np.ptp(expected) > 1e-3
     np.testing.assert_allclose(together[:, 0], expected, rtol=0, atol=1e-5)
-    alone = np.concatenate([model.forward(one[None]) for one in pixels])
+    alone = np.concatenate([model.vectors(one[None]) for one in pixels])
     assert np.array_equal(alone, together)
     assert not model.network.network.config.over_batch
 

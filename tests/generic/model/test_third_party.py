@@ -1,4 +1,4 @@
-"""Foreign files: read without running them, refused in one line."""
+"""Third-party files: read without running them, refused in one line."""
 
 from __future__ import annotations
 

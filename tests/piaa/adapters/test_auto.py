@@ -10,7 +10,7 @@ import scipy.stats
 
 from generic.errors import TooLarge
 from generic.metrics import spearman
-from piaa.adapters import prior_based
+from piaa.adapters import prior_checks
 from piaa.adapters.auto import SIZE_WEIGHTS, SIZES, AutoAdapter
 from piaa.adapters.bayes import BayesAdapter
 from piaa.adapters.interval import own_spread
@@ -109,14 +109,14 @@ def test_without_a_prior_it_learns_from_the_ratings_alone():
 def test_ratings_whose_cells_would_not_fit_into_memory_are_refused_before_the_fit(prior, monkeypatch):
     x = photos(50)
     adapter, alone = AutoAdapter(prior), AutoAdapter(None)
-    monkeypatch.setattr(prior_based, "machine_memory", lambda: 25 * 56**2 * 8)
+    monkeypatch.setattr(prior_checks, "machine_memory", lambda: 25 * 56**2 * 8)
     adapter.fit(x, x[:, 0])
-    monkeypatch.setattr(prior_based, "machine_memory", lambda: 25 * 56**2 * 8 - 1)
+    monkeypatch.setattr(prior_checks, "machine_memory", lambda: 25 * 56**2 * 8 - 1)
     with pytest.raises(TooLarge) as caught:
         adapter.fit(x, x[:, 0])
     assert "25 covariances of 56 x 56 numbers need" in str(caught.value)
     assert str(caught.value).endswith("; use --adapter bayes, whose memory grows with the ratings only")
     BayesAdapter(prior).fit(x, x[:, 0])
-    monkeypatch.setattr(prior_based, "machine_memory", lambda: 7 * 52**2 * 8 - 1)
+    monkeypatch.setattr(prior_checks, "machine_memory", lambda: 7 * 52**2 * 8 - 1)
     with pytest.raises(TooLarge, match=r"; leave out some of the ratings$"):
         alone.fit(x, x[:, 0])

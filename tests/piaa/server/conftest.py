@@ -26,7 +26,9 @@ class Server:
         self.log = folder / f"server-{time.monotonic_ns()}.log"
         command = [sys.executable, "-m", "cli", "serve", "--port", "0", "--store", store, "--model", model]
         command += ["--cache", folder / "served-cache", *options]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        # What a test put on the path stays there, behind the checkout.
+        path = os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))
+        environment = {**os.environ, "PYTHONPATH": path.rstrip(os.pathsep), "OMP_NUM_THREADS": "1"}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 list(map(str, command)), cwd=ROOT, env=environment, stdout=log, stderr=log

@@ -49,11 +49,11 @@ def test_cross_evaluate_tests_every_model_on_every_dataset(cross, two_studies):
         for name in ("piaa-tiny", "other")
     )
     results = Results.load(two_studies / "matrix" / "results.json")
-    pairs = dict.fromkeys(zip(results.cells["train"], results.cells["test"], strict=True))
+    pairs = dict.fromkeys(zip(results.columns["train"], results.columns["test"], strict=True))
     assert list(pairs) == [("A", "mine"), ("A", "yours"), ("B", "mine"), ("B", "yours")]
     # The matrix of Table 7: a row for each training set, a column for each test set.
     words = [line.split() for line in result.stdout.splitlines()]
-    chosen = results.cells
+    chosen = results.columns
     for train in "AB":
         mask = (chosen["train"] == train) & (chosen["adapter"] == "ridge") & (chosen["k"] == 6)
         means = [chosen["srcc"][mask & (chosen["test"] == test)].mean() for test in ("mine", "yours")]
@@ -93,7 +93,7 @@ def test_cross_evaluate_goes_on_and_takes_splits(cross, piaa, two_studies, no_pl
     given = ("--split", "yours=s.json", "--out", "run")
     assert cross(*given).exit_code == 0
     whole = (two_studies / "run" / "results.json").read_bytes()
-    cells = Results.load(two_studies / "run" / "results.json").cells
+    cells = Results.load(two_studies / "run" / "results.json").columns
     assert set(cells["user"][cells["test"] == "yours"]) == {"ana2", "ben2"}
     assert len(set(cells["user"][cells["test"] == "mine"])) == 6
     units = sorted((two_studies / "run" / "units").iterdir())

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from pathlib import Path
 
 import numpy as np
@@ -77,8 +78,8 @@ def test_evaluate_prints_a_table_and_writes_a_folder(evaluate, mine, tiny_model,
     results = Results.load(tmp_path / "study" / "results.json")
     assert results == by_hand(mine, tiny_model, warm)
     # A printed number is the mean over users, then over repeats, of the cells.
-    chosen = (results.cells["adapter"] == "auto") & (results.cells["k"] == 6)
-    per_repeat = [results.cells["srcc"][chosen & (results.cells["repeat"] == r)].mean() for r in range(3)]
+    chosen = (results.columns["adapter"] == "auto") & (results.columns["k"] == 6)
+    per_repeat = [results.columns["srcc"][chosen & (results.columns["repeat"] == r)].mean() for r in range(3)]
     (row,) = [line for line in lines if line.startswith(" auto")]
     assert f"{np.mean(per_repeat):.3f}±{np.std(per_repeat, ddof=1):.3f}" == row.split()[-1]
 
@@ -184,7 +185,7 @@ def test_options_reach_the_study(evaluate, no_plots, names, tmp_path):
     assert (config["query"], config["seed"], config["adapters"]) == ("common", 5, ["generic"])
     assert config["splits"]["table"]["rule"].startswith("Test users: the list that comes with the dataset; ")
     assert content["tests"][0]["n_users"] == 2
-    cells = Results.load(Path(content["folder"]) / "results.json").cells
+    cells = Results.load(Path(content["folder"]) / "results.json").columns
     assert set(cells["user"]) == {"ana", "cy"}
     assert set(cells["n_query"]) == {6}
 
@@ -215,7 +216,7 @@ def test_a_split_file_says_who_is_tested(evaluate, piaa, no_plots, tmp_path):
         "hash": split["sha256"],
         "rule": split["rule"],
     }
-    assert set(Results.load(Path(content["folder"]) / "results.json").cells["user"]) == {"fay"}
+    assert set(Results.load(Path(content["folder"]) / "results.json").columns["user"]) == {"fay"}
 
 
 def test_what_is_left_out_is_counted_and_named(evaluate, no_plots, names, tmp_path):
@@ -385,7 +386,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_results(evaluate, mine, tin
     while n_units("killed") < total:
         process = start("killed")
         while process.poll() is None and n_units("killed") < min(seen[-1] + total // 8, total):
-            pass
+            time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert n_units("killed") >= seen[-1]

@@ -155,5 +155,5 @@ def test_it_is_a_row_that_is_never_best_and_has_no_p_value(make_results):
 
 
 def test_results_with_it_survive_json(everybody, tested, vectors):
-    results = Results.from_cells({}, evaluation(tested, vectors, everybody).run())
+    results = Results.from_rows({}, evaluation(tested, vectors, everybody).run())
     assert Results.from_json(results.to_json()) == results

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from generic.errors import PiaaError, ShapeError
-from piaa.adapters.base import Prediction
+from piaa.adapters.prediction import Prediction
 from protocols.fewshot import episode_metrics as metrics
 from protocols.fewshot.episode_metrics import METRICS, measure, pairwise_accuracy
 

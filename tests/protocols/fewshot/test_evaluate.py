@@ -86,7 +86,7 @@ def evaluation(ratings, vectors, plan, **adapters) -> Evaluation:
 
 
 def text(cells) -> str:
-    return Results.from_cells({}, cells).to_json()
+    return Results.from_rows({}, cells).to_json()
 
 
 @pytest.mark.parametrize(("name", "make"), [("generic", GenericAdapter), ("shift", Shift)])

@@ -21,7 +21,7 @@ import pytest
 from generic.errors import SplitLeak
 from generic.metrics import spearman
 from generic.seeds import stream
-from piaa.adapters.base import Prediction
+from piaa.adapters.prediction import Prediction
 from piaa.ratings.scale import Scale
 from piaa.ratings.table import Ratings
 from protocols.datasets.dataset import Dataset, mean_scores
@@ -120,7 +120,7 @@ def test_the_protocol_recovers_what_theory_predicts(planted, metric):
     found = {(line.adapter, line.k): line for line in summarise(planted, metric=metric)}
     for k in SHOTS:
         line = found["ridge", k]
-        assert (line.n_users, line.n_repeats, line.dropped_cells) == (60, 6, 0)
+        assert (line.n_users, line.n_repeats, line.dropped_results) == (60, 6, 0)
         assert line.low <= expected(k)[metric] <= line.high
         # An interval so narrow that the two k, or a leak, could not pass for one another.
         assert line.high - line.low < 0.05

@@ -85,7 +85,7 @@ def test_a_damaged_unit_is_not_believed(folder, damage, caplog):
 
 
 def test_results_lie_in_one_file(folder):
-    results = Results.from_cells(CONFIG, [cell()])
+    results = Results.from_rows(CONFIG, [cell()])
     folder.finish(results)
     assert Results.load(folder.path / "results.json") == results
 

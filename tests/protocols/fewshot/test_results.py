@@ -1,4 +1,4 @@
-"""The table of cells: what goes in comes out, to the bit."""
+"""The table of results: what goes in comes out, to the bit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from protocols.fewshot.results import COLUMNS, Results
 @pytest.fixture
 def results() -> Results:
     rng = np.random.default_rng(4)
-    cells = [
+    rows = [
         {
             **{"train": "Übung", "test": "b", "adapter": "ridge", "k": 10, "repeat": repeat, "user": user},
             **{"n_query": 7, "srcc": value, "plcc": value / 3, "pairwise": 0.1 + 0.2},
@@ -28,12 +28,12 @@ def results() -> Results:
         )
         for repeat in range(2)
     ]
-    return Results.from_cells({"seed": 3, "query": "rest", "splits": {"b": {"rule": "all"}}}, cells)
+    return Results.from_rows({"seed": 3, "query": "rest", "splits": {"b": {"rule": "all"}}}, rows)
 
 
 def bits(results: Results) -> list:
     return [
-        column.tobytes() if column.dtype != object else column.tolist() for column in results.cells.values()
+        column.tobytes() if column.dtype != object else column.tolist() for column in results.columns.values()
     ]
 
 
@@ -43,7 +43,7 @@ def test_json_reads_back_to_the_bit(results, tmp_path):
     assert (read.config, read) == (results.config, results)
     results.save(tmp_path / "results.json")
     assert bits(Results.load(tmp_path / "results.json")) == bits(results)
-    assert [column.dtype for column in read.cells.values()] == [c.dtype for c in results.cells.values()]
+    assert [column.dtype for column in read.columns.values()] == [c.dtype for c in results.columns.values()]
 
 
 def test_json_is_json_for_everybody(results):
@@ -60,33 +60,33 @@ def test_rows_and_frame_hold_the_same(results):
     assert (type(rows[0]["k"]), type(rows[0]["user"]), type(rows[0]["mae"])) == (int, str, float)
 
 
-def test_equality_is_of_config_and_cells(results):
+def test_equality_is_of_config_and_rows(results):
     rows = results.rows()
-    assert results == Results.from_cells(results.config, rows)  # NaN included
-    assert results != Results.from_cells({**results.config, "seed": 4}, rows)
-    assert results != Results.from_cells(results.config, rows[:-1])
-    assert results != Results.from_cells(results.config, [{**rows[0], "mae": 0.0}, *rows[1:]])
+    assert results == Results.from_rows(results.config, rows)  # NaN included
+    assert results != Results.from_rows({**results.config, "seed": 4}, rows)
+    assert results != Results.from_rows(results.config, rows[:-1])
+    assert results != Results.from_rows(results.config, [{**rows[0], "mae": 0.0}, *rows[1:]])
     assert results != results.to_json()
     with pytest.raises(TypeError, match="unhashable"):
         hash(results)
 
 
-def test_no_cells_at_all_are_results_too():
-    empty = Results.from_cells({}, [])
+def test_no_rows_at_all_are_results_too():
+    empty = Results.from_rows({}, [])
     assert (len(empty), Results.from_json(empty.to_json())) == (0, empty)
 
 
 def test_wrong_columns_are_refused(results):
-    cells = dict(results.cells)
+    columns = dict(results.columns)
     with pytest.raises(ShapeError) as caught:
-        Results(config={}, cells={**cells, "srcc": cells["srcc"][:-1]})
-    columns = ", ".join(COLUMNS)
+        Results(config={}, columns={**columns, "srcc": columns["srcc"][:-1]})
+    listed = ", ".join(COLUMNS)
     assert str(caught.value) == (
-        f"results have columns {columns} of lengths [63, 64]; expected {columns} of one length"
+        f"results have columns {listed} of lengths [63, 64]; expected {listed} of one length"
     )
-    del cells["user"]
+    del columns["user"]
     with pytest.raises(ShapeError, match=r"^results have columns train, test, adapter, k, repeat, n_query, "):
-        Results(config={}, cells=cells)
+        Results(config={}, columns=columns)
 
 
 @pytest.mark.parametrize(

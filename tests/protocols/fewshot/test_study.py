@@ -341,7 +341,7 @@ def test_results_carry_the_configuration_and_what_was_left_out(ready, make_datas
         "table": {"cy": "has 7 ratings, but k=6 support + 2 query need 8"}
     }
     assert results.config["unreadable_images"] == {"table": []}
-    assert set(results.cells["user"]) == {"ana", "bo"}
+    assert set(results.columns["user"]) == {"ana", "bo"}
 
 
 def test_a_run_goes_on_where_it_was_and_ends_with_the_same_file(ready, tmp_path):
@@ -392,7 +392,7 @@ def test_several_tests_keep_their_units_apart(ready, make_dataset, rows, tmp_pat
         ready(name="three", train="x"),
     ]
     results = run(tests, tmp_path)
-    pairs = list(dict.fromkeys(zip(results.cells["train"], results.cells["test"], strict=True)))
+    pairs = list(dict.fromkeys(zip(results.columns["train"], results.columns["test"], strict=True)))
     assert pairs == [("the crowd", "one"), ("the crowd", "two"), ("x", "three")]
     steps: list[int] = []
     assert run(tests, tmp_path, progress=steps.append) == results
@@ -430,4 +430,4 @@ def test_the_crowd_oracle_is_part_of_the_run_and_of_its_configuration(ready, mak
     assert prepared[0].data_hash != prepared[1].data_hash
     plain = [ready(make_dataset(rows=table), split=split) for table in (rows, other)]
     assert plain[0].data_hash == plain[1].data_hash
-    assert set(run([with_crowd]).cells["adapter"]) == {"generic", "ridge", "crowd oracle"}
+    assert set(run([with_crowd]).columns["adapter"]) == {"generic", "ridge", "crowd oracle"}

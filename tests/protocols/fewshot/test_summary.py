@@ -22,7 +22,7 @@ from protocols.fewshot.summary import (
 NAN = float("nan")
 
 
-def cells(values, *, adapter="ridge", k=10, train="A", test="B", users=None, metric="srcc"):
+def rows_of(values, *, adapter="ridge", k=10, train="A", test="B", users=None, metric="srcc"):
     """Rows of one adapter from values of shape (n_users, n_repeats)."""
     users = users or [f"u{number}" for number in range(len(values))]
     return [
@@ -39,7 +39,7 @@ def columns(*parts):
 
 def one(values, **options):
     metric = options.get("metric", "srcc")
-    (line,) = summarise(columns(cells(values, metric=metric)), **options)
+    (line,) = summarise(columns(rows_of(values, metric=metric)), **options)
     return line
 
 
@@ -50,37 +50,37 @@ def test_mean_and_std_are_over_repeats_of_the_mean_over_users():
     assert line.mean == pytest.approx(0.5, abs=1e-15)
     assert line.std == pytest.approx(np.std(macro, ddof=1), abs=1e-15)
     assert line.std_users == pytest.approx(np.std([0.2, 0.7, 0.6], ddof=1), abs=1e-15)
-    assert (line.n_users, line.n_repeats, line.dropped_users, line.dropped_cells) == (3, 2, 0, 0)
+    assert (line.n_users, line.n_repeats, line.dropped_users, line.dropped_results) == (3, 2, 0, 0)
     assert (line.train, line.test, line.adapter, line.k, line.metric) == ("A", "B", "ridge", 10, "srcc")
     assert line.text == "0.500±0.141"
     assert line.low <= line.mean <= line.high
 
 
-def test_dropped_cells_leave_the_means_they_belong_to_and_are_counted():
+def test_dropped_results_leave_the_means_they_belong_to_and_are_counted():
     line = one([[0.2, NAN], [0.6, 0.8], [NAN, NAN]])
     # Repeat 0: (0.2 + 0.6) / 2; repeat 1: 0.8. Users: 0.2 and 0.7.
     assert line.mean == pytest.approx((0.4 + 0.8) / 2, abs=1e-15)
     assert line.std == pytest.approx(0.4 / math.sqrt(2), abs=1e-15)
     assert line.std_users == pytest.approx(0.5 / math.sqrt(2), abs=1e-15)
-    assert (line.n_users, line.dropped_users, line.dropped_cells) == (2, 1, 3)
+    assert (line.n_users, line.dropped_users, line.dropped_results) == (2, 1, 3)
 
 
 def test_zero_puts_no_correlation_in_the_place_of_none():
     line = one([[0.2, NAN], [0.6, 0.8], [NAN, NAN]], nan="zero")
     assert line.mean == pytest.approx(((0.8 + 0.8) / 3) / 2, abs=1e-15)
-    assert (line.n_users, line.dropped_users, line.dropped_cells) == (3, 0, 0)
+    assert (line.n_users, line.dropped_users, line.dropped_results) == (3, 0, 0)
 
 
 def test_an_undefined_error_is_never_a_perfect_one():
     line = one([[1.0, NAN], [2.0, 2.0]], nan="zero", metric="mae")
     assert line.mean == 1.75
-    assert line.dropped_cells == 1
+    assert line.dropped_results == 1
 
 
 def test_a_table_of_nothing_but_nan_has_no_mean():
     line = one([[NAN, NAN], [NAN, NAN]])
     assert np.isnan([line.mean, line.std, line.std_users, line.low, line.high]).all()
-    assert (line.n_users, line.dropped_users, line.dropped_cells) == (0, 2, 4)
+    assert (line.n_users, line.dropped_users, line.dropped_results) == (0, 2, 4)
     assert line.text == "–"
 
 
@@ -94,9 +94,9 @@ def test_one_user_and_one_repeat_have_a_mean_and_no_spread():
 def test_lines_stand_in_order_of_first_appearance_whatever_the_rows():
     values = np.random.default_rng(0).random((6, 4))
     parts = [
-        cells(values, adapter="zeta", k=100),
-        cells(values[:, :2], adapter="alpha"),
-        cells(values[:3], adapter="alpha", k=100, train="C"),
+        rows_of(values, adapter="zeta", k=100),
+        rows_of(values[:, :2], adapter="alpha"),
+        rows_of(values[:3], adapter="alpha", k=100, train="C"),
     ]
     lines = summarise(columns(*parts))
     assert [(x.train, x.adapter, x.k) for x in lines] == [
@@ -114,7 +114,7 @@ def test_lines_stand_in_order_of_first_appearance_whatever_the_rows():
 
 def test_the_same_seed_gives_the_same_bits_and_adapters_share_their_draws():
     values = np.random.default_rng(0).random((9, 3))
-    table = columns(cells(values, adapter="a"), cells(values, adapter="b"))
+    table = columns(rows_of(values, adapter="a"), rows_of(values, adapter="b"))
     first, second = summarise(table, seed=4)
     assert (first.low, first.high) == (second.low, second.high)
     assert summarise(table, seed=4) == [first, second]
@@ -127,12 +127,12 @@ def test_the_same_seed_gives_the_same_bits_and_adapters_share_their_draws():
 )
 def test_a_table_with_holes_or_doubles_is_refused(spoil, n, repeat):
     user = "u0" if repeat == 0 else "u1"
-    table = columns(spoil(cells([[0.1, 0.2], [0.3, 0.4]])))
+    table = columns(spoil(rows_of([[0.1, 0.2], [0.3, 0.4]])))
     for call in (summarise, compare, user_means):
         with pytest.raises(PiaaError) as caught:
             call(table)
         assert str(caught.value) == (
-            f"adapter 'ridge' at k=10, A -> B: user {user!r} has {n} cells of repeat {repeat}, "
+            f"adapter 'ridge' at k=10, A -> B: user {user!r} has {n} results of repeat {repeat}, "
             "expected 1 (1 such places); run the evaluation to its end"
         )
 
@@ -153,7 +153,7 @@ def test_the_interval_is_the_percentile_bootstrap_over_users():
     assert (low, high) == (pytest.approx(reference.low, abs=0.012), pytest.approx(reference.high, abs=0.012))
 
 
-def test_the_interval_draws_users_and_not_cells():
+def test_the_interval_draws_users_and_not_results():
     """Ten copies of a repeat say nothing new about the users."""
     values = np.random.default_rng(3).normal(size=(30, 1))
     once = bootstrap_interval(values, stream(0, "x"))
@@ -189,7 +189,7 @@ def test_the_interval_holds_the_true_mean_as_often_as_it_says():
 def test_wilcoxon_is_scipys_on_the_users_means():
     generator = np.random.default_rng(0)
     first, second = generator.random((25, 4)), generator.random((25, 4)) + 0.1
-    table = columns(cells(first, adapter="a"), cells(second, adapter="b"))
+    table = columns(rows_of(first, adapter="a"), rows_of(second, adapter="b"))
     (found,) = compare(table)
     assert found.p == stats.wilcoxon(first.mean(axis=1), second.mean(axis=1)).pvalue
     assert found.p_holm == found.p
@@ -211,9 +211,9 @@ def test_wilcoxon_by_hand():
 
 def test_no_difference_is_no_finding_and_no_users_are_none():
     values = [[0.1, 0.2], [0.3, 0.4]]
-    (same,) = compare(columns(cells(values, adapter="a"), cells(values, adapter="b")))
+    (same,) = compare(columns(rows_of(values, adapter="a"), rows_of(values, adapter="b")))
     assert (same.p, same.p_holm, same.difference) == (1.0, 1.0, 0.0)
-    (apart,) = compare(columns(cells(values, adapter="a"), cells(values, adapter="b", users=["x", "y"])))
+    (apart,) = compare(columns(rows_of(values, adapter="a"), rows_of(values, adapter="b", users=["x", "y"])))
     assert np.isnan([apart.p, apart.p_holm, apart.difference]).all()
     assert apart.n_users == 0
 
@@ -232,7 +232,7 @@ def test_holm_by_hand():
 def test_a_family_is_all_pairs_of_one_train_test_and_k():
     generator = np.random.default_rng(1)
     parts = [
-        cells(generator.random((12, 2)), adapter=adapter, k=k, train=train)
+        rows_of(generator.random((12, 2)), adapter=adapter, k=k, train=train)
         for train in ("A", "C")
         for k in (10, 100)
         for adapter in ("x", "y", "z")
@@ -248,7 +248,7 @@ def test_a_family_is_all_pairs_of_one_train_test_and_k():
 def test_only_users_with_both_numbers_are_compared():
     first = [[0.1], [0.2], [NAN], [0.9], [0.5]]
     second = [[0.2], [0.4], [0.9], [1.0]]
-    table = columns(cells(first, adapter="a"), cells(second, adapter="b"))
+    table = columns(rows_of(first, adapter="a"), rows_of(second, adapter="b"))
     (found,) = compare(table)
     assert found.n_users == 3
     assert found.p == stats.wilcoxon([-0.1, -0.2, 0.9 - 1.0]).pvalue

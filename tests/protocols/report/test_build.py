@@ -42,12 +42,12 @@ def test_every_number_is_the_summary_s(crossed):
     lines = {
         metric: {
             (line.train, line.test, line.adapter, line.k): line
-            for line in summarise(crossed.cells, metric=metric, seed=3)
+            for line in summarise(crossed.columns, metric=metric, seed=3)
         }
         for metric in ("srcc", "plcc", "pairwise", "mae", "coverage")
     }
-    users = user_means(crossed.cells)
-    p_values = {(c.train, c.test, c.k): c.p_holm for c in compare(crossed.cells)}
+    users = user_means(crossed.columns)
+    p_values = {(c.train, c.test, c.k): c.p_holm for c in compare(crossed.columns)}
     seen = 0
     for table in report.tables:
         for row in table.of(MEASURED):
@@ -133,7 +133,7 @@ def test_published_rows_without_a_figure_at_our_shots_are_left_out(make_results)
     assert table.cautions == ()
 
 
-def test_dropped_cells_and_users_are_counted(make_results):
+def test_dropped_results_and_users_are_counted(make_results):
     values = {
         ("a", "table", "generic", 10): {"ana": [0.5, NAN], "bo": [NAN, NAN], "cy": [0.3, 0.2]},
         ("a", "table", "ridge", 10): {"ana": [0.5, 0.4], "bo": [0.1, 0.2], "cy": [0.3, 0.2]},
@@ -142,7 +142,7 @@ def test_dropped_cells_and_users_are_counted(make_results):
     generic, ridge = (row.cells[10] for row in table.rows)
     assert generic.mean == pytest.approx((0.4 + 0.2) / 2, abs=1e-15)
     assert (generic.detail.srcc.n_users, generic.detail.srcc.dropped_users) == (2, 1)
-    assert generic.detail.srcc.dropped_cells == 3
+    assert generic.detail.srcc.dropped_results == 3
     assert set(generic.detail.users) == {"ana", "cy"}
     assert set(ridge.detail.users) == {"ana", "bo", "cy"}
     assert table.notes == (

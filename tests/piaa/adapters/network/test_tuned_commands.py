@@ -57,7 +57,7 @@ def test_evaluate_with_the_best_epoch_beside(piaa, album, names, tiny_model, war
     result = run("--adapter", "generic,lora,lora+oracle_epoch", "--json")
     assert result.exit_code == 0, result.stderr
     assert [row["method"] for row in json.loads(result.stdout)["rows"]] == ["generic", "lora"]
-    cells = Results.load(tmp_path / "run" / "results.json").cells
+    cells = Results.load(tmp_path / "run" / "results.json").columns
     srcc = {
         name: cells["srcc"][cells["adapter"] == name] for name in ("generic", "lora", "lora+oracle_epoch")
     }

@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from piaa.adapters.base import COVERAGE, Prediction, Z, bend
+from piaa.adapters.prediction import COVERAGE, Prediction, Z, bend
 
 real = st.floats(-1e300, 1e300)
 near = st.floats(-2, 3)
