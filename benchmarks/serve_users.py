@@ -28,7 +28,7 @@ from piaa.adapters.prior import Prior
 from piaa.adapters.registry import make_adapter
 from piaa.store.database import StoreDatabase
 from piaa.store.records import AdapterRecord
-from piaa.store.rows import add_version, user_id
+from piaa.store.versions import add_version, user_id
 
 RATINGS = 10
 SEEDS = 50

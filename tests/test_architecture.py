@@ -182,12 +182,12 @@ def test_circles_are_found(tmp_path):
         "piaa/__init__.py": "",
         "piaa/store/__init__.py": "",
         "piaa/store/file.py": "if TYPE_CHECKING:\n    import piaa.people.person",
-        "piaa/store/rows.py": "",
+        "piaa/store/versions.py": "",
         "piaa/people/__init__.py": "",
         "piaa/people/person.py": "def late():\n    from piaa.people import model",
         "piaa/people/model.py": "from piaa.people.person import P\nfrom piaa.people.deep.scores import x",
         "piaa/people/deep/__init__.py": "",
-        "piaa/people/deep/scores.py": "from piaa.store.rows import y\nfrom piaa.people import table",
+        "piaa/people/deep/scores.py": "from piaa.store.versions import y\nfrom piaa.people import table",
         "piaa/people/table.py": "",
     }
     for name, source in sources.items():

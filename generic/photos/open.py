@@ -19,7 +19,7 @@ from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from generic.errors import ImageError, ShapeError
 from generic.photos.find import printable, status, unreadable
-from generic.photos.pillow_hooks import reading_as, refuse_above
+from generic.photos.pillow_limits import reading_as, refuse_above
 
 MAX_PIXELS = 200_000_000
 """Default limit of width x height, in pixels: above any camera, below a decompression bomb."""

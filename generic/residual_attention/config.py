@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from generic.errors import ShapeError
 
 Unit = Literal["bottleneck", "resnext", "inception"]
-"""Kinds of residual units, see :mod:`generic.residual_attention.basic_units`."""
+"""Kinds of residual units, see :mod:`generic.residual_attention.residual_units`."""
 EXPANSION = 4
 """Channels of a bottleneck's output over those of its 3x3 convolution, as in ResNet."""
 CARDINALITY = 32

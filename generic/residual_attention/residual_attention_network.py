@@ -16,9 +16,9 @@ from torch.nn import functional as F
 
 from generic.errors import ShapeError
 from generic.hooks import hooked
-from generic.residual_attention.basic_units import make_unit
+from generic.residual_attention.attention_module import AttentionModule
 from generic.residual_attention.config import ResidualAttentionConfig
-from generic.residual_attention.units import AttentionModule
+from generic.residual_attention.residual_units import make_unit
 
 
 class ResidualAttentionNetwork(nn.Module):

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from piaa.adapters.checks import fitted
-from piaa.adapters.interval import own_spread
 from piaa.adapters.kernel import places, squared_distances
 from piaa.adapters.linear_form import LinearForm
 from piaa.adapters.neighbours import LEVEL, NOISES, SLOPE
@@ -25,6 +24,7 @@ from piaa.adapters.posterior import Mixture, normal_of
 from piaa.adapters.prediction import Array, State
 from piaa.adapters.prior import STRANGERS, TASTES, Prior, coefficients_of
 from piaa.adapters.prior_checks import check_memory, check_narrow, check_prior_memory
+from piaa.adapters.spread import own_spread
 from piaa.adapters.vectors import VectorAdapter
 
 SIZES = (0.0, 0.1, 0.3)

@@ -19,8 +19,8 @@ import numpy as np
 from generic.errors import CheckpointError
 from piaa.adapters.base import Ingredients
 from piaa.adapters.checks import check_width
-from piaa.adapters.interval import IMAGINARY
 from piaa.adapters.prediction import Array, State
+from piaa.adapters.spread import IMAGINARY
 from piaa.adapters.vectors import VectorAdapter
 from piaa.meta.head import BODY, LAST, Standard, descend, residuals
 from piaa.meta.start import Start

@@ -13,9 +13,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from piaa.adapters.interval import own_spread
 from piaa.adapters.kernel import places, squared_distances
 from piaa.adapters.prediction import Array, State
+from piaa.adapters.spread import own_spread
 from piaa.adapters.vectors import VectorAdapter
 
 WIDTHS = (0.5, 1.0, 2.0)

@@ -12,9 +12,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from piaa.adapters.interval import level_alone, ratings_alone
 from piaa.adapters.kernel import squared_distances
 from piaa.adapters.prediction import Array, State
+from piaa.adapters.spread import level_alone, ratings_alone
 from piaa.adapters.vectors import VectorAdapter
 
 PENALTIES = (0.01, 0.1, 1.0)

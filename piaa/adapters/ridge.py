@@ -13,9 +13,9 @@ from typing import ClassVar
 import numpy as np
 
 from piaa.adapters.checks import fitted
-from piaa.adapters.interval import level_alone, ratings_alone
 from piaa.adapters.linear_form import LinearForm
 from piaa.adapters.prediction import Array, State
+from piaa.adapters.spread import level_alone, ratings_alone
 from piaa.adapters.vectors import VectorAdapter
 
 ALPHAS = np.logspace(0, 6, 25)

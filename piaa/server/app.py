@@ -27,7 +27,7 @@ from piaa.server.services import Services
 from piaa.server.settings import VARIABLE, ServeSettings
 from piaa.store.database import StoreDatabase
 from piaa.store.keys import KeyStore
-from piaa.store.service import ServiceStore
+from piaa.store.serving import ServiceStore
 
 operation = APIRouter(tags=["operation"])
 

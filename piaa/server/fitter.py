@@ -17,7 +17,7 @@ from piaa.ratings.scale import Scale
 from piaa.server import telemetry
 from piaa.server.problems import Problem
 from piaa.store.records import AdapterRecord, StoredRating
-from piaa.store.service import Given, Job, ServiceStore
+from piaa.store.serving import Given, Job, ServiceStore
 
 _POLL_S = 0.25
 _LOG = logging.getLogger(__name__)

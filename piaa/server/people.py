@@ -35,7 +35,7 @@ from piaa.server.scoring import check_count, embed, of
 from piaa.server.services import Services
 from piaa.store.adapter_store import AdapterStore
 from piaa.store.records import VersionSummary, check_user
-from piaa.store.service import Given
+from piaa.store.serving import Given
 from piaa.store.user_file import user_content
 
 if TYPE_CHECKING:

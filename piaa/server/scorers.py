@@ -17,7 +17,7 @@ from piaa.adapters.prediction import Array, Prediction
 from piaa.adapters.prior import Prior
 from piaa.adapters.registry import adapter_class, make_adapter
 from piaa.server.recent import Recent
-from piaa.store.service import Active, ServiceStore
+from piaa.store.serving import Active, ServiceStore
 
 
 class Changed(StoreError):

@@ -23,7 +23,7 @@ from piaa.server.schemas import ERRORS, ImageResult, Scores, UserScores
 from piaa.server.scorers import needs_files
 from piaa.server.services import Services
 from piaa.store.records import check_user
-from piaa.store.service import Active
+from piaa.store.serving import Active
 
 router = APIRouter(prefix="/v1", tags=["scores"], responses=ERRORS, route_class=WideRoute)
 _MOST_INTERVALS = 100

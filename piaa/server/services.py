@@ -9,7 +9,7 @@ from piaa.server.embedder import Embedder
 from piaa.server.fitter import Fitter
 from piaa.server.scorers import Scorers
 from piaa.server.settings import ServeSettings
-from piaa.store.service import ServiceStore
+from piaa.store.serving import ServiceStore
 
 
 @dataclass(kw_only=True)

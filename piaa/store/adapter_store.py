@@ -22,7 +22,9 @@ from piaa.store.records import (
     VersionSummary,
     check_user,
 )
-from piaa.store.rows import (
+from piaa.store.transaction import Database, Sql
+from piaa.store.user_file import read_user_file, write_user_file
+from piaa.store.versions import (
     SUMMARY,
     activate,
     active_version,
@@ -35,8 +37,6 @@ from piaa.store.rows import (
     user_id,
     withdraw,
 )
-from piaa.store.sql import Database, Sql
-from piaa.store.user_file import read_user_file, write_user_file
 
 _MAX_NAMES = 5_000  # how many names are compared to find the one that was meant
 

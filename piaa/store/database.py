@@ -23,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from generic.errors import StoreError, StoreUnavailable
 from piaa.store import migrations
 from piaa.store.file import StoreFile
-from piaa.store.sql import Rows, Sql
+from piaa.store.transaction import Rows, Sql
 
 _MIGRATING = 0x70696161
 """PostgreSQL's advisory lock that lets one server at a time migrate."""
@@ -140,12 +140,12 @@ class _EngineSql:
         self.for_update = "" if connection.dialect.name == "sqlite" else " FOR UPDATE"
 
     def run(self, statement: str, **values: object) -> Rows:
-        """See :class:`piaa.store.sql.Sql`."""
+        """See :class:`piaa.store.transaction.Sql`."""
         result = self._connection.execute(text(statement), values)
         return [tuple(row) for row in result] if result.returns_rows else []
 
     def run_many(self, statement: str, rows: Sequence[Mapping[str, object]]) -> None:
-        """See :class:`piaa.store.sql.Sql`."""
+        """See :class:`piaa.store.transaction.Sql`."""
         if rows:
             self._connection.execute(text(statement), [dict(row) for row in rows])
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from generic.errors import StoreError
 from generic.extras import needing
 from piaa.store import migrations
-from piaa.store.sql import FileSql, Sql
+from piaa.store.transaction import FileSql, Sql
 
 
 def default_store_path() -> Path:

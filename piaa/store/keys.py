@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from generic.errors import StoreError
 from piaa.store.database import StoreDatabase
-from piaa.store.rows import now
+from piaa.store.versions import now
 
 
 @dataclass(frozen=True, kw_only=True)

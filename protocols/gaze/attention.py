@@ -24,8 +24,8 @@ from generic.explain.explanation import Explanation, explain
 from generic.explain.picture import shown_layer
 from generic.model.generic_model import GenericModel
 from generic.photos.open import load_pixels
+from generic.residual_attention.attention_module import AttentionModule
 from generic.residual_attention.residual_attention_network import masks_of
-from generic.residual_attention.units import AttentionModule
 from protocols.gaze.maps import Map, gaussians
 
 

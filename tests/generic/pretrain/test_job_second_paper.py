@@ -18,7 +18,7 @@ from generic.pretrain.presets import PRESETS, find_preset
 from generic.pretrain.schedule import make_optimiser, set_rate
 from generic.pretrain.state import Progressed, load_state, save_state
 from generic.pretrain.trained_network import build_network
-from generic.residual_attention.units import AttentionModule
+from generic.residual_attention.attention_module import AttentionModule
 from protocols.report.published_distributions import TABLE1
 
 NIMAS = {

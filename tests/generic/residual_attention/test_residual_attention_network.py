@@ -14,8 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from generic.errors import ShapeError
 from generic.photos.open import load_pixels
 from generic.residual_attention import ResidualAttentionConfig, ResidualAttentionNetwork
+from generic.residual_attention.attention_module import AttentionModule
 from generic.residual_attention.residual_attention_network import masks_of
-from generic.residual_attention.units import AttentionModule
 
 NAMES = ("residual_attention_56", "residual_attention_92")
 

@@ -13,8 +13,8 @@ from generic.metrics import spearman
 from piaa.adapters import prior_checks
 from piaa.adapters.auto import SIZE_WEIGHTS, SIZES, AutoAdapter
 from piaa.adapters.bayes import BayesAdapter
-from piaa.adapters.interval import own_spread
 from piaa.adapters.prior import STRANGERS, TASTES
+from piaa.adapters.spread import own_spread
 
 
 def photos(n, seed=0):

@@ -19,7 +19,7 @@ from safetensors.numpy import load as unpack
 
 from piaa.store.adapter_store import AdapterStore
 from piaa.store.database import StoreDatabase
-from piaa.store.service import ServiceStore
+from piaa.store.serving import ServiceStore
 
 
 def test_random_bodies_never_fail_the_server(server):

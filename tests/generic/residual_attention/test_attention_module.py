@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from generic.errors import ShapeError
-from generic.residual_attention.basic_units import InceptionUnit, PreActivationUnit, ResNeXtUnit, make_unit
-from generic.residual_attention.units import AttentionModule, MaskBranch
+from generic.residual_attention.attention_module import AttentionModule, MaskBranch
+from generic.residual_attention.residual_units import InceptionUnit, PreActivationUnit, ResNeXtUnit, make_unit
 
 SIDE = 32
 

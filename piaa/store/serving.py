@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from generic.errors import ScaleError, TooFewRatings, UnknownUser
 from piaa.store.database import StoreDatabase
 from piaa.store.records import AdapterRecord, check_user
-from piaa.store.rows import add_version, now, user_id
-from piaa.store.sql import Sql, names_of
+from piaa.store.transaction import Sql, names_of
+from piaa.store.versions import add_version, now, user_id
 
 LEASE_S = 30.0
 """How long a fit may be silent before another server takes it over, in seconds."""

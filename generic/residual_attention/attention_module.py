@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from generic.errors import ShapeError
-from generic.residual_attention.basic_units import make_unit
 from generic.residual_attention.config import Unit
+from generic.residual_attention.residual_units import make_unit
 
 
 def _units(dim: int, n: int, unit: Unit) -> nn.Sequential:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from piaa.store.records import AdapterRecord, StoredAdapter, StoredRating, VersionSummary
-from piaa.store.sql import Sql
+from piaa.store.transaction import Sql
 
 SUMMARY = (
     "version, adapters.created, adapter, model_name, model_hash, adapters.scale_low, adapters.scale_high,"
