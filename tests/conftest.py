@@ -28,8 +28,8 @@ NEEDED = (
     "yaml",
 )
 MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-OTHER = os.environ.get("VIRTUAL_ENV", sys.prefix) if "UV_RUN_RECURSION_DEPTH" in os.environ else sys.prefix
-if MISSING or not Path(sys.prefix).samefile(OTHER):
+HERE = os.environ.get("VIRTUAL_ENV", sys.prefix) if "UV_RUN_RECURSION_DEPTH" in os.environ else sys.prefix
+if MISSING or Path(sys.prefix).resolve() != Path(HERE).resolve():
     sys.exit(
         f"this pytest belongs to {sys.prefix}, which is not the project's environment"
         f"{' and lacks ' + ', '.join(MISSING) if MISSING else ''}; run: uv run --group dev pytest"
