@@ -12,6 +12,7 @@ from piaa.commands import (
     demo,
     explain,
     fit_user,
+    model_build,
     model_export,
     model_import,
     score,
@@ -109,6 +110,7 @@ gaze.add_to(app)
 app.add_typer(users_app, name="users")
 model_export.add_to(models_app)
 model_import.add_to(models_app)
+model_build.add_to(models_app)
 app.add_typer(models_app, name="models")
 app.add_typer(cache_app, name="cache")
 app.add_typer(data_app, name="data")

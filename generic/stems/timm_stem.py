@@ -36,14 +36,15 @@ class TimmStem(nn.Module):
     """A timm network, in evaluation mode, and the blocks that are tapped.
 
     Args:
+        name: of the network in timm.
         network: without a classifier.
         words: where its weights come from.
     """
 
-    def __init__(self, network: nn.Module, words: str) -> None:
+    def __init__(self, name: str, network: nn.Module, words: str) -> None:
         super().__init__()
         self.network = network.eval().requires_grad_(requires_grad=False)
-        self.words = words
+        self.name, self.words = name, words
         cfg = cast("dict[str, Any]", network.pretrained_cfg)
         self.size = int(cfg["input_size"][1])
         """Side of the square that it looks at, pixels."""
@@ -130,14 +131,16 @@ def load_timm_stem(text: str) -> TimmStem:
     if not timm.is_model(name):
         raise CheckpointError(f"timm knows no model {printable(name)!r}; timm.list_models() lists all")
     if file is not None:
-        return TimmStem(_filled(name, read_weights(file), file.name), f"{name}, weights of {file.name}")
+        return TimmStem(name, _filled(name, read_weights(file), file.name), f"{name}, weights of {file.name}")
     if name in PACKAGES:
         return TimmStem(
+            name,
             _filled(name, packaged_state(name), package_of(name)),
             f"{name}, ImageNet weights of {package_of(name)}",
         )
     try:
-        return TimmStem(timm.create_model(name, pretrained=True, num_classes=0), f"{name}, timm's weights")
+        network = timm.create_model(name, pretrained=True, num_classes=0)
+        return TimmStem(name, network, f"{name}, timm's weights")
     except Exception as error:  # of the hub, of the network, of the file: they have no common base
         raise CheckpointError(
             f"timm's hub gave no weights of {name!r} ({shorten(str(error), 200)}); without a way to it, "
