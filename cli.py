@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from piaa.commands import demo, explain, fit_user, score, serve, suggest
+from piaa.commands import (
+    demo,
+    explain,
+    fit_user,
+    model_build,
+    model_export,
+    model_import,
+    score,
+    serve,
+    suggest,
+)
 from piaa.commands.cache import cache_app
 from piaa.commands.keys import keys_app
 from piaa.commands.models import models_app
@@ -106,6 +116,9 @@ distill.add_to(app)
 evaluate_generic.add_to(app)
 gaze.add_to(app)
 app.add_typer(users_app, name="users")
+model_export.add_to(models_app)
+model_import.add_to(models_app)
+model_build.add_to(models_app)
 app.add_typer(models_app, name="models")
 app.add_typer(cache_app, name="cache")
 app.add_typer(data_app, name="data")

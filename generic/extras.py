@@ -49,14 +49,19 @@ def cure(module: str) -> str:
     )
 
 
-def require(module: str, asked: str) -> None:
+def require(asked: str, *modules: str) -> None:
     """Refuse early what would fail late.
 
+    Args:
+        asked: what needs them, the subject of the message.
+        modules: of ``PACKAGES``.
+
     Raises:
-        MissingPackage: a module of ``PACKAGES`` is not installed.
+        MissingPackage: one is not installed.
     """
-    if not installed(module):
-        raise MissingPackage(f"{asked} needs {cure(module)}")
+    for module in modules:
+        if not installed(module):
+            raise MissingPackage(f"{asked} needs {cure(module)}")
 
 
 @contextmanager

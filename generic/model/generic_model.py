@@ -57,7 +57,8 @@ class GenericModel:
         path: a model file, see :mod:`generic.model.checkpoint`.
 
     Raises:
-        CheckpointError: the file is missing, is no model file, or is a start that was never trained.
+        CheckpointError: the file is missing, is no model file, is a start that was never trained, or is a
+            stem, which has no score.
     """
 
     def __init__(self, path: Path) -> None:
@@ -68,6 +69,11 @@ class GenericModel:
             raise CheckpointError(
                 f"model file {path} is a start for `piaa pretrain`, not a trained model: its head is fresh; "
                 f"train it first, or name a trained model"
+            )
+        if self.header.architecture.get("kind") == "stem":
+            raise CheckpointError(
+                f"model file {path} is a stem: it sees photos but has no score; build a model on it: piaa "
+                f"models build --stem {path} --ratings FILE --images DIR --scale LOW HIGH --out FILE.onnx"
             )
 
     @property

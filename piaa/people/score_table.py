@@ -109,4 +109,4 @@ def check_format(path: Path) -> None:
             f"cannot write {path}: the folder {path.absolute().parent} does not exist; create it first"
         )
     if path.suffix.lower() == ".parquet":
-        require("pyarrow", f"writing {path}")
+        require(f"writing {path}", "pyarrow")

@@ -66,7 +66,7 @@ def test_a_missing_package_names_its_extra(without):
         import torch.nn  # noqa: F401
     assert str(caught.value) == CURE
     with pytest.raises(MissingPackage) as caught:
-        require("torch", "piaa pretrain")
+        require("piaa pretrain", "torch")
     assert str(caught.value) == CURE
 
 
