@@ -155,7 +155,7 @@ def test_weights_move_to_another_image_size(released, tmp_path, refused):
     assert (header.architecture["size"], header.training["trained_at"]) == (64, "32 px")
     tensors = load_checkpoint(out)[1]
     assert tensors[f"{NETWORK}stages.2.blocks.1.attention.bias_table"].shape == (4, 15, 15)
-    vectors = GenericModel(out).forward(noise(64))
+    vectors = GenericModel(out).vectors(noise(64))
     assert np.isfinite(vectors).all()
     assert refused(convert, released, tmp_path / "x.safetensors", img_size=60, error=ShapeError) == (
         "EAT cannot be built: img_size 60 does not divide into patches, stages and windows; the nearest "
