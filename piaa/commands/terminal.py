@@ -43,11 +43,14 @@ def reporting(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
+_GROUPS = ("cache", "data", "gaze", "keys", "models", "users")
+"""Words before the name of a command."""
+
+
 def name_of(command: Callable[..., object]) -> str:
     """What a person types: ``fit-user`` for ``fit_user``, ``users list`` for ``users_list`` of ``users``."""
-    group = command.__module__.rpartition(".")[2]
-    rest = command.__name__.removeprefix(f"{group}_")
-    words = (rest,) if rest == command.__name__ else (group, rest)
+    group, _, rest = command.__name__.partition("_")
+    words = (group, rest) if group in _GROUPS and rest else (command.__name__,)
     return " ".join(words).replace("_", "-")
 
 
