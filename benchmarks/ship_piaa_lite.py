@@ -1,9 +1,9 @@
-"""Put the trained ``piaa-lite`` into the package as ONNX, with the figures of the models that left a list out.
+"""Put the trained ``piaa-lite`` into the package as ONNX, with figures of the models that left a list out.
 
     uv run --group train python benchmarks/ship_piaa_lite.py ROOT --models runs/lite
 
-reads ``benchmarks/results/lite_figures.json`` and ``oasis_protocol.json``, and checks the graph against torch on
-the photos of ROOT; the tensors stay as they are, and so does the model's identity.
+reads ``benchmarks/results/lite_figures.json`` and ``oasis_protocol.json``, and checks the graph against torch
+on the photos of ROOT; the tensors stay as they are, and so does the model's identity.
 """
 
 from __future__ import annotations
