@@ -8,10 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from piaa.commands import demo, explain, fit_user, score, serve, suggest
+from piaa.commands import (
+    demo,
+    explain,
+    fit_user,
+    model_build,
+    model_export,
+    model_import,
+    score,
+    serve,
+    suggest,
+)
 from piaa.commands.cache import cache_app
 from piaa.commands.keys import keys_app
 from piaa.commands.models import models_app
+from piaa.commands.terminal import accept_any_name
 from piaa.commands.users import users_app
 from protocols.commands import (
     cross_evaluate,
@@ -70,8 +81,15 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+class _App(typer.Typer):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - typer's own signature
+        """Run the command line in this process's terminal or pipe, whatever its encoding."""
+        accept_any_name()
+        return super().__call__(*args, **kwargs)
+
+
 HELP = "Learn one person's taste in photographs from 10 to 100 ratings; rank any photos for that person."
-app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = _App(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
 @app.callback()
@@ -98,6 +116,9 @@ distill.add_to(app)
 evaluate_generic.add_to(app)
 gaze.add_to(app)
 app.add_typer(users_app, name="users")
+model_export.add_to(models_app)
+model_import.add_to(models_app)
+model_build.add_to(models_app)
 app.add_typer(models_app, name="models")
 app.add_typer(cache_app, name="cache")
 app.add_typer(data_app, name="data")

@@ -19,6 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^constraint-dependencies = \[.*?^\]\n", re.MULTILINE | re.DOTALL)
+OWN = re.compile(r'^  "piaa\[[\w,]+\]",\n', re.MULTILINE)
+"""A group that asks for our own extras, all of which are resolved anyway."""
 CUDA = re.compile(r"nvidia-|cuda-|triton==")
 """What a build of torch pins by itself. Builds for another CUDA, or for none, need other versions."""
 
@@ -38,7 +40,7 @@ def resolve(pyproject: str) -> list[str]:
     where = ["--universal", f"--python-version={python}", "--all-extras", *groups]
     bare = ["--quiet", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "pyproject.toml").write_text(with_pins(pyproject, []), encoding="utf-8")
+        (Path(folder) / "pyproject.toml").write_text(OWN.sub("", with_pins(pyproject, [])), encoding="utf-8")
         command = [os.environ.get("UV", "uv"), "pip", "compile", "pyproject.toml", *where, *bare]
         done = subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
     return done.stdout.splitlines()

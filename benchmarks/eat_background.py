@@ -25,8 +25,7 @@ from scipy.stats import wilcoxon
 from torch.nn import functional as F
 
 from generic.eat.attention_maps import look
-from generic.model.checkpoint import load_checkpoint
-from generic.model.generic_model import NETWORK
+from generic.model.checkpoint import NETWORK, load_checkpoint
 from generic.photos.open import load_pixels
 from generic.pretrain.config import NetworkSpec, Settings
 from generic.pretrain.job import Job, Outcome, run_job

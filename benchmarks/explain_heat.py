@@ -19,9 +19,10 @@ from oasis import load_oasis
 from PIL import Image, ImageFilter
 from record import table, tell, write_result
 
+from generic.engine.torch_engine import as_input
 from generic.explain.heat import maps_read, mean_heat
 from generic.metrics import spearman
-from generic.model.generic_model import GenericModel, as_input
+from generic.model.generic_model import GenericModel
 from generic.photos.open import load_pixels
 from generic.seeds import stream
 
@@ -41,8 +42,8 @@ def falls(model: GenericModel, pixels: NDArray[np.uint8]) -> NDArray[np.float64]
     for place, one in enumerate(changed):
         row, column = (slice(side * at, side * (at + 1)) for at in divmod(place, PATCHES))
         one[row, column] = blurred[row, column]
-    whole = model.forward(pixels[None])[0, 0]
-    scores = np.concatenate([model.forward(part)[:, 0] for part in np.array_split(changed, PATCHES)])
+    whole = model.vectors(pixels[None])[0, 0]
+    scores = np.concatenate([model.vectors(part)[:, 0] for part in np.array_split(changed, PATCHES)])
     return (whole - scores).reshape(PATCHES, PATCHES)
 
 

@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +26,8 @@ from serve_users import fill, photo
 from serving import Served
 
 import piaa
-from generic.model.generic_model import BATCH
 
-SIZES = (1, 2, 4, 8, BATCH)
+AT_ONCE = 64
 """Photos in a call of the network by itself."""
 SINGLE, SEVERAL = (1, 8, 64), ((1, 16), (8, 4), (8, 16))
 """Clients with one photo a request, and (clients, photos a request)."""
@@ -86,40 +83,23 @@ def load(
     return {"photos_per_s": good * photos / found["seconds"], **found}
 
 
-def network(seconds: float) -> dict[int, float]:
-    """Photos per second of the network by itself, by the number of photos in a call, calls in turn."""
+def bare(seconds: float) -> float:
+    """Photos per second of the engine by itself, in a process of its own."""
+    command = [sys.executable, __file__, "--engine", str(seconds)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return float(done.stdout)
+
+
+def engine(seconds: float) -> float:
+    """As :func:`bare`, in this process."""
     model = piaa.load_model("piaa-lite", cache=False).generic
-    pixels = np.zeros((BATCH, model.size, model.size, 3), np.uint8)
-    spent, n = dict.fromkeys(SIZES, 0.0), 0
-    for size in SIZES:
-        model.forward(pixels[:size], batch=size)
-    while sum(spent.values()) < seconds:
-        for size in SIZES:
-            started = time.perf_counter()
-            for _ in range(BATCH // size):
-                model.forward(pixels[:size], batch=size)
-            spent[size] += time.perf_counter() - started
-        n += BATCH
-    return {size: n / spent[size] for size in SIZES}
-
-
-def bare(seconds: float) -> dict[str, dict[int, float]]:
-    """As :func:`network`, by how its threads wait for each other, which is read when torch is loaded."""
-    rates = {}
-    for policy in ("ACTIVE", "PASSIVE"):
-        command = [sys.executable, __file__, "--network", str(seconds)]
-        environment = {**os.environ, "OMP_WAIT_POLICY": policy}
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-        rates[policy] = {int(size): rate for size, rate in json.loads(done.stdout).items()}
-        tell(f"network, {policy}: {rates[policy]}")
-    return rates
-
-
-def means(runs: Sequence[dict[str, dict[int, float]]]) -> dict[int, float]:
-    """Of the runs before and after, the better policy's."""
-    return {
-        size: max(float(np.mean([run[policy][size] for run in runs])) for policy in runs[0]) for size in SIZES
-    }
+    pixels = np.zeros((AT_ONCE, model.size, model.size, 3), np.uint8)
+    model.vectors(pixels)
+    n, started = 0, time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        model.vectors(pixels)
+        n += AT_ONCE
+    return n / (time.perf_counter() - started)
 
 
 def markdown(figures: dict[str, Any]) -> str:
@@ -133,17 +113,15 @@ def markdown(figures: dict[str, Any]) -> str:
     rows = [row(f"{n} clients, new photos", runs[f"new {n} x 1"]) for n in SINGLE]
     rows += [row(f"{n} clients, {k} new photos a request", runs[f"new {n} x {k}"]) for n, k in SEVERAL]
     rows += [row(f"{n} clients, known photos", runs[f"known {n} x 1"]) for n in SINGLE]
-    rates = ", ".join(f"{rate:.1f} with {size}" for size, rate in figures["bare_network_per_s"].items())
     return (
         table(["", "photos a second", "a request, p50 / p95 / p99 ms", "refused or lost"], rows)
-        + f"\n\nThe network by itself, photos a second by the number of photos in a call: {rates}. With 8 "
-        f"clients and new photos the server reaches {figures['share_of_16']:.2f} of its rate with {BATCH}, "
-        f"and {figures['share_of_best']:.2f} of the best."
+        + f"\n\nThe engine by itself: {figures['bare_per_s']:.1f} photos a second. With 8 clients and new "
+        f"photos the server reaches {figures['share_of_bare']:.2f} of its rate."
     )
 
 
 def measure(folder: Path, seconds: int) -> dict[str, Any]:
-    """All runs on one server, the network by itself before and after."""
+    """All runs on one server, the engine by itself before and after."""
     fill(folder / "piaa.db", 1, 0)
     before = bare(seconds)
     server = Served(folder / "piaa.db")
@@ -162,15 +140,13 @@ def measure(folder: Path, seconds: int) -> dict[str, Any]:
     memory = server.memory() / 1e6
     server.stop()
     after = bare(seconds)
-    rates = means([before, after])
-    reached = runs["new 8 x 1"]["photos_per_s"]
+    rate = (before + after) / 2
     return {
-        "bare_network_per_s": rates,
+        "bare_per_s": rate,
         "bare_before_and_after": [before, after],
         "runs": runs,
         "memory_MB": memory,
-        "share_of_16": reached / rates[BATCH],
-        "share_of_best": reached / max(rates.values()),
+        "share_of_bare": runs["new 8 x 1"]["photos_per_s"] / rate,
     }
 
 
@@ -178,10 +154,10 @@ def main() -> None:
     """Measure and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seconds", type=int, default=20)
-    parser.add_argument("--network", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--engine", type=float, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.network:
-        print(json.dumps(network(options.network)))
+    if options.engine:
+        print(engine(options.engine))
         return
     seconds = options.seconds
     with tempfile.TemporaryDirectory() as name:

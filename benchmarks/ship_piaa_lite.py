@@ -1,15 +1,16 @@
-"""Put the trained ``piaa-lite`` into the package, with the figures of the models that left a list out.
+"""Put the trained ``piaa-lite`` into the package as ONNX, with figures of the models that left a list out.
 
-    uv run python benchmarks/ship_piaa_lite.py --models runs/lite
+    uv run --group train python benchmarks/ship_piaa_lite.py ROOT --models runs/lite
 
-reads ``benchmarks/results/lite_figures.json`` and ``oasis_protocol.json``; the tensors stay as they are, and
-so does the model's identity.
+reads ``benchmarks/results/lite_figures.json`` and ``oasis_protocol.json``, and checks the graph against torch
+on the photos of ROOT; the tensors stay as they are, and so does the model's identity.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,10 @@ from oasis_sides import SHIPPED
 from record import RESULTS
 
 from generic.model.checkpoint import load_checkpoint, save_checkpoint
+from generic.model.export import export_onnx
 from generic.model.registry import find_model
+from generic.photos.find import find_images
+from generic.photos.open import load_pixels
 
 SHOTS = ("10", "100")
 ADAPTERS = ("auto", "generic")
@@ -46,9 +50,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("root", type=Path, help="oasis_beauty, whose photos the graph is checked on")
     parser.add_argument("--models", type=Path, default=Path("runs/lite"), help="folder of the models")
-    header, tensors = load_checkpoint(parser.parse_args().models / f"{SHIPPED}.safetensors")
-    print(save_checkpoint(find_model(), replace(header, figures=figures()), tensors).hash)
+    given = parser.parse_args()
+    header, tensors = load_checkpoint(given.models / f"{SHIPPED}.safetensors")
+    side = int(header.architecture["size"])
+    photos = [load_pixels(path, side) for path in find_images(given.root / "images")]
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder, f"{SHIPPED}.safetensors")
+        save_checkpoint(plain, replace(header, figures=figures()), tensors)
+        full, checked = export_onnx(plain, find_model(), photos)
+    print(full.hash, checked)
 
 
 if __name__ == "__main__":

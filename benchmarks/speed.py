@@ -3,7 +3,7 @@
     uv run python benchmarks/speed.py --photos ROOT/images
 
 Start-up of ``piaa --help``; ``piaa fit-user`` on 10 uncached photos against importing torch and timm;
-scoring 500 uncached photos against the bare network on ready tensors; scoring them again. What is
+scoring 500 uncached photos against the bare engine on ready tensors; scoring them again. What is
 compared is timed in turns, so that a machine that slows down slows both. Medians. About 5 minutes
 on two cores that do nothing else. Without ``--photos`` the photos are copies of rendered scenes.
 """
@@ -21,11 +21,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 from album import copies, describe, sources, write_ratings
 from record import piaa, table, tell, timed, write_result
 
 import piaa as library
-from generic.model.generic_model import BATCH, GenericModel
+from generic.model.generic_model import GenericModel
 from piaa.people.model import Model
 from piaa.people.opened_model import Settings
 from piaa.people.person import Person
@@ -62,23 +63,14 @@ def fitting(album: list[Path], model: str, work: Path, repeats: int) -> dict[str
     return {"imports_s": imports, "fit_s": fits, "fit_to_imports": fits / imports}
 
 
-def bare(generic: GenericModel, n: int) -> Callable[[], None]:
-    """The network alone on n ready tensors, in the batches and the memory layout of scoring."""
-    import torch
-
-    noise = torch.rand(BATCH, generic.size, generic.size, 3, generator=torch.Generator().manual_seed(0))
-    batch = (2 * noise - 1).permute(0, 3, 1, 2)
-
-    def run() -> None:
-        with torch.inference_mode():
-            for _ in range(n // BATCH):
-                generic.network(batch)
-
-    return run
+def bare(generic: GenericModel, n: int) -> Callable[[], object]:
+    """The engine alone on n ready photos."""
+    noise = np.random.default_rng(0).integers(0, 256, (n, generic.size, generic.size, 3), np.uint8)
+    return partial(generic.vectors, noise)
 
 
 def scoring(album: list[Path], name: str, work: Path, repeats: int) -> dict[str, float]:
-    """Scoring in one process with the network loaded and warm, first and again, against the bare network."""
+    """Scoring in one process with the network loaded and warm, first and again, against the bare engine."""
     root, names = album[0].parent, [path.name for path in album]
     model = library.load_model(name, cache=work / "in process")
     person = model.fit_user(work / "ten.csv", images=root, user="me")
@@ -93,10 +85,9 @@ def scoring(album: list[Path], name: str, work: Path, repeats: int) -> dict[str,
         alones.append(seconds(alone))
         tell(
             f"in process, {len(album)} photos: first {firsts[-1]:.2f} s, again {agains[-1]:.4f} s; "
-            f"bare network {alones[-1]:.2f} s"
+            f"bare engine {alones[-1]:.2f} s"
         )
-    n_bare = len(album) // BATCH * BATCH
-    rate, bare_rate = len(album) / median(firsts), n_bare / median(alones)
+    rate, bare_rate = (len(album) / median(times) for times in (firsts, alones))
     return {
         "first_s": median(firsts),
         "again_s": median(agains),
@@ -138,9 +129,9 @@ def report(n: int, figures: dict[str, dict[str, float]]) -> str:
         ('`python -c "import torch, timm"`', f"{fit['imports_s']:.2f} s", ""),
         ("`piaa fit-user`, 10 uncached photos", f"{fit['fit_s']:.2f} s", ""),
         ("  … in units of the imports", f"{fit['fit_to_imports']:.2f} ×", "at most 3"),
-        ("bare network, ready tensors", f"{inside['bare_photos_per_s']:.1f} photos/s", ""),
+        ("bare engine, ready tensors", f"{inside['bare_photos_per_s']:.1f} photos/s", ""),
         (f"scoring {n} uncached photos, network loaded", f"{inside['photos_per_s']:.1f} photos/s", ""),
-        ("  … in units of the bare network", f"{inside['share_of_bare']:.2f} ×", "at least 0.8"),
+        ("  … in units of the bare engine", f"{inside['share_of_bare']:.2f} ×", "at least 0.85"),
         (
             f"`piaa score`, {n} uncached photos, start-up included",
             f"{whole['photos_per_s']:.1f} photos/s",
@@ -164,8 +155,6 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=500, help="photos to score")
     parser.add_argument("--repeats", type=int, default=5, help="of every measurement")
     arguments = parser.parse_args()
-    if arguments.n < BATCH:
-        parser.error(f"--n must be at least {BATCH}, one batch of the network; got {arguments.n}")
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         photos = sources(arguments.photos, work / "scenes")

@@ -99,7 +99,10 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'piaa' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOME_OF[name]), name)
+    from generic.extras import needing
+
+    with needing(f"piaa.{name}"):
+        return getattr(import_module(_HOME_OF[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import os
 import shutil
@@ -9,10 +10,32 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+
+# `uv run pytest` without the group that has pytest finds another one on the PATH, if there is one.
+NEEDED = (
+    "hypothesis",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "pytest_timeout",
+    "safetensors",
+    "typer",
+    "xdist",
+    "yaml",
+)
+MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+HERE = os.environ.get("VIRTUAL_ENV", sys.prefix) if "UV_RUN_RECURSION_DEPTH" in os.environ else sys.prefix
+if MISSING or Path(sys.prefix).resolve() != Path(HERE).resolve():
+    sys.exit(
+        f"this pytest belongs to {sys.prefix}, which is not the project's environment"
+        f"{' and lacks ' + ', '.join(MISSING) if MISSING else ''}; run: uv run --group dev pytest"
+    )
+
+from hypothesis import settings  # noqa: E402
 
 # Python's default, whatever the environment says: the suite starts hundreds of processes, and where byte
 # code is not kept each of them compiles torch and timm anew, for ten seconds.
@@ -155,12 +178,16 @@ def names(album) -> list[str]:
 
 @pytest.fixture(scope="session")
 def tiny_model(fixed_folder, album, names) -> Path:
-    """A model file as training writes it, at 64 pixels: the real network, random weights, a learned prior."""
+    """A model file as training writes it, at 64 pixels: the real network, random weights, a learned prior.
+
+    Where torch is not installed, a graph that stands for it: vectors of the same shape and the same prior.
+    """
+    if importlib.util.find_spec("torch") is None:
+        return _tiny_graph(fixed_folder / "tiny.onnx", album, names)
     import torch
 
     from generic.lite.piaa_lite import PiaaLite, fold_batch_norms
-    from generic.model.checkpoint import Header, save_checkpoint
-    from generic.model.generic_model import NETWORK
+    from generic.model.checkpoint import NETWORK, Header, save_checkpoint
     from generic.photos.open import load_pixels
     from piaa.adapters.prior import PREFIX
 
@@ -196,6 +223,60 @@ def tiny_model(fixed_folder, album, names) -> Path:
     )
     path = fixed_folder / "tiny.safetensors"
     save_checkpoint(path, header, tensors)
+    return path
+
+
+def _tiny_graph(path: Path, album: Path, names: list[str]) -> Path:
+    """A model file whose network is a mean of colours over patches and one matrix."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    from generic.engine.onnx_engine import INPUT, OUTPUT
+    from generic.model import onnx_file
+    from generic.model.checkpoint import Header, fingerprint, plain_header
+    from generic.photos.open import load_pixels
+    from piaa.adapters.prior import PREFIX
+
+    pixels = np.stack([load_pixels(album / name, SIZE) for name in names])
+    side = SIZE // 4
+    patches = (
+        pixels.reshape(-1, 4, side, 4, side, 3).mean((2, 4)).transpose(0, 3, 1, 2).reshape(len(names), -1)
+    )
+    # As after training: embeddings of unit variance, scores around 0.5.
+    matrix = np.random.default_rng(0).standard_normal((patches.shape[1], 9))
+    matrix *= np.array([0.15] + [1.0] * 8) / (patches @ matrix).std(0)
+    offset = np.array([0.5] + [0.0] * 8) - (patches @ matrix).mean(0)
+    weights = {
+        "network.matrix": matrix.astype(np.float32),
+        "network.offset": offset.astype(np.float32),
+        "shape": np.array([1, -1]),
+    }
+    nodes = [
+        helper.make_node("Cast", [INPUT], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["float"], ["channels"], perm=[0, 3, 1, 2]),
+        helper.make_node("AveragePool", ["channels"], ["means"], kernel_shape=[side] * 2, strides=[side] * 2),
+        helper.make_node("Reshape", ["means", "shape"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "network.matrix", "network.offset"], [OUTPUT]),
+    ]
+    ends = (
+        helper.make_tensor_value_info(INPUT, TensorProto.UINT8, [1, SIZE, SIZE, 3]),
+        helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [1, 9]),
+    )
+    constants = [numpy_helper.from_array(value, name) for name, value in weights.items()]
+    graph = helper.make_graph(nodes, "tiny", ends[:1], ends[1:], constants)
+    opset = [helper.make_opsetid("", 17)]
+    content = helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString()
+    prior = {PREFIX + key: value for key, value in _learned_prior().tensors().items()}
+    header = Header(
+        name="piaa-tiny",
+        architecture={"kind": "graph", "size": SIZE},
+        scale=(1.0, 7.0),
+        training={"summary": "random weights, for tests"},
+        figures={"srcc": 0.0},
+        engine={"name": "onnx", "sha256": onnx_file.graph_checksum(memoryview(content))},
+    )
+    tensors = prior | {key: value for key, value in weights.items() if key.startswith("network.")}
+    header = replace(header, hash=fingerprint(header, tensors))
+    path.write_bytes(onnx_file.with_metadata(content, plain_header(header), prior))
     return path
 
 

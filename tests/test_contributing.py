@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +61,14 @@ def test_the_questions_are_answered_by_files():
         answers = re.findall(r"`([^`]*\.py)`", row.split("|")[2])
         assert answers, row
         assert all((ROOT / answer).is_file() for answer in answers), row
+
+
+def test_a_pytest_of_another_environment_stops_with_one_line(tmp_path):
+    environment = {**os.environ, "UV_RUN_RECURSION_DEPTH": "1", "VIRTUAL_ENV": str(tmp_path)}
+    command = [sys.executable, "-m", "pytest", "tests/generic/test_seeds.py"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"this pytest belongs to {sys.prefix}, which is not the project's environment; "
+        "run: uv run --group dev pytest\n"
+    )

@@ -57,7 +57,7 @@ def sources() -> set[str]:
     """What the packages consist of in the checkout."""
     folders = [ROOT / name for name in ("generic", "piaa", "protocols")]
     files = {path for folder in folders for path in folder.rglob("*.py")}
-    files |= set((ROOT / "generic" / "weights").glob("*.safetensors"))
+    files |= set((ROOT / "generic" / "weights").glob("*.onnx"))
     files |= set((ROOT / "protocols" / "datasets").glob("*.txt"))
     files |= {ROOT / name / "py.typed" for name in ("generic", "piaa", "protocols")}
     return {path.relative_to(ROOT).as_posix() for path in files} | {
@@ -78,7 +78,7 @@ def test_wheel_holds_the_four_names_only(wheel):
         "piaa-0.1.0.dist-info",
     }
     assert {name for name in files if not name.startswith("piaa-0.1.0.dist-info/")} == sources()
-    assert "generic/weights/piaa-lite.safetensors" in files
+    assert "generic/weights/piaa-lite.onnx" in files
     assert "piaa-0.1.0.dist-info/licenses/LICENSE" in files
 
 
@@ -150,6 +150,6 @@ def test_installed_command_works_from_another_folder(unpacked, tmp_path):
 def test_installed_command_finds_its_own_weights(unpacked, tmp_path):
     done = run_installed(unpacked, tmp_path, "models", "info", "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    weights = unpacked / "generic" / "weights" / "piaa-lite.safetensors"
+    weights = unpacked / "generic" / "weights" / "piaa-lite.onnx"
     assert json.loads(done.stdout)["file"] == str(weights)
     assert json.loads(done.stdout)["n_bytes"] == weights.stat().st_size

@@ -30,7 +30,8 @@ def wanted() -> list[Requirement]:
     """Everything that pyproject.toml asks for by name."""
     project, groups = PYPROJECT["project"], PYPROJECT["dependency-groups"]
     lists = [project["dependencies"], *project["optional-dependencies"].values(), *groups.values()]
-    return [Requirement(text) for one in lists for text in one]
+    asked = [Requirement(text) for one in lists for text in one if isinstance(text, str)]
+    return [one for one in asked if one.name != "piaa"]  # our own extras
 
 
 def test_uv_and_pip_are_told_the_same():
@@ -63,13 +64,21 @@ def test_a_package_has_one_version_wherever_it_runs(python, system, machine):
     assert sorted(names) == sorted({one.name for one in pins})
 
 
+def test_the_core_and_the_groups_are_what_uv_takes_by_default():
+    assert PYPROJECT["tool"]["uv"]["default-groups"] == []
+    asked = [Requirement(text).name for text in PYPROJECT["project"]["dependencies"]]
+    assert sorted(asked) == asked
+    assert "onnxruntime" in asked
+    assert {"torch", "timm", "pyarrow", "matplotlib", "fastapi", "sqlalchemy"} & set(asked) == set()
+
+
 def test_the_script_keeps_what_else_is_in_the_file(pin):
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert pin.with_pins(text, PINS) == text
     bare = pin.with_pins(text, [])
     assert bare != text
     assert pin.with_pins(bare, PINS) == text
-    without = text.replace(text[text.index("constraint-dependencies") : text.index("config-settings")], "")
+    without = text.replace(text[text.index("constraint-dependencies") : text.index("default-groups")], "")
     assert pin.with_pins(without, PINS) == text
 
 

@@ -167,7 +167,7 @@ def test_links_lead_somewhere(document):
 
 
 def test_ci_calls_the_tests_as_the_readme_does():
-    command = "pip install uv && uv run pytest"
+    command = "pip install uv && uv run --group dev pytest"
     assert command in (ROOT / "README.md").read_text()
     assert command in (ROOT / ".ci" / "run").read_text().splitlines()
 

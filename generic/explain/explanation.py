@@ -26,9 +26,10 @@ from torch import Tensor, nn
 
 from generic.eat.attention import DeformableAttention, Look
 from generic.eat.attention_maps import look
+from generic.engine.torch_engine import as_input
 from generic.explain.heat import heat_map
 from generic.hooks import hooked
-from generic.model.generic_model import GenericModel, as_input
+from generic.model.generic_model import GenericModel
 from generic.photos.open import MAX_PIXELS, load_pixels, open_rgb
 
 Floats = NDArray[np.float32]
@@ -149,7 +150,7 @@ def explain(model: GenericModel, path: Path, *, max_pixels: int | None = None) -
     photo.thumbnail((PHOTO_SIDE, PHOTO_SIDE), Image.Resampling.LANCZOS)
     low, high = model.header.scale
     # The very number that scoring gives, which is the same for one photo and for an album.
-    score = float(model.forward(pixels[None])[0, 0])
+    score = float(model.vector(pixels)[0])
     # Others may be scoring with the network in this moment: hooks on it would see their photos.
     with torch.inference_mode(mode=False), torch.no_grad():
         network = copy.deepcopy(model.network)

@@ -34,9 +34,9 @@ from generic.lite.piaa_lite import (
     fold_batch_norms,
     fold_head,
 )
+from generic.lite.pooled import Pooled, find_directions, fit_head, random_folds
 from generic.lite.tune import TuneConfig, Tuner, predict
 from generic.progress import Progress, no_progress
-from generic.seeds import stream
 
 log = logging.getLogger(__name__)
 Array = NDArray[np.float64]
@@ -133,32 +133,6 @@ def stem_maps(stem: Stem, photos: NDArray[np.uint8], progress: Progress = no_pro
     return Maps(taps=taps, middle=middle)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pooled:
-    """The closed-form part: embedding and kernel head."""
-
-    mean: Array
-    project: Array
-    whiten: Array
-    centres: Array
-    weights: Array
-    gamma: float
-    offset: float
-
-    def embed(self, taps: Array) -> Array:
-        """Embeddings, not whitened, shape (n, d), of pooled features (n, taps)."""
-        return (taps - self.mean) @ self.project.T
-
-    def score(self, taps: Array) -> Array:
-        """Scores of the kernel head, shape (n,)."""
-        return _kernel(self.embed(taps), self.centres, self.gamma) @ self.weights + self.offset
-
-
-def _kernel(a: Array, b: Array, gamma: float) -> Array:
-    squares = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
-    return np.asarray(np.exp(-gamma * np.maximum(squares, 0.0)))
-
-
 def fit_pooled(taps: Array, scores: Array, config: LiteConfig) -> Pooled:
     """Principal directions and kernel ridge regression.
 
@@ -167,36 +141,13 @@ def fit_pooled(taps: Array, scores: Array, config: LiteConfig) -> Pooled:
         scores: mean unit scores, shape (n,).
         config: ``n_embedding``, ``gamma`` and ``alpha`` are used.
     """
-    mean, deviation = taps.mean(0), taps.std(0) + 1e-6
-    z = (taps - mean) / deviation
-    length = np.sqrt((z**2).sum(1).mean())
-    _, values, vectors = np.linalg.svd(z, full_matrices=False)
-    d = min(config.n_embedding, len(values))
-    # The sign of a singular vector is arbitrary and differs between libraries: fix it.
-    signs = np.sign(vectors[np.arange(d), np.abs(vectors[:d]).argmax(1)])
-    directions = vectors[:d] * signs[:, None]
-    project = directions / deviation / length
-    whiten = length * np.sqrt(len(taps)) / values[:d]
-    centres = (taps - mean) @ project.T
-    offset = float(scores.mean())
-    kernel = _kernel(centres, centres, config.gamma)
-    penalised = kernel + config.alpha * np.eye(len(kernel))
-    weights = np.asarray(np.linalg.solve(penalised, scores - offset), np.float64)
-    return Pooled(
-        mean=mean,
-        project=project,
-        whiten=whiten,
-        centres=centres,
-        weights=weights,
-        gamma=config.gamma,
-        offset=offset,
-    )
+    directions = find_directions(taps, config.n_embedding)
+    return fit_head(directions, directions.embed(taps), scores, gamma=config.gamma, alpha=config.alpha)
 
 
 def split_folds(n: int, config: LiteConfig) -> list[NDArray[np.intp]]:
     """Photos in random folds: each entry is one fold's held-out rows."""
-    order = stream(config.seed, "lite", "folds", n).permutation(n)
-    return [np.sort(part) for part in np.array_split(order, config.folds)]
+    return random_folds(n, config.folds, config.seed)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,10 @@
-"""Model files: safetensors with a JSON header; tensors and text, never pickled classes.
+"""Model files: tensors and text, never pickled classes; in ONNX to be run, in safetensors to be trained on.
 
-The header says what the network is, what its scores mean, what it was trained on and what
-was measured. The hash covers architecture, score scale and every tensor, and is the model's
-identity: features and adapters are bound to it. Remarks and figures can change without it.
+Both kinds hold the same header and, under the same names, the same tensors; an ONNX file (``.onnx``, see
+:mod:`generic.model.onnx_file`) has a graph beside them, which needs no torch. The header says what the
+network is, what its scores mean, what it was trained on and what was measured. The hash covers architecture,
+score scale and every tensor, and is the model's identity: features and adapters are bound to it. Remarks and
+figures can change without it, and so can the kind of file.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,11 @@ from safetensors.numpy import save
 
 from generic.atomic import write_bytes
 from generic.errors import CheckpointError
+from generic.model import onnx_file
 
 FORMAT = 1
+NETWORK = "network."
+"""Prefix of the network's tensors in a model file; other prefixes belong to higher layers."""
 Tensors = Mapping[str, NDArray[Any]]
 
 
@@ -42,6 +47,8 @@ class Header:
     """Training data with its terms and citation, settings, starting weights."""
     figures: dict[str, Any] = field(default_factory=dict)
     """Measured results, each with the command that gives it."""
+    engine: dict[str, Any] = field(default_factory=dict)
+    """What runs the file: ``name``, and of a graph its ``sha256`` and how it was checked. Empty: torch."""
 
 
 def fingerprint(header: Header, tensors: Tensors) -> str:
@@ -66,9 +73,30 @@ def save_checkpoint(path: Path, header: Header, tensors: Tensors) -> Header:
     """
     # Not ascontiguousarray, which gives a single number one dimension.
     arrays = {key: np.asarray(value, order="C") for key, value in tensors.items()}
-    full = Header(**{**asdict(header), "hash": fingerprint(header, arrays)})
-    write_bytes(path, save(arrays, metadata={"piaa": json.dumps({"format": FORMAT, **asdict(full)})}))
+    full = replace(header, hash=fingerprint(header, arrays), engine={})
+    write_bytes(path, save(arrays, metadata={"piaa": json.dumps(plain_header(full))}))
     return full
+
+
+def plain_header(header: Header) -> dict[str, Any]:
+    """A header as JSON holds it."""
+    plain = {"format": FORMAT, **asdict(header)}
+    return plain if header.engine else {key: value for key, value in plain.items() if key != "engine"}
+
+
+def read_graph(path: Path) -> bytes:
+    """An ONNX model file, its graph checked against the checksum in its header.
+
+    Raises:
+        CheckpointError: as :func:`read_header`, or the graph does not match its checksum.
+    """
+    header, content = _read_onnx(path)
+    if onnx_file.graph_checksum(memoryview(content)) != header.engine.get("sha256"):
+        raise CheckpointError(
+            f"model file {path} is damaged: its graph does not match its checksum "
+            f"{str(header.engine.get('sha256'))[:8]}; fetch or export it again"
+        )
+    return content
 
 
 def read_header(path: Path) -> Header:
@@ -108,6 +136,9 @@ def load_tensors(path: Path, prefix: str) -> dict[str, NDArray[Any]]:
 def _read(path: Path, *, tensors: bool, prefix: str = "") -> tuple[Header, dict[str, NDArray[Any]]]:
     if not path.is_file():
         raise CheckpointError(f"model file {path} does not exist; `piaa models list` shows those that do")
+    if onnx_file.is_onnx(path):
+        header, content = _read_onnx(path)
+        return header, onnx_tensors(memoryview(content), prefix) if tensors else {}
     try:
         with safe_open(path, framework="np") as file:
             text = (file.metadata() or {}).get("piaa")
@@ -122,6 +153,27 @@ def _read(path: Path, *, tensors: bool, prefix: str = "") -> tuple[Header, dict[
             f"model file {path} has no piaa header; it is a safetensors file of another program"
         )
     return _parse(path, text), arrays
+
+
+def _read_onnx(path: Path) -> tuple[Header, bytes]:
+    try:
+        content = path.read_bytes()
+        text = onnx_file.metadata(memoryview(content)).get(onnx_file.HEADER)
+    except (onnx_file.NotONNX, OSError, ValueError) as error:
+        raise CheckpointError(
+            f"model file {path} cannot be read as ONNX ({error}); fetch or export it again"
+        ) from error
+    if text is None:
+        raise CheckpointError(f"model file {path} has no piaa header; it is an ONNX file of another program")
+    return _parse(path, text), content
+
+
+def onnx_tensors(content: memoryview, prefix: str = "") -> dict[str, NDArray[Any]]:
+    """Tensors of an ONNX model file by the names that a safetensors file of the same model has."""
+    found = onnx_file.arrays_of(onnx_file.metadata(content))
+    if NETWORK.startswith(prefix) or prefix.startswith(NETWORK):
+        found |= {key: value for key, value in onnx_file.weights(content).items() if key.startswith(NETWORK)}
+    return {key: value for key, value in found.items() if key.startswith(prefix)}
 
 
 def _parse(path: Path, text: str) -> Header:

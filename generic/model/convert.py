@@ -18,9 +18,9 @@ from generic.eat.official import official_options, official_state
 from generic.eat.registry import PRESETS
 from generic.eat.resize import resize_tables
 from generic.eat.scorer import describe
-from generic.errors import CheckpointError, OutputError, PiaaError
-from generic.model.checkpoint import Header, save_checkpoint
-from generic.model.generic_model import NETWORK
+from generic.errors import CheckpointError, PiaaError
+from generic.model.checkpoint import NETWORK, Header, save_checkpoint
+from generic.model.new_file import check_new
 from generic.model.third_party import read_weights
 from generic.photos.find import printable
 from generic.seeds import stream
@@ -68,15 +68,7 @@ def convert(
         ShapeError: an impossible image size or configuration.
     """
     shown = printable(str(path))
-    if out.suffix != ".safetensors":
-        raise OutputError(f"cannot write {printable(str(out))}: model files end in .safetensors; name it so")
-    if out.exists() and path.exists() and out.samefile(path):
-        raise OutputError(
-            f"cannot write {printable(str(out))}: it is the weights file itself, which would be lost; "
-            f"name another file"
-        )
-    if out.exists() and not overwrite:
-        raise OutputError(f"cannot write {printable(str(out))}: it exists; name another or pass --overwrite")
+    check_new(out, suffix=".safetensors", overwrite=overwrite, source=path, what="weights")
     state = read_weights(path)
     is_eat = any(".ref_point" in key for key in state)
     options, tensors = _checked(state, infer_config(state, config), interest=is_eat)

@@ -1,16 +1,18 @@
 """A generic model: preprocessing, network and score scale in one file; turns photos into vectors.
 
-The network itself is built when the first photo needs it. Until then a model is a header: an
-album whose features are cached is scored without loading torch.
+The network itself is loaded when the first photo needs it. Until then a model is a header: an album whose
+features are cached is scored without loading weights.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,25 +20,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.cache.features import FeatureCache, Features
+from generic.engine.engine import Engine, usable_cores
 from generic.errors import CheckpointError, ImageError
-from generic.model.checkpoint import load_checkpoint, load_tensors, read_header
+from generic.model.checkpoint import NETWORK, load_checkpoint, load_tensors, read_graph, read_header
 from generic.photos.find import printable
 from generic.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from generic.photos.open import Fit
 
-NETWORK = "network."
-"""Prefix of the network's tensors in a model file; other prefixes belong to higher layers."""
-
-BATCH = 16
-"""Photos in one call of the network. Every call has exactly this many, the last one filled up, so that
-a photo meets the same arithmetic whatever is scored with it. 16 is as quick as more on a CPU."""
-
 _CHUNK = 512
-_WORKERS = 2
+_WRITTEN_AT_ONCE = 16
+_AHEAD = 4
+"""Photos that wait for each caller of the engine: enough that none idles, few enough for a small memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,16 +57,23 @@ class GenericModel:
         path: a model file, see :mod:`generic.model.checkpoint`.
 
     Raises:
-        CheckpointError: the file is missing, is no model file, or is a start that was never trained.
+        CheckpointError: the file is missing, is no model file, is a start that was never trained, or is a
+            stem, which has no score.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._loading = threading.Lock()
         self.header = read_header(path)
         if self.header.architecture.get("head") == "fresh":
             raise CheckpointError(
                 f"model file {path} is a start for `piaa pretrain`, not a trained model: its head is fresh; "
                 f"train it first, or name a trained model"
+            )
+        if self.header.architecture.get("kind") == "stem":
+            raise CheckpointError(
+                f"model file {path} is a stem: it sees photos but has no score; build a model on it: piaa "
+                f"models build --stem {path} --ratings FILE --images DIR --scale LOW HIGH --out FILE.onnx"
             )
 
     @property
@@ -97,7 +102,7 @@ class GenericModel:
 
     @cached_property
     def network(self) -> nn.Module:
-        """The network in evaluation mode, built and checked on first use.
+        """The network for torch, in evaluation mode, built and checked on first use: for gradients.
 
         Raises:
             CheckpointError: the file's content does not match its hash, or this piaa cannot build it.
@@ -108,18 +113,36 @@ class GenericModel:
         state = {k.removeprefix(NETWORK): v for k, v in tensors.items() if k.startswith(NETWORK)}
         return build(header.architecture, state)
 
-    def forward(self, pixels: NDArray[np.uint8], *, batch: int = BATCH) -> Features:
-        """Vectors of photos that are in memory.
+    @cached_property
+    def engine(self) -> Engine:
+        """What runs the file, loaded and checked on first use: its graph if it has one, else torch.
+
+        Raises:
+            CheckpointError: the file's content does not match its hash, or it cannot be run here.
+        """
+        if self.header.engine.get("name") == "onnx":
+            from generic.engine.onnx_engine import OnnxEngine
+
+            return OnnxEngine(read_graph(self.path), str(self.path))
+        from generic.engine.torch_engine import TorchEngine
+
+        return TorchEngine(self.network)
+
+    def vector(self, pixels: NDArray[np.uint8]) -> Features:
+        """The vector of one photo, float32, shape (1 + d,); may be called from several threads.
 
         Args:
-            pixels: shape (n, size, size, 3), RGB, [0, 255]; n at most ``batch``.
-            batch: how many photos the network is given, the missing ones as black.
-
-        Returns:
-            float32, shape (n, 1 + d): generic unit score, embedding.
+            pixels: shape (size, size, 3), RGB in [0, 255].
         """
-        # Built outside of inference mode: its tensors know gradients.
-        return forward(self.network, pixels, batch)
+        return self._loaded().vector(pixels)
+
+    def vectors(self, pixels: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> Features:
+        """As :meth:`vector` for n photos in memory, float32, shape (n, 1 + d); none depends on the others."""
+        return self._loaded().vectors(pixels)
+
+    def _loaded(self) -> Engine:
+        with self._loading:  # by one thread, while others wait
+            return self.engine
 
     def embed(
         self,
@@ -172,83 +195,48 @@ class GenericModel:
     ) -> dict[str, ImageError]:
         """Fill ``vectors`` for the missing digests; returns what could not be read."""
         broken: dict[str, ImageError] = {}
-        batch: list[tuple[str, NDArray[np.uint8]]] = []
-
-        def flush() -> None:
-            if not batch:
-                return
-            rows = self.forward(np.stack([pixels for _, pixels in batch]))
-            fresh = {digest: row for (digest, _), row in zip(batch, rows, strict=True)}
-            cache.put_many(fresh, self.hash)
-            vectors.update(fresh)
-            progress(len(batch))
-            batch.clear()
-
-        for digest, result in self._decode(missing, max_pixels):
+        fresh: dict[str, Features] = {}
+        for digest, result in self._run(missing, max_pixels):
             if isinstance(result, ImageError):
                 broken[digest] = result
-                progress(1)
-                continue
-            batch.append((digest, result))
-            if len(batch) == BATCH:
-                flush()
-        flush()
+            else:
+                fresh[digest] = result
+            if len(fresh) == _WRITTEN_AT_ONCE:
+                cache.put_many(fresh, self.hash)
+                vectors.update(fresh)
+                fresh = {}
+            progress(1)
+        cache.put_many(fresh, self.hash)
+        vectors.update(fresh)
         return broken
 
-    def _decode(
+    def _run(
         self, missing: dict[str, Path], max_pixels: int | None
-    ) -> Iterator[tuple[str, NDArray[np.uint8] | ImageError]]:
-        """Decode in threads, at most two batches ahead of the network."""
+    ) -> Iterator[tuple[str, Features | ImageError]]:
+        """Each photo decoded and run in one thread, as many at once as the engine has callers."""
         from generic.photos.open import MAX_PIXELS, load_pixels
 
         limit = MAX_PIXELS if max_pixels is None else max_pixels
 
-        def load(path: Path) -> NDArray[np.uint8] | ImageError:
+        def run(path: Path) -> Features | ImageError:
             try:
-                return load_pixels(path, self.size, fit=self.fit, max_pixels=limit)
+                pixels = load_pixels(path, self.size, fit=self.fit, max_pixels=limit)
             except ImageError as error:
                 return error
+            # Never loaded for an album whose only unknown photos are broken.
+            return self.vector(pixels)
 
-        ahead: deque[tuple[str, Future[NDArray[np.uint8] | ImageError]]] = deque()
-        with ThreadPoolExecutor(_WORKERS, thread_name_prefix="piaa-decode") as pool:
+        callers = usable_cores()
+        ahead: deque[tuple[str, Future[Features | ImageError]]] = deque()
+        with ThreadPoolExecutor(callers, thread_name_prefix="piaa-photo") as pool:
             waiting = iter(missing.items())
-            for digest, path in waiting:
-                ahead.append((digest, pool.submit(load, path)))
-                if len(ahead) == 2 * BATCH:
-                    break
+            for digest, path in islice(waiting, _AHEAD * callers):
+                ahead.append((digest, pool.submit(run, path)))
             while ahead:
                 digest, future = ahead.popleft()
-                result = future.result()
-                if not isinstance(result, ImageError):
-                    # While the next photos decode, this thread imports torch and builds the network, once;
-                    # never for an album whose only unknown photos are broken.
-                    _ = self.network
-                yield digest, result
-                following = next(waiting, None)
-                if following is not None:
-                    ahead.append((following[0], pool.submit(load, following[1])))
-
-
-def as_input(pixels: NDArray[np.uint8]) -> Tensor:
-    """What a network is given: shape (b, 3, size, size), RGB in [-1, 1], of pixels (b, size, size, 3)."""
-    import torch
-
-    # NHWC memory is channels-last already: no copy but the one to float.
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
-
-
-def forward(network: nn.Module, pixels: NDArray[np.uint8], batch: int = BATCH) -> Features:
-    """As :meth:`GenericModel.forward`, for any network of :mod:`generic.model.networks`."""
-    import torch
-
-    full = pixels
-    if len(pixels) < batch:
-        full = np.zeros((batch, *pixels.shape[1:]), np.uint8)
-        full[: len(pixels)] = pixels
-    with torch.inference_mode():
-        score, embedding = network(as_input(full))
-        vectors = torch.cat([score[:, None], embedding], 1)[: len(pixels)]
-    return np.ascontiguousarray(vectors.float().numpy())
+                yield digest, future.result()
+                for following, path in islice(waiting, 1):
+                    ahead.append((following, pool.submit(run, path)))
 
 
 def _renamed(error: ImageError, path: Path) -> ImageError:

@@ -34,6 +34,8 @@ def _timm(architecture: Mapping[str, Any], state: Mapping[str, NDArray[Any]]) ->
 _LONGEST = 400
 """Characters of a reason."""
 _BUILDERS = {"eat": _eat, "eat_lite": _eat_lite, "timm": _timm}
+_GRAPHS = ("graph", "stem")
+"""Kinds of :mod:`generic.model.graph_file`."""
 
 
 def build(architecture: Mapping[str, Any], state: Mapping[str, NDArray[Any]]) -> nn.Module:
@@ -50,6 +52,11 @@ def build(architecture: Mapping[str, Any], state: Mapping[str, NDArray[Any]]) ->
         CheckpointError: an unknown kind, or options or tensors that do not fit each other.
     """
     kind = architecture.get("kind")
+    if kind in _GRAPHS:
+        raise CheckpointError(
+            f"a model file of kind {kind!r} is a graph to be run: it holds no network that torch could train "
+            f"or take gradients of; use a model that was trained in torch, such as piaa-lite"
+        )
     builder = _BUILDERS.get(kind) if isinstance(kind, str) else None
     if builder is None:
         raise CheckpointError(

@@ -15,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from generic.engine.torch_engine import as_input
 from generic.errors import ImageError
-from generic.model.generic_model import BATCH, GenericModel, as_input
+from generic.model.generic_model import GenericModel
 from generic.photos.open import MAX_PIXELS, load_pixels
 from generic.progress import Progress, no_progress
 
@@ -54,29 +55,21 @@ def raw_outputs(
     bins = tuple(network.bins.tolist()) if hasattr(network, "raw") else ()
     values = np.full((len(paths), len(bins) or 1), np.nan, np.float32)
     errors: dict[Path, str] = {}
-    batch = np.zeros((BATCH, model.size, model.size, 3), np.uint8)
-    for start in range(0, len(paths), BATCH):
-        readable = []
-        for place, path in enumerate(paths[start : start + BATCH]):
-            try:
-                batch[place] = load_pixels(
-                    path, model.size, fit=model.fit, max_pixels=max_pixels or MAX_PIXELS
-                )
-                readable.append(place)
-            except ImageError as error:
-                errors[path] = str(error)
-        if readable:
-            # Always a whole batch, as everywhere: what is in its other rows does not matter.
-            given = _forward(network, batch)
-            values[[start + place for place in readable]] = given[readable]
-        progress(min(BATCH, len(paths) - start))
+    for row, path in enumerate(paths):
+        try:
+            pixels = load_pixels(path, model.size, fit=model.fit, max_pixels=max_pixels or MAX_PIXELS)
+        except ImageError as error:
+            errors[path] = str(error)
+        else:
+            values[row] = _forward(network, pixels)
+        progress(1)
     softmax = bool(getattr(network, "softmax", False)) and bool(bins)
     return RawOutputs(values=values, bins=bins, softmax=softmax, errors=errors)
 
 
-def _forward(network: nn.Module, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _forward(network: nn.Module, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     with torch.inference_mode():
-        x = as_input(batch)
+        x = as_input(pixels[None])
         raw = getattr(network, "raw", None)
         outputs = network(x)[0][:, None] if raw is None else raw(x)
-    return np.asarray(outputs.float().numpy(), np.float32)
+    return np.asarray(outputs[0].float().numpy(), np.float32)

@@ -7,13 +7,13 @@ from pathlib import Path
 from generic.errors import CheckpointError
 
 DEFAULT = "piaa-lite"
-SUFFIX = ".safetensors"
+SUFFIXES = (".onnx", ".safetensors")
 _FOLDER = Path(__file__).parents[1] / "weights"
 
 
 def embedded_models() -> dict[str, Path]:
     """Names and files of the models in the package."""
-    return {path.stem: path for path in sorted(_FOLDER.glob(f"*{SUFFIX}"))}
+    return {path.stem: path for path in sorted(_FOLDER.iterdir()) if path.suffix in SUFFIXES}
 
 
 def find_model(name: str | Path = DEFAULT) -> Path:

@@ -140,7 +140,7 @@ def build(architecture: Mapping[str, Any], state: Mapping[str, NDArray[Any]]) ->
         network = timm.create_model(
             architecture["name"], num_classes=architecture["outputs"], **architecture["options"]
         )
-    tensors = {key: torch.from_numpy(value) for key, value in state.items()}
+    tensors = {key: torch.tensor(value) for key, value in state.items()}  # copies: a file's are read-only
     network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
     scorer = TimmScorer(network, **{key: architecture[key] for key in ("bins", "softmax", "mean", "std")})
     return scorer.eval().requires_grad_(requires_grad=False).to(memory_format=torch.channels_last)

@@ -10,8 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from generic.model.checkpoint import Header, save_checkpoint
-from generic.model.generic_model import NETWORK
+from generic.model.checkpoint import NETWORK, Header, save_checkpoint
 from generic.pretrain.config import Settings
 from generic.pretrain.start import Start
 from generic.pretrain.trained_network import Trainee

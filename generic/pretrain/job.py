@@ -12,8 +12,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from generic.model.checkpoint import Header, load_checkpoint, read_header, save_checkpoint
-from generic.model.generic_model import NETWORK
+from generic.model.checkpoint import NETWORK, Header, load_checkpoint, read_header, save_checkpoint
 from generic.pretrain.config import NetworkSpec, Settings
 from generic.pretrain.export import Provenance, write_model
 from generic.pretrain.feasible import check_feasible

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from generic.eat.resize import resize_tables
 from generic.errors import CheckpointError
 from generic.lite.packaged_weights import PACKAGES, package_of, packaged_state
-from generic.model.checkpoint import load_checkpoint
-from generic.model.generic_model import NETWORK
-from generic.model.registry import find_model
+from generic.model.checkpoint import NETWORK, load_checkpoint
+from generic.model.registry import SUFFIXES, find_model
 from generic.model.third_party import read_weights
 from generic.photos.find import printable
 from generic.pretrain.trained_network import Trainee
@@ -68,7 +67,7 @@ def load_start(trainee: Trainee, start: str) -> Start:
         state, what = _packaged(trainee)
         return _place(trainee, state, what, (f"ImageNet weights of {what}",), "")
     path = Path(start)
-    if not path.exists() or path.suffix == ".safetensors":
+    if not path.exists() or path.suffix in SUFFIXES:
         model = _ours(path if path.exists() else find_model(start))
         if model is not None:
             return _place(trainee, *model)
@@ -87,7 +86,7 @@ def _ours(path: Path) -> tuple[dict[str, Tensor], str, tuple[str, ...], str] | N
             return None
         raise
     state = {
-        key.removeprefix(NETWORK): torch.from_numpy(value)
+        key.removeprefix(NETWORK): torch.tensor(value)  # a copy: a file's are read-only
         for key, value in tensors.items()
         if key.startswith(NETWORK)
     }

@@ -9,7 +9,7 @@ import typer
 
 from generic.photos.find import printable
 from piaa.commands import options
-from piaa.commands.terminal import progress_bar, report_skipped, reporting
+from piaa.commands.terminal import print_json, progress_bar, report_skipped, reporting
 
 if TYPE_CHECKING:
     from piaa.people.score_table import ScoreTable
@@ -45,7 +45,7 @@ def score(
     if out is not None:
         table.write(out, top, **facts)
     if as_json:
-        typer.echo(table.to_json(top, **facts))
+        print_json(table.content(top, **facts))
         return
     report_skipped(table.skipped, len(paths), "photos")
     if out is None:

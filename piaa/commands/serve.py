@@ -30,7 +30,6 @@ def serve(
         int, typer.Option("--max-pixels", help="Photos with more pixels are refused.", min=1)
     ] = 50_000_000,
     rate: Annotated[float, typer.Option(help="Requests a second and key.", min=0.1)] = 100.0,
-    wait_ms: Annotated[float, typer.Option(help="How long a batch waits for more images.", min=0)] = 5.0,
 ) -> None:
     """Serve scores over HTTP until stopped."""
     import os
@@ -53,7 +52,6 @@ def serve(
         max_body=max_body,
         max_pixels=max_pixels,
         rate=rate,
-        wait_ms=wait_ms,
     )
     _check(settings.store, settings.model)
     os.environ[VARIABLE] = settings.to_json()

@@ -1,4 +1,4 @@
-"""How every command speaks: one-line errors, JSON, notes, a progress bar.
+"""How every command speaks: one-line errors, JSON, notes, a progress bar, names in any encoding.
 
 Results go to stdout, everything else to stderr; an error of ours becomes one line and exit code 1.
 """
@@ -6,6 +6,7 @@ Results go to stdout, everything else to stderr; an error of ours becomes one li
 from __future__ import annotations
 
 import functools
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,7 @@ from typing import ParamSpec, TypeVar
 import typer
 
 from generic.errors import PiaaError
+from generic.extras import needing
 from generic.photos.find import printable
 from generic.progress import Progress, no_progress
 
@@ -28,7 +30,8 @@ def reporting(command: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return command(*args, **kwargs)
+            with needing(f"piaa {name_of(command)}"):
+                return command(*args, **kwargs)
         except PiaaError as error:
             if kwargs.get("as_json"):
                 problems = [problem.__dict__ for problem in getattr(error, "problems", ())]
@@ -40,9 +43,34 @@ def reporting(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
+_GROUPS = ("cache", "data", "gaze", "keys", "models", "users")
+"""Words before the name of a command."""
+
+
+def name_of(command: Callable[..., object]) -> str:
+    """What a person types: ``fit-user`` for ``fit_user``, ``users list`` for ``users_list`` of ``users``."""
+    group, _, rest = command.__name__.partition("_")
+    words = (group, rest) if group in _GROUPS and rest else (command.__name__,)
+    return " ".join(words).replace("_", "-")
+
+
+def accept_any_name() -> None:
+    """Have stdout and stderr write what their encoding lacks as an escape, where they would refuse it.
+
+    Names of photos may hold any character; a Windows console, or a file that its output goes to, may not.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def print_json(content: object) -> None:
-    """One JSON document on stdout."""
-    typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+    """One JSON document on stdout, which stays one under any encoding.
+
+    Outside of UTF-8 all is ASCII: not every escape of :func:`accept_any_name` is one of JSON's.
+    """
+    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower().replace("-", "")
+    typer.echo(json.dumps(content, indent=2, ensure_ascii=not encoding.startswith("utf")))
 
 
 def note(text: str) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from generic.atomic import atomic_path, write_bytes
 from generic.errors import OutputError
+from generic.extras import require
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,9 +69,12 @@ class ScoreTable:
         return text.getvalue()
 
     def to_json(self, top: int | None = None, **facts: Any) -> str:
-        """JSON text: ``facts``, then ``scores`` (rows) and ``skipped`` (name to reason)."""
-        content = {**facts, "scores": list(self.rows(top)), "skipped": dict(self.skipped)}
-        return json.dumps(content, indent=2, ensure_ascii=False)
+        """:meth:`content` as JSON text."""
+        return json.dumps(self.content(top, **facts), indent=2, ensure_ascii=False)
+
+    def content(self, top: int | None = None, **facts: Any) -> dict[str, Any]:
+        """For JSON: ``facts``, then ``scores`` (rows) and ``skipped`` (name to reason)."""
+        return {**facts, "scores": list(self.rows(top)), "skipped": dict(self.skipped)}
 
     def write(self, path: Path, top: int | None = None, **facts: Any) -> None:
         """Write the table whole or not at all, in the format of the suffix.
@@ -93,6 +97,7 @@ def check_format(path: Path) -> None:
 
     Raises:
         OutputError: the suffix is none of ``FORMATS``, or the folder does not exist.
+        MissingPackage: the format is Parquet, and pyarrow is not installed.
     """
     if path.suffix.lower() not in FORMATS:
         raise OutputError(
@@ -103,3 +108,5 @@ def check_format(path: Path) -> None:
         raise OutputError(
             f"cannot write {path}: the folder {path.absolute().parent} does not exist; create it first"
         )
+    if path.suffix.lower() == ".parquet":
+        require(f"writing {path}", "pyarrow")

@@ -76,7 +76,6 @@ def create_app(settings: ServeSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
-        services.embedder.start()
         services.fitter.start()
         await services.embedder.warm_up()
         services.warm = True

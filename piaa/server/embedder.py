@@ -1,4 +1,4 @@
-"""Uploaded images become model vectors; those that arrive together share one call of the network."""
+"""Uploaded images become model vectors, each by itself, as many at once as there are cores."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.cache.features import FeatureCache, Features
+from generic.engine.engine import usable_cores
 from generic.errors import ImageError
 from generic.model.generic_model import GenericModel
 from generic.photos.open import load_pixels
 from piaa.server import telemetry
-from piaa.server.calls import Calls
+from piaa.server.allocator import give_back
 from piaa.server.problems import Problem
 from piaa.server.recent import Recent
 from piaa.server.settings import ServeSettings
 
 _REMEMBERED = 2**27
+_GIVE_BACK_EVERY = 256
+"""Images after which free memory is given back: some seconds of load, so that it costs less than 1 %."""
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 T = TypeVar("T")
@@ -31,7 +34,7 @@ Outcome = Features | ImageError
 
 
 class Embedder:
-    """Vectors of images by content: remembered ones at once, others through shared calls.
+    """Vectors of images by content: remembered ones at once, others by the engine.
 
     Args:
         model: the generic model.
@@ -42,27 +45,25 @@ class Embedder:
     def __init__(self, model: GenericModel, cache: FeatureCache, settings: ServeSettings) -> None:
         self._model, self._cache, self._settings = model, cache, settings
         self._recent = Recent(_REMEMBERED)
-        self._calls = Calls(model, settings.wait_ms / 1000)
         self._pending: dict[str, asyncio.Future[Outcome]] = {}
-        self._decoders = ThreadPoolExecutor(2, thread_name_prefix="piaa-decode")
+        self._workers = ThreadPoolExecutor(usable_cores(), thread_name_prefix="piaa-photo")
         self._network = ThreadPoolExecutor(1, thread_name_prefix="piaa-network")
+        self._since_given_back = 0
         self._files = ThreadPoolExecutor(1, thread_name_prefix="piaa-cache")
         self._tasks: set[asyncio.Task[None]] = set()
-
-    def start(self) -> None:
-        """Begin to take images; belongs to the running event loop."""
-        self._start(self._run())
 
     async def stop(self) -> None:
         """Drop what waits; to be called when no request is left."""
         for task in self._tasks:
             task.cancel()
-        for pool in (self._decoders, self._network, self._files):
+        for pool in (self._workers, self._network, self._files):
             pool.shutdown(wait=True, cancel_futures=True)
 
     async def warm_up(self) -> None:
-        """Build the network before the first request, and try which sizes of a call will do."""
-        await asyncio.get_running_loop().run_in_executor(self._network, self._calls.choose_sizes)
+        """Load the engine before the first request, and run it once."""
+        side = self._model.size
+        black = np.zeros((side, side, 3), np.uint8)
+        await asyncio.get_running_loop().run_in_executor(self._workers, self._model.vector, black)
 
     async def known(self, digests: Sequence[str]) -> dict[str, Features]:
         """The remembered vectors among these content hashes; what is no hash is not known."""
@@ -96,7 +97,7 @@ class Embedder:
             )
         for digest in new:
             self._pending[digest] = asyncio.get_running_loop().create_future()
-            self._start(self._decode(digest, *fresh[digest]))
+            self._start(self._compute(digest, *fresh[digest]))
         telemetry.WAITING.set(len(self._pending))
         waited = {digest: self._pending[digest] for digest in fresh}
         for digest, future in waited.items():
@@ -109,54 +110,45 @@ class Embedder:
         Raises:
             ImageError: it cannot be read.
         """
+        return await asyncio.get_running_loop().run_in_executor(self._workers, self._load, name, content)
 
-        def load() -> NDArray[np.uint8]:
-            return load_pixels(
-                io.BytesIO(content),
-                self._model.size,
-                fit=self._model.fit,
-                max_pixels=self._settings.max_pixels,
-                name=name,
-            )
-
-        return await asyncio.get_running_loop().run_in_executor(self._decoders, load)
+    def _load(self, name: str, content: bytes) -> NDArray[np.uint8]:
+        return load_pixels(
+            io.BytesIO(content),
+            self._model.size,
+            fit=self._model.fit,
+            max_pixels=self._settings.max_pixels,
+            name=name,
+        )
 
     async def on_network(self, call: Callable[[], T]) -> T:
-        """Make a call in the one thread that uses the network."""
+        """Make a call in the one thread that uses torch."""
         return await asyncio.get_running_loop().run_in_executor(self._network, call)
 
-    async def _decode(self, digest: str, name: str, content: bytes) -> None:
-        self._calls.expect()
+    async def _compute(self, digest: str, name: str, content: bytes) -> None:
+        loop = asyncio.get_running_loop()
         try:
-            pixels = await self.pixels(name, content)
+            vector = await loop.run_in_executor(self._workers, self._vector, name, content)
         except ImageError as error:
-            self._calls.give_up()
             telemetry.IMAGES.labels("refused").inc()
             self._settle(digest, error)
         except Exception as error:  # Whatever it is, somebody waits for an answer.
-            self._calls.give_up()
             self._pending.pop(digest).set_exception(error)
         else:
-            self._calls.add(digest, pixels)
+            telemetry.IMAGES.labels("network").inc()
+            self._recent.put(digest, vector, vector.nbytes)
+            self._settle(digest, vector)
+            self._files.submit(self._cache.put_many, {digest: vector}, self._model.hash)
+            self._give_back()
 
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            call = await self._calls.next()
-            telemetry.BATCHES.observe(len(call))
-            pixels = np.stack([pixels for _, pixels in call])
-            try:
-                vectors = await loop.run_in_executor(self._network, self._calls.forward, pixels)
-            except Exception as error:  # The next call may fare better.
-                for digest, _ in call:
-                    self._pending.pop(digest).set_exception(error)
-                continue
-            fresh = {digest: vector for (digest, _), vector in zip(call, vectors, strict=True)}
-            telemetry.IMAGES.labels("network").inc(len(call))
-            for digest, vector in fresh.items():
-                self._recent.put(digest, vector, vector.nbytes)
-                self._settle(digest, vector)
-            self._files.submit(self._cache.put_many, fresh, self._model.hash)
+    def _vector(self, name: str, content: bytes) -> Features:
+        return self._model.vector(self._load(name, content))
+
+    def _give_back(self) -> None:
+        self._since_given_back += 1
+        if self._since_given_back >= _GIVE_BACK_EVERY:
+            self._since_given_back = 0
+            self._files.submit(give_back)
 
     def _settle(self, digest: str, outcome: Outcome) -> None:
         self._pending.pop(digest).set_result(outcome)

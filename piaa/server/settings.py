@@ -36,8 +36,6 @@ class ServeSettings:
     """Most fits that wait; more are answered 503."""
     rate: float = 100.0
     """Requests per second and key, over ten seconds."""
-    wait_ms: float = 5.0
-    """How long the network waits for more images, in milliseconds."""
     body_timeout_s: float = 30.0
     """How long a client may be silent within a body, in seconds."""
 

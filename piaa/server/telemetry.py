@@ -16,9 +16,6 @@ REQUESTS = Histogram(
     registry=REGISTRY,
     buckets=_TIMES,
 )
-BATCHES = Histogram(
-    "piaa_batch_images", "Images in one call of the network.", registry=REGISTRY, buckets=range(1, 17)
-)
 IMAGES = Counter(
     "piaa_images_total", "Images asked for, by where the vector came from.", ("source",), registry=REGISTRY
 )

@@ -16,6 +16,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from generic.errors import StoreError
+from generic.extras import needing
 from piaa.store import migrations
 from piaa.store.transaction import FileSql, Sql
 
@@ -189,11 +190,16 @@ class _Borrowed:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a SQLite database to today's schema, inside its open transaction, if it has one."""
-    import sqlalchemy
+    """Bring a SQLite database to today's schema, inside its open transaction, if it has one.
 
-    engine = sqlalchemy.create_engine(
-        "sqlite://", creator=lambda: _Borrowed(connection), poolclass=sqlalchemy.StaticPool
-    )
-    with engine.connect() as borrowed:
-        migrations.upgrade(borrowed)
+    Raises:
+        MissingPackage: SQLAlchemy or Alembic is not installed.
+    """
+    with needing("a store that an earlier release wrote"):
+        import sqlalchemy
+
+        engine = sqlalchemy.create_engine(
+            "sqlite://", creator=lambda: _Borrowed(connection), poolclass=sqlalchemy.StaticPool
+        )
+        with engine.connect() as borrowed:
+            migrations.upgrade(borrowed)

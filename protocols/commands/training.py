@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from generic.errors import TrainingError
+from generic.extras import cure, installed
 from generic.photos.find import printable
 from piaa.commands.terminal import note, print_json, progress_bar, report_skipped
 
@@ -164,7 +165,10 @@ def train(job: Job, out: Path, *, skipped: Mapping[str, str], as_json: bool) -> 
     )
     if not outcome.first:
         return
-    save_plot(curves_figure(outcome.history, best_epoch=outcome.best_epoch), out / "curves.png")
+    if installed("matplotlib"):
+        save_plot(curves_figure(outcome.history, best_epoch=outcome.best_epoch), out / "curves.png")
+    else:
+        note(f"curves.png is left out: it needs {cure('matplotlib')}")
     n = len(job.train) + len(job.validation) + len(job.test or ()) + len(skipped)
     report_skipped({**skipped, **outcome.unreadable}, n, "photos")
     if as_json:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +28,8 @@ from protocols.fewshot.vectors import embed, readable
 from protocols.splits.rules import make_split
 from protocols.splits.split import Split
 
-_PACKAGES = ("piaa", "numpy", "scipy", "torch", "timm")
+_PACKAGES = ("piaa", "numpy", "scipy", "onnxruntime", "torch", "timm")
+"""What numbers depend on; torch and timm are not everywhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,7 +264,7 @@ def describe_run(tests: Sequence[Prepared]) -> dict[str, Any]:
             for test in tests
         },
         "data_sha256": {test.name: test.data_hash for test in tests},
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": {name: version(name) for name in _PACKAGES if find_spec(name) is not None},
     }
 
 

@@ -18,10 +18,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from generic.engine.torch_engine import as_input
 from generic.errors import ShapeError
 from generic.explain.explanation import Explanation, explain
 from generic.explain.picture import shown_layer
-from generic.model.generic_model import GenericModel, as_input
+from generic.model.generic_model import GenericModel
 from generic.photos.open import load_pixels
 from generic.residual_attention.attention_module import AttentionModule
 from generic.residual_attention.residual_attention_network import masks_of

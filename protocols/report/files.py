@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generic.atomic import write_bytes
+from generic.extras import cure, installed
 from protocols.report.data import to_csv, to_json
 from protocols.report.grid import slug
 from protocols.report.latex import to_bibtex, to_latex
@@ -19,6 +21,8 @@ from protocols.report.text import to_markdown
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_LOG = logging.getLogger(__name__)
+
 
 def write_report(report: Report, folder: Path) -> list[Path]:
     """Writes tables and plots into a folder and replaces what an earlier report left under the same names.
@@ -29,7 +33,8 @@ def write_report(report: Report, folder: Path) -> list[Path]:
 
     Returns:
         the files, in order: ``report.md`` (wide), ``.tex``, ``.bib``, ``.csv``, ``.json``, then each plot as
-        PNG and SVG: ``shots-DATASET`` (if there are several k), ``users-DATASET``, ``cross-K``.
+        PNG and SVG: ``shots-DATASET`` (if there are several k), ``users-DATASET``, ``cross-K``. Without
+        matplotlib there are no plots, which a warning says.
 
     Raises:
         OutputError: a file cannot be written.
@@ -45,6 +50,9 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     for name, text in texts.items():
         files.append(folder / name)
         write_bytes(files[-1], text.encode())
+    if not installed("matplotlib"):
+        _LOG.warning("plots are left out: they need %s", cure("matplotlib"))
+        return files
     for name, figure in figures(report):
         for suffix in (".png", ".svg"):
             files.append(folder / f"{name}{suffix}")

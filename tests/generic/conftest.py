@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
 from safetensors import safe_open
 
 from generic.errors import CheckpointError
+
+if TYPE_CHECKING:
+    import torch
 
 SIDE = 32
 CONFIG = {
@@ -183,6 +185,7 @@ def deformable(config, stage, part, *, interest):
 
 def _shaped(config, *, interest=True):
     """Shapes without numbers."""
+    torch = pytest.importorskip("torch")
     return {
         name: torch.empty(shape, device="meta") for name, shape in shapes(config, interest=interest).items()
     }
@@ -190,6 +193,7 @@ def _shaped(config, *, interest=True):
 
 def _weights(config, *, interest=True, scale=0.3):
     """Random weights, large enough that images and places differ."""
+    torch = pytest.importorskip("torch")
     generator = torch.Generator().manual_seed(0)
     return {
         name: torch.randn(shape, generator=generator) * (scale if len(shape) > 1 else 1.0)

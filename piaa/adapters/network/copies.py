@@ -14,14 +14,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from generic.engine.torch_engine import as_input
 from generic.errors import CheckpointError
-from generic.model.generic_model import BATCH, as_input
 from piaa.adapters.base import Photos
 
 STEM = "stem"
 """Child of a network that its ``forward`` hands the photos to as they come, and nobody else; where there
 is one, it can stay frozen, and what it says of a photo is computed once. ``piaa-lite`` has one."""
 
+BATCH = 16
+"""Photos that the frozen stem is given at once."""
 MEMORY = 256 << 20
 """Bytes of a frozen stem's maps to remember, for each network."""
 _SAID: WeakKeyDictionary[nn.Module, OrderedDict[bytes, tuple[Tensor, ...]]] = WeakKeyDictionary()

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from generic.engine.torch_engine import TorchEngine
 from generic.errors import CheckpointError
-from generic.model.generic_model import BATCH, GenericModel, forward
+from generic.model.generic_model import GenericModel
 from piaa.adapters.base import Adapter, Ingredients, Photos
 from piaa.adapters.checks import check_support, fitted
 from piaa.adapters.prediction import Array, Prediction, State
@@ -166,11 +167,8 @@ class TunedNetwork(Adapter):
         """Unit scores, shape (n,); those of the vectors if the network is the generic one."""
         if network is None:
             return np.asarray(photos.vectors[:, 0], dtype=np.float64)
-        parts = [
-            forward(network, photos.pixels[np.arange(begin, min(begin + BATCH, len(photos)))])[:, 0]
-            for begin in range(0, len(photos), BATCH)
-        ]
-        return np.concatenate([np.zeros(0), *parts])
+        engine = TorchEngine(network)
+        return np.array([engine.vector(photos.pixels[np.array([row])][0])[0] for row in range(len(photos))])
 
     def _personal(self, change: Mapping[str, NDArray[Any]]) -> nn.Module | None:
         """The network with a change in it; None if there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from generic.extras import cure, installed
 from piaa.ratings.files.raw_table import RawTable, TableKind
 
 
@@ -14,7 +15,10 @@ def read_parquet(content: bytes, source: str, kind: TableKind) -> RawTable:
     try:
         import pyarrow
         import pyarrow.parquet
-    except ImportError as error:  # Also raised by a pyarrow that is too new for the numpy beside it.
+    except ImportError as error:
+        if not installed("pyarrow"):
+            raise kind.error(f"{source} needs {cure('pyarrow')}, or save the {kind.what} as .csv") from None
+        # A pyarrow that is too new for the numpy beside it.
         raise kind.error(
             f"{source} needs pyarrow, which cannot be imported ({error}); "
             f"repair the installation, or save the {kind.what} as .csv"

@@ -271,7 +271,7 @@ def test_piaa_lite_is_explained_by_every_block_that_its_score_reads(tiny_model, 
 def test_the_score_is_the_one_of_scoring_in_the_models_units(tiny_model, album, names):
     model = GenericModel(tiny_model)
     path = album / names[0]
-    unit = float(model.forward(load_pixels(path, SIDE)[None])[0, 0])
+    unit = float(model.vectors(load_pixels(path, SIDE)[None])[0, 0])
     explanation = explain(model, path)
     assert explanation.score == 1 + unit * 6
     assert (explanation.path, explanation.model, explanation.scale) == (path, "piaa-tiny", (1.0, 7.0))
@@ -280,7 +280,7 @@ def test_the_score_is_the_one_of_scoring_in_the_models_units(tiny_model, album, 
 def test_explaining_leaves_the_network_as_it_was(tiny_model, album, names):
     model = GenericModel(tiny_model)
     pixels = np.stack([load_pixels(album / name, SIDE) for name in names])
-    before = model.forward(pixels)
+    before = model.vectors(pixels)
     model.network.tuned.eat.stages[0].train()
     modes = {name: module.training for name, module in model.network.named_modules()}
     explain(model, album / names[0])
@@ -293,7 +293,7 @@ def test_explaining_leaves_the_network_as_it_was(tiny_model, album, names):
     for parameter in model.network.parameters():
         assert not parameter.requires_grad
         assert parameter.grad is None
-    np.testing.assert_array_equal(model.forward(pixels), before)
+    np.testing.assert_array_equal(model.vectors(pixels), before)
 
 
 def test_explaining_twice_gives_the_same(tiny_model, album, names):
@@ -394,5 +394,5 @@ def test_the_shipped_model_is_hottest_where_its_score_hangs(tmp_path):
         copy = pixels.copy()
         copy[row * 96 : row * 96 + 96, column * 96 : column * 96 + 96] = pixels.mean((0, 1)).astype(np.uint8)
         covered.append(copy)
-    hottest, coldest = model.forward(np.stack(covered))[:, 0]
+    hottest, coldest = model.vectors(np.stack(covered))[:, 0]
     assert hottest < coldest

@@ -17,9 +17,9 @@ from generic.eat.layouts import preset
 from generic.eat.official import renamed
 from generic.errors import OutputError, ShapeError
 from generic.model import networks
-from generic.model.checkpoint import load_checkpoint, read_header
+from generic.model.checkpoint import NETWORK, load_checkpoint, read_header
 from generic.model.convert import convert
-from generic.model.generic_model import NETWORK, GenericModel
+from generic.model.generic_model import GenericModel
 from generic.photos.open import load_pixels
 
 SIDE = 32
@@ -58,12 +58,12 @@ def noise(side, n=3):
 def check_model(path, state, config, pixels):
     """The file scores as the released network does, whatever is scored beside."""
     model = GenericModel(path)
-    together = model.forward(pixels)
+    together = model.vectors(pixels)
     assert together.shape == (len(pixels), 1 + config["dims"][-1])
     expected = released_scores(state, config, pixels)
     assert np.ptp(expected) > 1e-3
     np.testing.assert_allclose(together[:, 0], expected, rtol=0, atol=1e-5)
-    alone = np.concatenate([model.forward(one[None]) for one in pixels])
+    alone = np.concatenate([model.vectors(one[None]) for one in pixels])
     assert np.array_equal(alone, together)
     assert not model.network.network.config.over_batch
 
@@ -155,7 +155,7 @@ def test_weights_move_to_another_image_size(released, tmp_path, refused):
     assert (header.architecture["size"], header.training["trained_at"]) == (64, "32 px")
     tensors = load_checkpoint(out)[1]
     assert tensors[f"{NETWORK}stages.2.blocks.1.attention.bias_table"].shape == (4, 15, 15)
-    vectors = GenericModel(out).forward(noise(64))
+    vectors = GenericModel(out).vectors(noise(64))
     assert np.isfinite(vectors).all()
     assert refused(convert, released, tmp_path / "x.safetensors", img_size=60, error=ShapeError) == (
         "EAT cannot be built: img_size 60 does not divide into patches, stages and windows; the nearest "

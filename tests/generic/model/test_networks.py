@@ -12,8 +12,8 @@ import pytest
 
 from generic.errors import CheckpointError
 from generic.model import networks
-from generic.model.checkpoint import Header, load_checkpoint, save_checkpoint
-from generic.model.generic_model import NETWORK, GenericModel
+from generic.model.checkpoint import NETWORK, Header, load_checkpoint, save_checkpoint
+from generic.model.generic_model import GenericModel
 
 EAT_OPTIONS = {
     "patch_size": 4,
@@ -37,8 +37,7 @@ ARCHITECTURE = {
 
 @pytest.fixture(scope="module")
 def state():
-    import torch
-
+    torch = pytest.importorskip("torch")
     from generic.eat import EAT
 
     with torch.random.fork_rng(devices=[]):
@@ -68,6 +67,7 @@ def test_a_header_without_kind_is_refused():
 
 
 def test_each_kind_is_built(tiny_model, state):
+    pytest.importorskip("torch")
     from generic.eat.scorer import EATScorer
     from generic.lite.piaa_lite import PiaaLite
 

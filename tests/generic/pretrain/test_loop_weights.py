@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from generic.model.generic_model import NETWORK
+from generic.model.checkpoint import NETWORK
 from generic.pretrain.config import NetworkSpec, Settings
 from generic.pretrain.job import Job, run_job
 from generic.pretrain.loop import Trainer

@@ -33,7 +33,7 @@ def model(tiny_model) -> GenericModel:
 @pytest.fixture(scope="module")
 def photos(model, album, names) -> Photos:
     pixels = np.stack([load_pixels(album / name, model.size) for name in names])
-    return Photos(vectors=model.forward(pixels), pixels=pixels)
+    return Photos(vectors=model.vectors(pixels), pixels=pixels)
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from safetensors import safe_open
-from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
-from generic.eat import EAT
 from generic.photos.open import load_pixels
 
 SCORES = (5, 1, 4, 2, 3, 5, 2, 1, 4, 3)
@@ -96,6 +93,7 @@ def copies(album, names, tmp_path):
 @pytest.fixture(scope="module")
 def recorded(golden_files):
     """Weights and configuration of one recorded network."""
+    pytest.importorskip("torch")
     with safe_open(golden_files[0], "pt") as file:
         names = [name for name in file.keys() if name.startswith("state.")]  # noqa: SIM118
         state = {name.removeprefix("state."): file.get_tensor(name) for name in names}
@@ -105,6 +103,7 @@ def recorded(golden_files):
 @pytest.fixture
 def weights(tmp_path, recorded):
     """The weights as their authors publish them."""
+    torch = pytest.importorskip("torch")
     path = tmp_path / "eat_ava.pth"
     torch.save({"model": recorded[0], "epoch": 9}, path)
     return path
@@ -121,6 +120,11 @@ def converted(piaa, weights, tmp_path):
 @pytest.fixture(scope="module")
 def released(recorded, album, names):
     """Unit score and embedding of each photo as the released network computes them, one photo at a time."""
+    torch = pytest.importorskip("torch")
+    from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+
+    from generic.eat import EAT
+
     state, config = recorded
     network = EAT.from_official(config, state, compat="official").eval()
     rows = []

@@ -39,6 +39,7 @@ def test_explain_draws_and_says_the_released_score(piaa, converted, album, names
 
 
 def test_explain_without_a_model_takes_the_embedded_one_and_any_format(piaa, album, names, tmp_path):
+    pytest.importorskip("torch")
     out = tmp_path / "why.WebP"
     result = piaa("explain", album / names[0], "--out", out)
     assert (result.exit_code, result.stderr) == (0, "")

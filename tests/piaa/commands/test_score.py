@@ -53,6 +53,7 @@ def test_score_as_json(score, tmp_path):
 
 
 def test_score_writes_every_format_with_the_same_rows(score, tmp_path):
+    pytest.importorskip("pyarrow")
     rows = json.loads(score("--json").stdout)["scores"]
     for suffix in ("csv", "json", "parquet"):
         out = tmp_path / f"scores.{suffix}"
@@ -77,6 +78,7 @@ def test_score_writes_every_format_with_the_same_rows(score, tmp_path):
 
 
 def test_score_of_one_photo_is_bit_equal_to_its_score_in_the_album(score, album, names, tmp_path):
+    pytest.importorskip("pyarrow")
     score("--no-cache", "--out", tmp_path / "all.parquet")
     together = pd.read_parquet(tmp_path / "all.parquet").set_index("image")
     for name in (names[0], names[-1]):
@@ -97,6 +99,7 @@ def test_copies_of_a_photo_are_ranked_under_each_name(score, tmp_path, album):
 
 
 def test_names_that_are_hard_to_print_stay_one_row_each(score, tmp_path, album):
+    pytest.importorskip("pyarrow")
     folder = tmp_path / "names"
     folder.mkdir()
     given = ["a,b.jpg", 'say "x".jpg', "two\nlines.jpg", "Übung 花.jpg"]
@@ -152,6 +155,7 @@ def test_all_photos_broken_is_an_error(score, tmp_path):
 
 def test_unchanged_album_is_scored_without_the_network(piaa, album, tiny_model, ratings, tmp_path):
     """A model whose network is destroyed still scores what the cache knows, and nothing else."""
+    pytest.importorskip("torch")  # which reads the file of tensors that is destroyed here
     model = tmp_path / "model.safetensors"
     shutil.copy(tiny_model, model)
     cache = tmp_path / "new-cache"
@@ -180,6 +184,7 @@ def test_unchanged_album_is_scored_without_the_network(piaa, album, tiny_model, 
 
 
 def test_python_gives_the_same_scores(score, album, tiny_model, ratings, tmp_path):
+    pytest.importorskip("pyarrow")
     score("--out", tmp_path / "scores.parquet")
     from_commands = pd.read_parquet(tmp_path / "scores.parquet")
     model = library.load_model(tiny_model)

@@ -60,6 +60,7 @@ def test_rows_are_plain_values_in_the_order_of_the_table():
 
 @pytest.mark.parametrize(("top", "n"), [(None, 4), (0, 0), (1, 1), (4, 4), (9, 4)])
 def test_top_takes_the_first_rows_in_every_format(tmp_path, top, n):
+    pytest.importorskip("pyarrow")
     assert list(table().rows(top)) == rows()[:n]
     assert len(list(csv.DictReader(io.StringIO(table().to_csv(top))))) == n
     assert json.loads(table().to_json(top))["scores"] == rows()[:n]
@@ -111,6 +112,7 @@ def test_a_frame_holds_full_precision():
 
 
 def test_an_empty_table(tmp_path):
+    pytest.importorskip("pyarrow")
     nothing = np.zeros(0)
     empty = ScoreTable(images=(), scores=nothing, low=nothing, high=nothing, generic=nothing, skipped={})
     assert empty.to_csv() == "image,score,low,high,generic\n"
@@ -127,6 +129,8 @@ def test_columns_of_different_length_are_no_table():
 
 @pytest.mark.parametrize("suffix", [*FORMATS, ".CSV", ".Json", ".PARQUET"])
 def test_a_file_is_written_in_the_format_of_its_suffix(tmp_path, suffix):
+    if suffix.lower() == ".parquet":
+        pytest.importorskip("pyarrow")
     path = tmp_path / f"scores{suffix}"
     path.write_text("an earlier result")
     table().write(path, user="ana")
@@ -172,6 +176,8 @@ def test_a_bare_name_lies_in_the_current_folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_only_parquet_needs_pandas(tmp_path, suffix):
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow")
     code = f"""
 import sys, numpy as np
 from pathlib import Path

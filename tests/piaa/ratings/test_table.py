@@ -502,6 +502,15 @@ def test_parquet_that_is_none(tmp_path, parquet):
 def test_parquet_without_pyarrow(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     assert failure(write(tmp_path, b"PAR1", "r.parquet")) == (
+        "r.parquet needs pyarrow, which is not installed; install it: pip install 'piaa[parquet]'  "
+        "(in a clone: uv run --extra parquet piaa ...), or save the ratings as .csv"
+    )
+
+
+def test_parquet_with_a_pyarrow_that_does_not_import(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    monkeypatch.setattr("piaa.ratings.files.parquet.installed", lambda _: True)
+    assert failure(write(tmp_path, b"PAR1", "r.parquet")) == (
         "r.parquet needs pyarrow, which cannot be imported (import of pyarrow halted; None in sys.modules); "
         "repair the installation, or save the ratings as .csv"
     )

@@ -164,7 +164,7 @@ def test_operation(server):
     assert server.http.get("/v1/models").json()[0]["name"] == "piaa-tiny"
     text = server.http.get("/metrics").text
     assert 'piaa_request_seconds_count{method="GET",route="/health",status="200"}' in text
-    assert "piaa_batch_images_bucket" in text
+    assert "piaa_images_total" in text
     assert "ana" not in text
     assert '"ana"' not in server.log.read_text()
 

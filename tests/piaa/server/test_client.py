@@ -73,7 +73,7 @@ def test_an_export_holds_all_and_can_be_imported(client, server, album, names, t
         for one in got.ratings:
             pixels = load_pixels(album / one.image, model.size)[None]
             vector = np.frombuffer(base64.b64decode(one.vector), "<f4")
-            np.testing.assert_array_equal(vector, model.forward(pixels)[0])
+            np.testing.assert_array_equal(vector, model.vectors(pixels)[0])
             assert one.model_hash == model.hash
     finally:
         torch.set_num_threads(threads)

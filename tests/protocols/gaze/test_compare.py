@@ -9,10 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
+from generic.engine.torch_engine import as_input
 from generic.errors import ShapeError
 from generic.explain.explanation import explain
-from generic.model.checkpoint import Header, save_checkpoint
-from generic.model.generic_model import NETWORK, GenericModel, as_input
+from generic.model.checkpoint import NETWORK, Header, save_checkpoint
+from generic.model.generic_model import GenericModel
 from generic.photos.open import load_pixels
 from generic.pretrain.config import NetworkSpec
 from generic.pretrain.trained_network import build_network

@@ -326,6 +326,7 @@ def test_best_rows_are_bold_on_a_terminal(small):
 
 
 def test_write_report_writes_every_form(crossed, small, tmp_path):
+    pytest.importorskip("matplotlib")
     files = write_report(collect(small), tmp_path)
     assert [path.name for path in files] == [
         *("report.md", "report.tex", "report.bib", "report.csv", "report.json"),

@@ -10,8 +10,8 @@ import torch
 
 from generic.cache.features import FeatureCache
 from generic.errors import DatasetError
-from generic.model.checkpoint import Header, save_checkpoint
-from generic.model.generic_model import NETWORK, GenericModel
+from generic.model.checkpoint import NETWORK, Header, save_checkpoint
+from generic.model.generic_model import GenericModel
 from generic.model.raw_outputs import raw_outputs
 from generic.pretrain.config import NetworkSpec
 from generic.pretrain.trained_network import build_network

@@ -18,8 +18,8 @@ from safetensors.numpy import load_file, save_file
 from torch import nn
 
 from generic.eat.layers import Pointwise
+from generic.engine.torch_engine import TorchEngine
 from generic.errors import PiaaError
-from generic.model.generic_model import forward
 from piaa.adapters.base import Photos
 from piaa.adapters.network import low_rank
 from piaa.adapters.network.copies import personal_copy
@@ -65,7 +65,7 @@ def photos_and_ratings() -> tuple[Photos, np.ndarray]:
     rng = np.random.RandomState(1)
     pixels = (rng.rand(30, 1, 1, 3) * rng.randint(128, 256, (30, SIDE, SIDE, 3))).astype(np.uint8)
     reds = pixels[..., 0].mean((1, 2)) / 255
-    return Photos(vectors=forward(tiny(), pixels), pixels=pixels), reds
+    return Photos(vectors=TorchEngine(tiny()).vectors(pixels), pixels=pixels), reds
 
 
 def fit() -> LoraAdapter:

@@ -28,7 +28,7 @@ def photos(model, album, names) -> Photos:
     """The album's twelve photos, each also upside down and mirrored: 36."""
     once = np.stack([load_pixels(album / name, model.size) for name in names])
     pixels = np.concatenate([once, once[:, ::-1], once[:, :, ::-1]])
-    vectors = np.concatenate([model.forward(pixels[row : row + 12]) for row in range(0, len(pixels), 12)])
+    vectors = np.concatenate([model.vectors(pixels[row : row + 12]) for row in range(0, len(pixels), 12)])
     return Photos(vectors=vectors, pixels=pixels)
 
 
@@ -81,7 +81,7 @@ def test_what_is_learned_serves_new_photos(fitted, photos, ratings):
 
 def test_the_generic_network_stays_as_it_is(fitted, model, photos, tiny_model):
     again = GenericModel(tiny_model)
-    assert model.forward(photos.pixels[:4]).tobytes() == again.forward(photos.pixels[:4]).tobytes()
+    assert model.vectors(photos.pixels[:4]).tobytes() == again.vectors(photos.pixels[:4]).tobytes()
     assert fitted.predict(photos.take(np.arange(4))).score.shape == (4,)
 
 
