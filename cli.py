@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from piaa.commands import (
+    backup,
     demo,
     explain,
     fit_user,

@@ -1,31 +1,44 @@
-"""``piaa fit-user``: learn a person from rated or compared photos."""
+"""``piaa fit-user``: learn a person from rated or compared photos, or again from all that she said."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
+import click
 import typer
 
 from piaa.commands import options
-from piaa.commands.terminal import print_json, progress_bar, report_skipped, reporting
+from piaa.commands.terminal import counted, note, print_json, progress_bar, report_skipped, reporting
 
 if TYPE_CHECKING:
+    from piaa.people.model import Model
     from piaa.people.person import Person
+    from piaa.people.rated import RatedPhotos
+    from piaa.ratings.table import Duplicates
+    from piaa.store.said import Said
+    from piaa.store.store import Store
 
 
 @reporting
 def fit_user(
     user: options.User,
-    images: Annotated[Path, typer.Option(help="Folder that the image names are relative to.")],
+    images: Annotated[
+        Path | None, typer.Option(help="Folder that the image names are relative to.", show_default=False)
+    ] = None,
     ratings: Annotated[
         Path | None, typer.Option(help="Table image,score (user,image,score): CSV, TSV, JSONL, Parquet.")
     ] = None,
     pairs: Annotated[
-        Path | None, typer.Option(help="Instead of ratings: a CSV table better,worse of photos compared.")
+        Path | None, typer.Option(help="A CSV table better,worse of photos compared.")
     ] = None,
     add: Annotated[
-        bool, typer.Option("--add", help="Add the ratings to those that the person has given before.")
+        bool, typer.Option("--add", help="Add to what the store knows of the person; of a photo the newest counts.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put these in the place of what it knows, which stays as history.")
     ] = False,
     scale: Annotated[
         tuple[float, float] | None,
@@ -34,12 +47,12 @@ def fit_user(
         ),
     ] = None,
     duplicates: Annotated[
-        str, typer.Option(help="A photo rated twice: 'error', or keep the 'last', or the 'mean'.")
+        str, typer.Option(help="A photo rated twice in the table: 'error', or keep the 'last', or the 'mean'.")
     ] = "error",
     adapter: Annotated[
         str | None,
         typer.Option(
-            help="How to learn, see docs/adapters.md; default auto, with --add the person's.",
+            help="How to learn, see docs/adapters.md; default auto, or that of the person's last version.",
             show_default=False,
         ),
     ] = None,
@@ -53,97 +66,176 @@ def fit_user(
     max_pixels: options.MaxPixels = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Learn a person from rated photos, or from photos compared, and keep her in the store."""
-    _check_ways(ratings, pairs, add=add, scale=scale, adapter=adapter, meta=meta)
-    if duplicates not in ("error", "last", "mean"):
-        raise typer.BadParameter(f"--duplicates takes 'error', 'last' or 'mean', not {duplicates!r}")
-    from piaa.ratings.comparisons import read_pairs
-    from piaa.ratings.scale import Scale
-    from piaa.ratings.table import read_ratings
+    """Learn a person from rated or compared photos, or again from all that the store knows of her."""
+    _check_ways(ratings, pairs, images, add=add, replace=replace, adapter=adapter, duplicates=duplicates)
+    from piaa.adapters.registry import DEFAULT
+    from piaa.people.tell import known_of
+    from piaa.store.store import Store
 
-    before = options.open_model(model, cache, no_cache, max_pixels).load(user, store=store) if add else None
-    span = before.scale if before else Scale(*(scale or (1, 5)))
-    if pairs is not None:
-        compared = read_pairs(pairs)
-        chosen = options.open_model(model, cache, no_cache, max_pixels)
-        with progress_bar("reading photos", len({name for pair in compared for name in pair})) as advance:
-            person = chosen.fit_pairs(compared, images=images, scale=span, user=user, progress=advance)
-        report_fit(person, person.save(store), store, as_json=as_json)
-        return
-    table = read_ratings(cast("Path", ratings), scale=span, user=user, duplicates=duplicates).for_user(user)  # type: ignore[arg-type]
-    with progress_bar("reading photos", len(table)) as advance:
-        if before is not None:
-            person = before.add(table, images=images, duplicates=duplicates, progress=advance)  # type: ignore[arg-type]
-        else:
-            person = options.open_model(model, cache, no_cache, max_pixels).fit_user(
-                table,
-                images=images,
-                scale=span,
-                user=user,
-                adapter=adapter or "auto",
-                meta=meta,
-                progress=advance,
-            )
-    report_fit(person, person.save(store), store, as_json=as_json)
+    chosen = options.open_model(model, cache, no_cache, max_pixels)
+    keeper = Store(store)
+    known = known_of(keeper, user, chosen.generic.hash)
+    told = None
+    if ratings is not None or pairs is not None:
+        chosen.maker(adapter or DEFAULT, meta)  # a wrong name or model shows before any photo is read
+        if known is not None and not (add or replace):
+            replace = _ask(user, known, keeper.name)
+        told = _tell(chosen, keeper, user, ratings, pairs, cast("Path", images), scale, duplicates, replace, known)
+    files = _files(chosen, keeper, user, images, told)
+    keeper.close()
+    person = chosen.refit(user, store=store, adapter=adapter, meta=meta, files=files)
+    report_fit(person, keeper.name, told.skipped if told else {}, as_json=as_json)
 
 
 def _check_ways(
     ratings: Path | None,
     pairs: Path | None,
+    images: Path | None,
     *,
     add: bool,
-    scale: object,
+    replace: bool,
     adapter: str | None,
-    meta: Path | None,
+    duplicates: str,
 ) -> None:
     """Refuse options that contradict one another, as a usage error."""
-    if (ratings is None) == (pairs is None):
-        raise typer.BadParameter("give either --ratings FILE or --pairs FILE")
-    if pairs is not None and (add or adapter not in (None, "pairs")):
-        raise typer.BadParameter("--pairs is learned by the adapter pairs, from the whole table at once")
-    if add and (scale is not None or adapter is not None):
-        raise typer.BadParameter("with --add, scale and adapter are the person's; leave them out")
-    if meta is not None and (add or pairs is not None):
-        raise typer.BadParameter("--meta is for a fit with --ratings and --adapter anil, maml or meta-sgd")
+    if duplicates not in ("error", "last", "mean"):
+        raise typer.BadParameter(f"--duplicates takes 'error', 'last' or 'mean', not {duplicates!r}")
+    if ratings is not None and pairs is not None:
+        raise typer.BadParameter("give --ratings FILE or --pairs FILE, one after the other")
+    table = ratings is not None or pairs is not None
+    if table and images is None:
+        raise typer.BadParameter("a table names photos; give the folder that holds them with --images DIR")
+    if add and replace:
+        raise typer.BadParameter("--add and --replace contradict each other; give one of them")
+    if (add or replace) and not table:
+        raise typer.BadParameter("--add and --replace go with --ratings FILE or --pairs FILE")
 
 
-def report_fit(person: Person, version: int, store: Path | None, *, as_json: bool) -> None:
+def _ask(user: str, known: Said, store: str) -> bool:
+    """Whether what is new takes the place of what is known; asked on a terminal alone.
+
+    Raises:
+        StoreError: this is no terminal.
+    """
+    from generic.errors import StoreError
+    from piaa.people.save import count_of
+
+    if not sys.stdin.isatty():
+        raise StoreError(
+            f"store {store!r} knows {count_of(known)} of user {user!r}; pass --add to add to them, or "
+            "--replace to put these in their place (they stay in the history)"
+        )
+    note(f"The store knows {count_of(known)} of {user}.")
+    choice: str = typer.prompt(
+        "Add to them, replace them (they stay in the history), or stop?",
+        type=click.Choice(["add", "replace", "stop"]),
+        default="add",
+        err=True,
+    )
+    if choice == "stop":
+        raise typer.Abort
+    return choice == "replace"
+
+
+def _tell(
+    model: Model,
+    store: Store,
+    user: str,
+    ratings: Path | None,
+    pairs: Path | None,
+    images: Path,
+    scale: tuple[float, float] | None,
+    duplicates: str,
+    replace: bool,
+    known: Said | None,
+) -> RatedPhotos:
+    """Read the table and its photos, and keep what it says."""
+    from piaa.people.tell import tell_pairs, tell_ratings
+    from piaa.ratings.comparisons import read_pairs
+    from piaa.ratings.scale import Scale
+    from piaa.ratings.table import read_ratings
+
+    if pairs is not None:
+        compared = read_pairs(pairs)
+        with progress_bar("reading photos", len({name for pair in compared for name in pair})) as advance:
+            return tell_pairs(model, store, user, compared, images=images, replace=replace, progress=advance)
+    rated_before = known is not None and known.ratings and not replace
+    span = Scale(*(scale or (known.scale if known and rated_before else (1, 5))))
+    read = read_ratings(cast("Path", ratings), scale=span, user=user, duplicates=cast("Duplicates", duplicates))
+    table = read.for_user(user)
+    with progress_bar("reading photos", len(table)) as advance:
+        return tell_ratings(
+            model,
+            store,
+            user,
+            table,
+            images=images,
+            duplicates=cast("Duplicates", duplicates),
+            replace=replace,
+            progress=advance,
+        )
+
+
+def _files(
+    model: Model, store: Store, user: str, images: Path | None, told: RatedPhotos | None
+) -> Mapping[str, Path]:
+    """The files of her photos, as far as they are at hand: for an adapter that learns from them."""
+    from piaa.people.tell import files_of
+
+    files = dict(told.files) if told else {}
+    if images is not None:
+        files = {**files_of(model, store.said(user, model.generic.hash), images), **files}
+    return files
+
+
+def report_fit(
+    person: Person, store: str, skipped: Mapping[str, str] | None = None, *, as_json: bool
+) -> None:
     """Say what was learned and where it lies."""
     from piaa.people.estimate import describe_estimate
-    from piaa.store.adapter_store import AdapterStore
 
-    path, estimate, generic = AdapterStore(store).path, person.estimate, person.model.generic
+    estimate, generic = person.estimate, person.model.generic
+    skipped = {**(skipped or {}), **person.skipped}
     if as_json:
         print_json(
             {
                 "user": person.user,
-                "version": version,
+                "version": person.version,
                 "adapter": person.adapter.name,
                 "model": generic.name,
                 "model_hash": generic.hash,
                 "scale": person.scale.to_json(),
                 "n_ratings": len(person.ratings),
-                **({"n_pairs": len(person.pairs)} if person.pairs else {}),
+                **({"n_pairs": len(person.comparisons)} if person.comparisons else {}),
+                **({"n_pairs_unused": person.n_unused} if person.n_unused else {}),
                 "estimate": estimate.__dict__ if estimate else None,
-                "store": str(path),
-                "skipped": dict(person.skipped),
+                "store": store,
+                "skipped": dict(skipped),
             }
         )
         return
-    if person.pairs:
-        n_photos = len({name for pair in person.pairs for name in pair}) + len(person.skipped)
-        report_skipped(person.skipped, n_photos, "compared photos")
-        given = f"{len(person.pairs)} comparison{'s' * (len(person.pairs) != 1)}"
-    else:
-        report_skipped(person.skipped, len(person.ratings) + len(person.skipped), "rated photos")
-        given = f"{len(person.ratings)} ratings"
+    given, what = _given(person)
+    report_skipped(skipped, len(what) + len(skipped), "photos")
     typer.echo(
         f"{person.user}: learned from {given} ({person.adapter.name} on {generic.name} {generic.hash[:8]})"
     )
+    if person.n_unused:
+        note(
+            f"{counted(person.n_unused, 'comparison')} of {person.user} are kept, but not used: who gave ratings is "
+            "learned from those"
+        )
     scores = [rating.score for rating in person.ratings]
-    told = describe_estimate(estimate, scores, person.adapter.name, compared=bool(person.pairs))
+    told = describe_estimate(estimate, scores, person.adapter.name, compared=bool(person.comparisons))
     typer.echo(f"expected ranking: {told}")
-    typer.echo(f"stored: {path}, version {version}")
+    typer.echo(f"stored: {store}, version {person.version}")
+
+
+def _given(person: Person) -> tuple[str, set[str]]:
+    """What she was learned from, in words, and its photos."""
+    if person.comparisons:
+        photos = {name for one in person.comparisons for name in one.pair}
+        return counted(len(person.comparisons), "comparison"), photos
+    return f"{len(person.ratings)} ratings", {one.image for one in person.ratings}
 
 
 def add_to(app: typer.Typer) -> None:

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from piaa.commands.options import AsJson
+from piaa.commands.options import AsJson, StoreOption
 from piaa.commands.terminal import note, print_json, reporting
 
 if TYPE_CHECKING:
     from piaa.store.keys import KeyStore
 
 keys_app = typer.Typer(help="Who may use a server.", no_args_is_help=True)
-ServerStore = Annotated[
-    str | None, typer.Option("--store", help="A SQLite file or a PostgreSQL URL; default: $PIAA_STORE.")
-]
-
-
-def server_store(store: str | None) -> str:
-    """The server's store: a PostgreSQL URL as it stands, or the path of a SQLite file."""
-    import os
-
-    from piaa.store.file import default_store_path
-
-    given = store or os.environ.get("PIAA_STORE", "")
-    return given if "://" in given else str(Path(given).expanduser() if given else default_store_path())
 
 
 def open_keys(store: str | None) -> KeyStore:
     """The keys in the server's store; close its database."""
-    from piaa.store.database import StoreDatabase
     from piaa.store.keys import KeyStore
+    from piaa.store.place import open_database
 
-    return KeyStore(StoreDatabase(server_store(store)))
+    return KeyStore(open_database(store))
 
 
 @keys_app.command("create", epilog="Example: piaa keys create --role user --user ana")
@@ -42,7 +28,7 @@ def open_keys(store: str | None) -> KeyStore:
 def keys_create(
     role: Annotated[str, typer.Option(help="'admin', or 'user' for one user alone.")],
     user: Annotated[str | None, typer.Option("--user", help="The user of a user's key.")] = None,
-    store: ServerStore = None,
+    store: StoreOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key; its secret is shown this once."""
@@ -64,7 +50,7 @@ def keys_create(
 
 @keys_app.command("list")
 @reporting
-def keys_list(store: ServerStore = None, as_json: AsJson = False) -> None:
+def keys_list(store: StoreOption = None, as_json: AsJson = False) -> None:
     """All keys, without their secrets."""
     keeper = open_keys(store)
     keys = keeper.keys()
@@ -77,9 +63,30 @@ def keys_list(store: ServerStore = None, as_json: AsJson = False) -> None:
         typer.echo(f"{key.id}: {whose}, of {key.created}{f', revoked {key.revoked}' if key.revoked else ''}")
 
 
+@keys_app.command("audit", epilog="Example: piaa keys audit -n 20")
+@reporting
+def keys_audit(
+    n: Annotated[int, typer.Option("-n", min=1, help="How many of the last entries.")] = 100,
+    store: StoreOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Who made and revoked keys, and who withdrew, erased or restored what."""
+    from piaa.store.audit import entries
+
+    keeper = open_keys(store)
+    with keeper.database.reading() as sql:
+        found = entries(sql, n)
+    keeper.database.close()
+    if as_json:
+        print_json([one.__dict__ for one in found])
+        return
+    for one in found:
+        typer.echo(f"{one.at}  {one.who:<12} {one.what}{f'  {one.user}' if one.user else ''}")
+
+
 @keys_app.command("revoke")
 @reporting
-def keys_revoke(key: Annotated[str, typer.Argument(help="The key's id.")], store: ServerStore = None) -> None:
+def keys_revoke(key: Annotated[str, typer.Argument(help="The key's id.")], store: StoreOption = None) -> None:
     """Refuse a key from now on."""
     keeper = open_keys(store)
     try:

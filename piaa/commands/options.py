@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 User = Annotated[str, typer.Option("--user", "-u", help="The person's name.")]
 ModelOption = Annotated[str, typer.Option("--model", help="An embedded model's name, or a model file.")]
 StoreOption = Annotated[
-    Path | None, typer.Option("--store", help="The store file; default: one in your user data folder.")
+    str | None,
+    typer.Option(
+        "--store",
+        help="A SQLite file or a PostgreSQL URL; default: $PIAA_STORE, or a file in your user data folder.",
+    ),
 ]
 CacheOption = Annotated[
     Path | None, typer.Option("--cache", help="Folder of the feature cache; default: your user cache folder.")

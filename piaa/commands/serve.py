@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from piaa.commands.keys import ServerStore, open_keys, server_store
-from piaa.commands.options import CacheOption, ModelOption, NoCache, cache_folder
+from piaa.commands.keys import open_keys
+from piaa.commands.options import CacheOption, ModelOption, NoCache, StoreOption, cache_folder
 from piaa.commands.terminal import reporting
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -17,7 +17,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)] = 8000,
-    store: ServerStore = None,
+    store: StoreOption = None,
     no_keys: Annotated[
         bool, typer.Option("--no-keys", help="Ask for no key; on a loopback address only.")
     ] = False,
@@ -37,6 +37,7 @@ def serve(
 
     from generic.errors import PiaaError
     from piaa.server.settings import VARIABLE, ServeSettings
+    from piaa.store.place import place_of
 
     if no_keys and host not in _LOOPBACK:
         raise PiaaError(
@@ -45,7 +46,7 @@ def serve(
         )
     folder = cache_folder(cache, no_cache)
     settings = ServeSettings(
-        store=server_store(store),
+        store=place_of(store),
         model=model,
         cache=None if folder is None else str(folder),
         keys=not no_keys,
@@ -73,7 +74,10 @@ def _check(place: str, model: str) -> None:
     import piaa
 
     piaa.load_model(model, cache=False)
-    open_keys(place).database.close()
+    keys = open_keys(place)
+    with keys.database.writing():
+        pass  # made, or migrated, before any worker starts
+    keys.database.close()
 
 
 def _run(host: str, port: int, workers: int) -> None:

@@ -28,23 +28,24 @@ def suggest(
     as_json: options.AsJson = False,
 ) -> None:
     """Name the photos whose ratings would teach most about a person's ranking of the album."""
-    from generic.errors import UnknownUser
     from generic.photos.find import find_images
     from piaa.people.suggest_photos import check_suffix, suggest_photos
+    from piaa.people.tell import known_of
+    from piaa.store.store import Store
 
     if out is not None:
         check_suffix(out)
     paths = find_images(photos)
     root = photos if photos.is_dir() else photos.parent
-    chosen, person = options.open_model(model, cache, no_cache, max_pixels), None
+    chosen = options.open_model(model, cache, no_cache, max_pixels)
+    said = None
     if user is not None:
-        try:
-            person = chosen.load(user, store=store)
-        except UnknownUser:
-            note(f"{user} is not in the store yet: suggestions are for somebody new")
+        said = known_of(Store(store), user, chosen.generic.hash)
+        if said is None or not said.ratings:
+            note(f"the store knows no ratings of {user} yet: suggestions are for somebody new")
     with progress_bar("reading photos", len(paths)) as advance:
         names = [path.relative_to(root).as_posix() for path in paths]
-        found = suggest_photos(chosen, paths, names, n, person=person, progress=advance)
+        found = suggest_photos(chosen, paths, names, n, user=user or "me", said=said, progress=advance)
     facts = {"user": user, "model": chosen.generic.name, "model_hash": chosen.generic.hash}
     if out is not None:
         found.write(out, **facts)

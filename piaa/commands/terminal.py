@@ -78,6 +78,16 @@ def note(text: str) -> None:
     typer.echo(text, err=True)
 
 
+def counted(n: int, what: str) -> str:
+    """How many of something.
+
+    Example:
+        >>> counted(1, "version"), counted(2, "version")
+        ('1 version', '2 versions')
+    """
+    return f"{n} {what}{'s' * (n != 1)}"
+
+
 def report_skipped(skipped: Mapping[str, str], n: int, what: str) -> None:
     """Count and name what was left out of n, on stderr."""
     if skipped:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from piaa.commands.options import AsJson, ModelOption, StoreOption
-from piaa.commands.terminal import print_json, reporting
+from piaa.commands.terminal import counted, print_json, reporting
 
 if TYPE_CHECKING:
     from piaa.store.records import VersionSummary
@@ -21,20 +21,35 @@ Name = Annotated[str, typer.Argument()]
 @reporting
 def users_list(store: StoreOption = None, as_json: AsJson = False) -> None:
     """Everybody in the store."""
-    from piaa.store.adapter_store import AdapterStore
+    from piaa.store.store import Store
 
-    people = AdapterStore(store).users()
+    people = Store(store).users()
     if as_json:
         print_json(
-            [{"user": one.user, "n_versions": one.n_versions, **version_facts(one.latest)} for one in people]
+            [
+                {
+                    "user": one.user,
+                    "n_ratings": one.n_ratings,
+                    "n_comparisons": one.n_comparisons,
+                    "n_versions": one.n_versions,
+                    "latest": version_facts(one.latest) if one.latest else None,
+                }
+                for one in people
+            ]
         )
         return
     for one in people:
+        said = counted(one.n_ratings, "rating")
+        if one.n_comparisons:
+            said += f", {counted(one.n_comparisons, 'comparison')}"
         latest = one.latest
-        typer.echo(
-            f"{one.user}: {latest.n_ratings} ratings, {latest.adapter} on {latest.model_name} "
-            f"{latest.model_hash[:8]}, version {latest.version} of {latest.created}"
+        learned = (
+            f"{latest.adapter} on {latest.model_name} {latest.model_hash[:8]}, version {latest.version} of "
+            f"{latest.created}"
+            if latest
+            else "nothing learned yet"
         )
+        typer.echo(f"{one.user}: {said}, {learned}")
 
 
 def version_facts(version: VersionSummary) -> dict[str, Any]:
@@ -54,23 +69,137 @@ def version_facts(version: VersionSummary) -> dict[str, Any]:
 @users_app.command("show")
 @reporting
 def users_show(user: Name, store: StoreOption = None, as_json: AsJson = False) -> None:
-    """One person: every version, and the ratings of the newest."""
-    from piaa.store.adapter_store import AdapterStore
+    """One person: all that she said that counts, and the versions learned from it."""
+    from piaa.store.store import Store
 
-    keeper = AdapterStore(store)
-    versions, newest = keeper.show(user), keeper.load(user)
+    keeper = Store(store)
+    said, flags, versions = keeper.said(user, ""), keeper.flags(user), keeper.versions(user)
     if as_json:
-        ratings = [{"image": one.image, "score": one.score, "sha256": one.sha256} for one in newest.ratings]
-        print_json({"user": user, "versions": [version_facts(one) for one in versions], "ratings": ratings})
+        print_json(
+            {
+                "user": user,
+                "versions": [version_facts(one) for one in versions],
+                "active": keeper.active(user),
+                "ratings": [
+                    {
+                        "image": one.image,
+                        "score": one.score,
+                        "sha256": one.sha256,
+                        "photo": one.photo,
+                        "given": one.given,
+                        "source": one.source,
+                    }
+                    for one in said.ratings
+                ],
+                "comparisons": [
+                    {"a": one.a, "b": one.b, "outcome": one.outcome, "given": one.given, "source": one.source}
+                    for one in said.comparisons
+                ],
+                "flags": [{"image": one.image, "flag": one.flag, "given": one.given} for one in flags],
+            }
+        )
         return
+    _echo_versions(versions, keeper.active(user))
+    for rating in said.ratings:
+        typer.echo(f"  {rating.score:g}  {rating.image}")
+    for one in said.comparisons:
+        sign = "=" if one.outcome == "equal" else ">"
+        typer.echo(f"  {one.pair[0]} {sign} {one.pair[1]}")
+    for flag in flags:
+        typer.echo(f"  {flag.flag}  {flag.image}")
+
+
+def _echo_versions(versions: list[VersionSummary], active: int | None) -> None:
     for one in versions:
+        counts = "  counts now" if one.version == active else ""
         typer.echo(
             f"version {one.version} of {one.created}: {one.n_ratings} ratings on "
             f"{one.scale_low:g}..{one.scale_high:g}, {one.adapter} on {one.model_name} {one.model_hash[:8]}, "
-            f"{one.n_bytes} bytes"
+            f"{one.n_bytes} bytes{counts}"
         )
-    for rating in newest.ratings:
-        typer.echo(f"  {rating.score:g}  {rating.image}")
+    if not versions:
+        typer.echo("nothing learned yet")
+
+
+@users_app.command("versions", epilog="Example: piaa users versions ana")
+@reporting
+def users_versions(user: Name, store: StoreOption = None, as_json: AsJson = False) -> None:
+    """All versions of a person, oldest first, and which one counts."""
+    from piaa.store.store import Store
+
+    keeper = Store(store)
+    versions, active = keeper.versions(user), keeper.active(user)
+    if as_json:
+        print_json([{**version_facts(one), "active": one.version == active} for one in versions])
+        return
+    _echo_versions(versions, active)
+
+
+@users_app.command("history", epilog="Example: piaa users history ana")
+@reporting
+def users_history(user: Name, store: StoreOption = None, as_json: AsJson = False) -> None:
+    """All changes of what a person said, oldest first, whoever made them."""
+    from piaa.store.store import Store
+
+    changes = Store(store).history(user)
+    if as_json:
+        print_json([one.__dict__ for one in changes])
+        return
+    for one in changes:
+        counts = [f"{n} {word}" for n, word in ((one.n_added, "new"), (one.n_ended, "replaced")) if n]
+        counts += [f"{one.n_withdrawn} deleted"] * bool(one.n_withdrawn)
+        counts += [f"version {one.version}"] * (one.version is not None)
+        typer.echo(
+            f"{one.at}  {one.what:<8} {one.source:<7} {', '.join(counts)}{'  (undone)' if one.undone else ''}"
+        )
+
+
+@users_app.command("restore", epilog="Example: piaa users restore ana 3")
+@reporting
+def users_restore(
+    user: Name,
+    version: Annotated[int, typer.Argument(help="Its number, see `piaa users versions`.")],
+    store: StoreOption = None,
+) -> None:
+    """Have an earlier version count, with what she had said by then; what came since stays as history."""
+    from piaa.store.store import Store
+
+    keeper = Store(store)
+    keeper.restore(user, version, source="table")
+    typer.echo(f"{user}: version {version} counts now; `piaa users undo {user}` takes that back")
+
+
+@users_app.command("undo", epilog="Example: piaa users undo ana")
+@reporting
+def users_undo(user: Name, model: ModelOption = "piaa-lite", store: StoreOption = None) -> None:
+    """Take back the last change of what a person said, whoever made it."""
+    from piaa.store.store import Store
+
+    change, versions = Store(store).undo(user, source="table")
+    typer.echo(
+        f"{user}: took back {change.what} of {change.at} ({change.source}: {change.n_added} new, "
+        f"{change.n_ended} replaced)"
+    )
+    for version in versions:
+        typer.echo(f"version {version} counts again")
+    if not versions:
+        learn_again(user, model, store, as_json=False)
+
+
+def learn_again(user: str, model: str, store: str | None, *, as_json: bool) -> None:
+    """Learn from what is left, if anything is."""
+    import piaa
+    from piaa.commands.fit_user import report_fit
+    from piaa.people.tell import known_of
+    from piaa.store.store import Store
+
+    keeper, chosen = Store(store), piaa.load_model(model)
+    if known_of(keeper, user, chosen.generic.hash) is not None:
+        report_fit(chosen.refit(user, store=store), keeper.name, as_json=as_json)
+    elif as_json:
+        print_json({"user": user, "version": keeper.active(user), "n_ratings": 0, "store": keeper.name})
+    else:
+        typer.echo(f"{user}: nothing is left to learn from")
 
 
 @users_app.command("delete")
@@ -80,17 +209,16 @@ def users_delete(
     store: StoreOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Forget a person with every version and rating."""
-    from piaa.store.adapter_store import AdapterStore
+    """Forget a person with every rating and version."""
+    from piaa.store.store import Store
 
-    keeper = AdapterStore(store)
-    keeper.show(user)
+    keeper = Store(store)
+    keeper.versions(user)
     if not yes:
         typer.confirm(
-            f"Delete {user!r} with all versions and ratings from {keeper.path}?", abort=True, err=True
+            f"Delete {user!r} with all versions and ratings from {keeper.name}?", abort=True, err=True
         )
-    n_versions = keeper.delete(user)
-    typer.echo(f"deleted {user}: {n_versions} version{'s' * (n_versions != 1)}")
+    typer.echo(f"deleted {user}: {counted(keeper.delete(user, source='table'), 'version')}")
 
 
 @users_app.command("forget-rating", epilog="Example: piaa users forget-rating ana photos/beach.jpg")
@@ -102,37 +230,18 @@ def users_forget_rating(
     store: StoreOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Withdraw ratings: learn again without them, and delete every version that was learned with them."""
-    import piaa
-    from piaa.commands.fit_user import report_fit
-    from piaa.people.learning import ratings_of
-    from piaa.store.adapter_store import AdapterStore
+    """Withdraw ratings: delete them and every version that was learned with them, and learn again."""
+    from piaa.people.choose import choose_photos
+    from piaa.store.store import Store
 
-    # In all versions: an older one may be fitted on a rating that the newest does not know.
-    keeper = AdapterStore(store)
-    newest = keeper.load(user)  # first, so that nothing is deleted if somebody stores another one meanwhile
-    gone = ratings_of(user, images, keeper.rated(user))
-    known = [rating.image for rating in newest.ratings if rating in gone]
-    compared = {name for pair in newest.extra.get("pairs", ()) for name in pair}
-    # A person of whose comparisons it is part falls to forget, which refuses.
-    if not known and compared.isdisjoint(rating.image for rating in gone):
-        deleted = keeper.withdraw(user, gone, after=newest.version)
-        _report_older(user, deleted, newest.version, keeper.path, as_json=as_json)
-        return
-    fewer = piaa.load_model(model).load(user, store=store, version=newest.version).forget(known)
-    report_fit(fewer, fewer.save(store, withdrawn=gone), store, as_json=as_json)
+    gone = Store(store).withdraw(user, images, choose_photos, source="table")
+    if gone and not as_json:
+        typer.echo(f"{user}: deleted {_versions(gone)}, learned with what is withdrawn")
+    learn_again(user, model, store, as_json=as_json)
 
 
-def _report_older(user: str, deleted: list[int], newest: int, path: Path, *, as_json: bool) -> None:
-    """Say that only versions beside the active one were fitted on what was withdrawn."""
-    if as_json:
-        print_json({"user": user, "version": newest, "deleted_versions": deleted, "store": str(path)})
-        return
-    many = len(deleted) != 1
-    typer.echo(
-        f"{user}: deleted version{'s' * many} {', '.join(map(str, deleted))}, learned with what is withdrawn"
-    )
-    typer.echo(f"stored: {path}, version {newest}, which was learned without it and stays as it is")
+def _versions(numbers: list[int]) -> str:
+    return f"version{'s' * (len(numbers) != 1)} {', '.join(map(str, numbers))}"
 
 
 @users_app.command("export")
@@ -141,13 +250,13 @@ def users_export(
     user: Name,
     out: Annotated[Path, typer.Argument(help="The file to write.")],
     store: StoreOption = None,
-    all_versions: Annotated[bool, typer.Option("--all", help="All versions, not only the newest.")] = False,
+    all_versions: Annotated[bool, typer.Option("--all", help="All versions, not only the one that counts.")] = False,
 ) -> None:
     """Write a person to a file that another store can import."""
-    from piaa.store.adapter_store import AdapterStore
+    from piaa.store.store import Store
 
-    n_versions = AdapterStore(store).export(user, out, all_versions=all_versions)
-    typer.echo(f"exported {user}: {n_versions} version{'s' * (n_versions != 1)} to {out}")
+    n_versions = Store(store).export(user, out, all_versions=all_versions)
+    typer.echo(f"exported {user}: {counted(n_versions, 'version')} to {out}")
 
 
 @users_app.command("import")
@@ -159,7 +268,7 @@ def users_import(
     store: StoreOption = None,
 ) -> None:
     """Read a person from an exported file."""
-    from piaa.store.adapter_store import AdapterStore
+    from piaa.store.store import Store
 
-    summary = AdapterStore(store).import_(file, user=user, replace=replace)
-    typer.echo(f"imported {summary.user}: {summary.n_versions} version{'s' * (summary.n_versions != 1)}")
+    summary = Store(store).import_(file, user=user, replace=replace)
+    typer.echo(f"imported {summary.user}: {counted(summary.n_versions, 'version')}")

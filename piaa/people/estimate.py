@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from generic.metrics import spearman
 from generic.seeds import stream
 from piaa.adapters.base import Adapter
+from piaa.people.learn import Learned
 
 ENOUGH = 20
 """Fewest ratings for an estimate: below, its standard error is above 0.23."""
@@ -81,6 +82,19 @@ def estimate_ranking(
     return RankEstimate(
         srcc=float(np.clip(whole + gain, -1, 1)), error=float(1 / np.sqrt(k - 1)), generic=whole
     )
+
+
+def estimate_of(make: Callable[[], Adapter], learned: Learned) -> RankEstimate | None:
+    """The estimate for a person who was learned just now; None too if it would take long.
+
+    Args:
+        make: gives a new adapter.
+        learned: what was learned.
+    """
+    # Tuning a network once takes long enough; an estimate would take refits_of(k) more.
+    if learned.adapter.needs_pixels or not learned.adapter.keeps_support or learned.comparisons:
+        return None
+    return estimate_ranking(make, *learned.adapter.support)
 
 
 def describe_estimate(

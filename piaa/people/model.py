@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from safetensors.numpy import load as unpack
 
@@ -20,13 +20,20 @@ from piaa.adapters.meta import no_start
 from piaa.adapters.pairs import PairsAdapter
 from piaa.adapters.registry import DEFAULT, adapter_class, make_adapter, names_where
 from piaa.meta.start import Start
-from piaa.people.estimate import estimate_ranking
+from piaa.people.estimate import estimate_of
+from piaa.people.learn import Learned, adapter_name, learn, linear_form_of, record_of
+from piaa.people.learn_on import said_of_pairs, said_with
 from piaa.people.opened_model import OpenedModel, Settings
 from piaa.people.person import Person
-from piaa.people.rated import read_rated, stored_ratings
+from piaa.people.rated import RatedPhotos, rated_once, read_rated
+from piaa.people.save import Unsaved
 from piaa.ratings.accept import RatingsLike, as_ratings
 from piaa.ratings.scale import Scale
-from piaa.store.adapter_store import AdapterStore, check_model
+from piaa.ratings.table import Duplicates
+from piaa.store.place import Place
+from piaa.store.records import SeenPhoto
+from piaa.store.said import Said
+from piaa.store.store import Store, check_model
 
 
 class Model(OpenedModel):
@@ -74,6 +81,7 @@ class Model(OpenedModel):
         user: str = "me",
         adapter: str = DEFAULT,
         meta: str | Path | None = None,
+        duplicates: Duplicates = "error",
         progress: Progress = no_progress,
     ) -> Person:
         """Learn one person from rated photos.
@@ -86,31 +94,21 @@ class Model(OpenedModel):
             user: the person's name; picks her rows if there are several users.
             adapter: one of :mod:`piaa.adapters`.
             meta: for ``anil``, ``maml`` and ``meta-sgd``: the file of ``piaa meta-train``.
+            duplicates: what to do with a photo that has two scores, under two names: refuse, keep the
+                ``last``, or take the ``mean``.
             progress: called with the number of photos newly done.
 
         Raises:
-            RatingsError: a row is bad, or the table has no such user.
+            RatingsError: a row is bad, the table has no such user, or a photo has two scores.
             ImageError: not one rated photo can be read.
         """
         make = self.maker(adapter, meta)  # before the photos are read: a wrong name or model shows at once
-        fresh = make()
         table = as_ratings(ratings, scale, user)
         read = read_rated(self, table.images, Path(images), user=user, progress=progress)
-        kept = table.take([row for row, name in enumerate(table.images) if name in read.vectors])
-        features = read.features(kept.images)
-        given: Any = features
-        if fresh.needs_pixels:
-            given = self.photos(features, [read.paths[name] for name in kept.images])
-        return Person(
-            model=self,
-            user=user,
-            scale=kept.scale,
-            adapter=fresh.fit(given, kept.unit_scores),
-            ratings=stored_ratings(kept, read),
-            # Tuning a network once takes long enough; an estimate would take refits_of(k) more.
-            estimate=None if fresh.needs_pixels else estimate_ranking(make, features, kept.unit_scores),
-            skipped=read.skipped,
-        )
+        rated = rated_once(table, read, duplicates)
+        said = said_with(Said(), rated, table.scale)
+        person = self._learn(user, said, make, read.files, Unsaved(said=said, ratings=tuple(rated)))
+        return replace(person, skipped={**read.skipped, **person.skipped})
 
     def fit_pairs(
         self,
@@ -133,40 +131,118 @@ class Model(OpenedModel):
         Raises:
             ImageError: there is no comparison of two readable photos.
         """
-        fresh = PairsAdapter(self.prior)
+        make = self.maker(PairsAdapter.name)
         span = scale if isinstance(scale, Scale) else Scale(*scale)
+        read, compared = self.read_pairs(pairs, images=images, user=user, progress=progress)
+        said = said_of_pairs(compared, (span.low, span.high))
+        person = self._learn(user, said, make, {}, Unsaved(said=said, comparisons=tuple(compared)))
+        return replace(person, skipped={**read.skipped, **person.skipped})
+
+    def read_pairs(
+        self, pairs: Sequence[tuple[str, str]], *, images: str | Path, user: str, progress: Progress
+    ) -> tuple[RatedPhotos, list[tuple[SeenPhoto, SeenPhoto, str]]]:
+        """The photos of comparisons, and those comparisons of which both can be read.
+
+        Raises:
+            ImageError: there is none.
+        """
         names = [name for pair in pairs for name in pair]
         read = read_rated(self, names, Path(images), user=user, progress=progress)
-        kept = [pair for pair in pairs if all(name in read.vectors for name in pair)]
+        seen = read.photos
+        kept = [(seen[a], seen[b], "a") for a, b in pairs if a in seen and b in seen]
         if not kept:
             raise ImageError(
                 f"in none of the {len(pairs)} comparisons of user {user!r} can both photos be used; "
                 f"repair the photos, or pass the folder that holds them instead of {images}"
             )
-        better, worse = zip(*kept, strict=True)
+        return read, kept
+
+    def refit(
+        self,
+        user: str,
+        *,
+        store: Place = None,
+        adapter: str | None = None,
+        meta: str | Path | None = None,
+        files: Mapping[str, Path] | None = None,
+    ) -> Person:
+        """Learn a person again from all that a store knows of her, and keep it there as her newest version.
+
+        Args:
+            user: the name she was saved under.
+            store: a file or a PostgreSQL URL; None is the default one.
+            adapter: one of :mod:`piaa.adapters`; None is that of her version that counts.
+            meta: for ``anil``, ``maml`` and ``meta-sgd``: the file of ``piaa meta-train``.
+            files: for an adapter that needs pixels: the file of each photo, by identity.
+
+        Raises:
+            UnknownUser: the store has no such user.
+            TooFewRatings: she said nothing that could be learned from.
+            ModelMismatch: there is no vector of this model of some of her photos.
+        """
+        keeper = Store(store)
+        try:
+            while True:
+                said = keeper.said(user, self.generic.hash)
+                name = adapter_name(said, adapter, self._last_adapter(keeper, user))
+                person = self._learn(
+                    user, said, self.maker(name, meta), files or {}, Unsaved(said=said, place=store)
+                )
+                learned = Learned(
+                    adapter=person.adapter, ratings=person.ratings, comparisons=person.comparisons
+                )
+                record, form = record_of(self, learned, said.scale), linear_form_of(person.adapter)
+                version = keeper.keep(user, record, said, linear_form=form)
+                if version is not None:
+                    return replace(person, version=version)
+        finally:
+            keeper.close()
+
+    def _last_adapter(self, store: Store, user: str) -> str:
+        active = store.active(user)
+        found = [one for one in store.versions(user) if one.version == active and one.n_ratings]
+        return found[0].adapter if found else DEFAULT
+
+    def _learn(
+        self,
+        user: str,
+        said: Said,
+        make: Callable[[], Adapter],
+        files: Mapping[str, Path],
+        unsaved: Unsaved,
+    ) -> Person:
+        learned = learn(self, user, said, make, files)
         return Person(
             model=self,
             user=user,
-            scale=span,
-            adapter=fresh.fit_pairs(read.features(better), read.features(worse)),
-            ratings=(),
-            pairs=tuple(kept),
-            skipped=read.skipped,
+            scale=Scale(*said.scale),
+            adapter=learned.adapter,
+            ratings=learned.ratings,
+            comparisons=learned.comparisons,
+            n_unused=learned.n_unused,
+            estimate=estimate_of(make, learned),
+            skipped=learned.skipped,
+            unsaved=unsaved,
         )
 
-    def load(self, user: str, *, store: str | Path | None = None, version: int | None = None) -> Person:
+    def load(self, user: str, *, store: Place = None, version: int | None = None) -> Person:
         """A person that was saved.
 
         Args:
             user: the name she was saved under.
-            store: the store file; None is the default one.
-            version: None is the newest.
+            store: a file or a PostgreSQL URL; None is the default one.
+            version: None is the one that counts for this model.
 
         Raises:
-            UnknownUser: the store has no such user or version.
+            UnknownUser: the store has no such user.
+            NotFitted: nothing was learned from her yet.
             ModelMismatch: she was fitted on another generic model.
         """
-        stored = AdapterStore(None if store is None else Path(store)).load(user, version)
+        keeper = Store(store)
+        try:
+            stored = keeper.load(user, version, model_hash=self.generic.hash)
+        finally:
+            keeper.close()
         check_model(stored, self.generic.hash, self.generic.name)
         return Person(
             model=self,
@@ -176,8 +252,9 @@ class Model(OpenedModel):
                 unpack(stored.state)
             ),
             ratings=stored.ratings,
-            pairs=tuple((better, worse) for better, worse in stored.extra.get("pairs", ())),
+            comparisons=stored.comparisons,
             version=stored.version,
+            unsaved=Unsaved(place=store),
         )
 
 

@@ -9,25 +9,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from safetensors.numpy import save as pack
-
 from generic.cache.features import FeatureCache, Features
-from generic.errors import ImageError
+from generic.errors import ImageError, TooFewRatings
 from generic.photos.find import find_images
 from generic.progress import Progress, no_progress
 from piaa.adapters.base import Adapter
 from piaa.adapters.prediction import Array, bend
 from piaa.adapters.registry import make_adapter
-from piaa.people.estimate import RankEstimate, estimate_ranking
-from piaa.people.learning import learner, merge_ratings, ratings_of
+from piaa.people.choose import choose_photos
+from piaa.people.estimate import RankEstimate, estimate_of
+from piaa.people.learn import adapter_name, learn
+from piaa.people.learn_on import check_learns_on, merge_ratings, said_with, said_without
 from piaa.people.opened_model import OpenedModel
-from piaa.people.rated import read_rated, stored_ratings
+from piaa.people.rated import rated_once, read_rated
+from piaa.people.save import Unsaved, save_person
 from piaa.people.score_table import ScoreTable
 from piaa.ratings.accept import RatingsLike, as_ratings
 from piaa.ratings.scale import Scale
 from piaa.ratings.table import Duplicates
-from piaa.store.adapter_store import AdapterStore
-from piaa.store.records import AdapterRecord, StoredRating
+from piaa.store.place import Place
+from piaa.store.records import StoredComparison, StoredRating
+from piaa.store.said import Said
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,18 +45,20 @@ class Person:
     user: str
     scale: Scale
     adapter: Adapter
-    ratings: tuple[StoredRating, ...]
-    """The ratings that she was fitted on, in the order of the adapter's support."""
-    pairs: tuple[tuple[str, str], ...] = ()
-    """The comparisons that she was fitted on instead: names of the preferred photo and of the other."""
+    ratings: tuple[StoredRating, ...] = ()
+    """The ratings that she was learned from, in the order of the adapter's support."""
+    comparisons: tuple[StoredComparison, ...] = ()
+    """The comparisons that she was learned from instead."""
     version: int | None = None
     """Her version in the store that she was loaded from."""
-    changed_from: int | None = None
-    """The stored version that ratings were added to or taken from; :meth:`save` wants it to be the newest."""
     estimate: RankEstimate | None = None
     """How well she will be ranked, if she was fitted just now and gave enough ratings to tell."""
     skipped: Mapping[str, str] = field(default_factory=dict)
     """Rated photos that could not be used, with the reason."""
+    n_unused: int = 0
+    """Comparisons that she gave, but was not learned from, since she gave ratings."""
+    unsaved: Unsaved = field(default_factory=Unsaved, repr=False)
+    """What she said that no store knows, and where she was loaded from."""
 
     def score(self, photos: str | Path | Sequence[str | Path]) -> pd.DataFrame:
         """Score photos; predicting learns nothing and changes nothing.
@@ -138,10 +142,11 @@ class Person:
         """The person with further ratings: the same as one fitted on all of them at once.
 
         Args:
-            ratings: as for :meth:`piaa.people.model.Model.fit_user`, on the person's scale.
+            ratings: as for :meth:`piaa.people.model.Model.fit_user`, on the person's scale. For a person who
+                was loaded they join all that her store knows of her by now.
             images: the folder that the image names are relative to.
             duplicates: what to do with a photo that she rated before: refuse, keep the ``last`` score, or
-                take the ``mean`` of what is kept of it and of the new one.
+                take the ``mean`` of that rating and of the new one.
             progress: called with the number of photos newly done.
 
         Raises:
@@ -149,76 +154,75 @@ class Person:
             ImageError: not one rated photo can be read.
             PiaaError: her adapter cannot learn on.
         """
+        said = self.unsaved.known(self)
+        check_learns_on(self.user, self.adapter)
         table = as_ratings(ratings, self.scale, self.user)
         read = read_rated(self.model, table.images, Path(images), user=self.user, progress=progress)
-        adapter = learner(self.user, self.adapter, self.model.prior, pairs=self.pairs)
-        kept = table.take([row for row, name in enumerate(table.images) if name in read.vectors])
-        rows, fresh = merge_ratings(self.user, self.ratings, stored_ratings(kept, read), duplicates)
-        features, scores = adapter.support
-        unit = self.scale.to_unit(np.array([rating.score for rating in fresh]))
-        adapter.fit(
-            np.concatenate([features[rows], read.features(kept.images)]), np.concatenate([scores[rows], unit])
-        )
-        old = (self.ratings[row] for row in rows)
-        return self._learned_on(adapter, (*old, *fresh), skipped=read.skipped)
+        more = merge_ratings(self.user, said.ratings, rated_once(table, read, duplicates), duplicates)
+        fresh = self.unsaved.with_ratings(more)
+        return self._learned_from(said_with(said, more, self.scale), fresh, read.skipped)
 
     def forget(self, images: Sequence[str]) -> Person:
         """The person without some ratings: the same as one who never gave them.
 
         Args:
-            images: names of photos as she rated them. Copies that she rated under other names go too.
+            images: names of photos as she rated them. Copies that she rated under other names go too, and
+                comparisons with one of them.
 
         Raises:
-            RatingsError: she rated no such photo, or no rating would be left.
+            RatingsError: she rated no such photo.
+            TooFewRatings: nothing would be left.
             PiaaError: her adapter cannot learn on.
         """
-        adapter = learner(self.user, self.adapter, self.model.prior, pairs=self.pairs)
-        gone = set(ratings_of(self.user, images, self.ratings))
-        adapter.forget([row for row, one in enumerate(self.ratings) if one in gone])
-        return self._learned_on(adapter, tuple(one for one in self.ratings if one not in gone), skipped={})
+        said = self.unsaved.known(self)
+        check_learns_on(self.user, self.adapter)
+        known = [(one.image, one.photo, one.sha256) for one in said.ratings]
+        for one in said.comparisons:
+            known += [(one.a, one.a_photo, None), (one.b, one.b_photo, None)]
+        gone = choose_photos(self.user, images, known)
+        left = said_without(said, gone)
+        if not (left.ratings or left.comparisons):
+            raise TooFewRatings(
+                f"this would forget all that user {self.user!r} said, and an adapter needs at least 1 rating; "
+                "delete the person instead"
+            )
+        return self._learned_from(left, self.unsaved.without(gone), {})
 
-    def _learned_on(
-        self, adapter: Adapter, ratings: tuple[StoredRating, ...], *, skipped: Mapping[str, str]
-    ) -> Person:
+    def _learned_from(self, said: Said, unsaved: Unsaved, skipped: Mapping[str, str]) -> Person:
         def make() -> Adapter:
-            return make_adapter(adapter.name, self.model.prior)
+            return make_adapter(adapter_name(said, None, self.adapter.name), self.model.prior)
 
+        learned = learn(self.model, self.user, said, make)
         return replace(
             self,
-            adapter=adapter,
-            ratings=ratings,
-            estimate=estimate_ranking(make, *adapter.support),
-            skipped=skipped,
-            changed_from=self.version if self.changed_from is None else self.changed_from,
+            adapter=learned.adapter,
+            ratings=learned.ratings,
+            comparisons=learned.comparisons,
+            n_unused=learned.n_unused,
+            estimate=estimate_of(make, learned),
+            skipped={**skipped, **learned.skipped},
+            unsaved=replace(unsaved, said=said),
         )
 
-    def save(self, store: str | Path | None = None, *, withdrawn: Sequence[StoredRating] = ()) -> int:
-        """Keep the person in a store; earlier versions stay.
+    def save(self, store: Place = None, *, add: bool = False, replace: bool = False) -> int:
+        """Keep the person in a store: what she said that it does not know, and what was learned from it.
+
+        If others said something for her meanwhile, what is stored is learned from all of it.
 
         Args:
-            store: the store file, created if needed; None is the default one.
-            withdrawn: ratings that must not be kept anywhere: earlier versions fitted on one of these photos
-                are deleted with it, in one transaction.
+            store: a file, created if needed, or a PostgreSQL URL; None is where she was loaded from, or else
+                the default one.
+            add: whether her ratings join those that the store knows; for a person who was loaded they do.
+            replace: whether they take the place of those, which become history.
 
         Returns:
             the version number under this name, from 1.
 
         Raises:
-            StoreError: the store cannot be written, or somebody saved a newer version since this person was
-                loaded and changed; it is as it was.
+            StoreError: the store cannot be written, or it knows this person, who was not loaded from it, and
+                neither ``add`` nor ``replace`` is given; it is as it was.
         """
-        record = AdapterRecord(
-            adapter=self.adapter.name,
-            model_name=self.model.generic.name,
-            model_hash=self.model.generic.hash,
-            scale_low=self.scale.low,
-            scale_high=self.scale.high,
-            state=pack({key: np.ascontiguousarray(value) for key, value in self.adapter.state().items()}),
-            ratings=self.ratings,
-            extra={"pairs": [list(pair) for pair in self.pairs]} if self.pairs else {},
-        )
-        keeper = AdapterStore(None if store is None else Path(store))
-        return keeper.save(self.user, record, after=self.changed_from, withdrawn=withdrawn)
+        return save_person(self, store, add=add, replace=replace)
 
 
 def _photos(photos: str | Path | Sequence[str | Path]) -> tuple[Path | None, list[Path]]:

@@ -7,35 +7,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from generic.cache.features import FeatureCache, Features
-from generic.errors import ImageError
+from generic.cache.features import FeatureCache
+from generic.errors import ImageError, RatingsError
+from generic.photos.facts import photo_facts
 from generic.progress import Progress
 from piaa.ratings.locate import locate_images
-from piaa.store.records import StoredRating
+from piaa.store.records import SeenPhoto
 
 if TYPE_CHECKING:
     from piaa.people.opened_model import OpenedModel
+    from piaa.ratings.rows import Duplicates
     from piaa.ratings.table import Ratings
 
 
 @dataclass(frozen=True, kw_only=True)
 class RatedPhotos:
-    """Vectors of the photos that can be read, by the name that the table gives them."""
+    """The photos that can be read, by the name that the table gives them."""
 
-    vectors: Mapping[str, Features]
-    """Shape (1 + d,) each."""
-    digests: Mapping[str, str]
-    """SHA-256 of each readable photo, 64 hex digits."""
+    photos: Mapping[str, SeenPhoto]
+    """With their vectors."""
     paths: Mapping[str, Path]
-    """File of each readable photo."""
+    """File of each of them."""
     skipped: Mapping[str, str]
     """Photos that cannot be used, with the reason."""
 
-    def features(self, names: Sequence[str]) -> Features:
-        """Vectors of some of the photos, shape (n, 1 + d)."""
-        return np.stack([self.vectors[name] for name in names])
+    @property
+    def files(self) -> dict[str, Path]:
+        """The file of each photo, by identity."""
+        return {photo.identity: self.paths[name] for name, photo in self.photos.items()}
 
 
 def read_rated(
@@ -68,21 +67,51 @@ def read_rated(
         )
         embedded = dict(zip(there, results, strict=True))
     skipped |= {name: str(item.error) for name, item in embedded.items() if item.error}
-    vectors = {name: item.vector for name, item in embedded.items() if item.vector is not None}
-    if not vectors:
+    photos = {}
+    for name, item in embedded.items():
+        if item.vector is not None:
+            facts = photo_facts(item.path)
+            photos[name] = SeenPhoto(
+                identity=item.identity,
+                sha256=item.digest,
+                image=name,
+                vector=item.vector,
+                width=facts.width,
+                height=facts.height,
+                taken=facts.taken,
+            )
+    if not photos:
         name, reason = next(iter(skipped.items()))
         raise ImageError(
             f"none of the {len(skipped)} photos that user {user!r} rated can be used; pass the folder "
             f"that holds them instead of {folder}, or repair them. The first is {name!r}: {reason}"
         )
-    digests = {name: embedded[name].digest for name in vectors}
-    files = {name: found[name] for name in vectors}
-    return RatedPhotos(vectors=vectors, digests=digests, paths=files, skipped=skipped)
+    return RatedPhotos(photos=photos, paths={name: found[name] for name in photos}, skipped=skipped)
 
 
-def stored_ratings(table: Ratings, read: RatedPhotos) -> tuple[StoredRating, ...]:
-    """One person's ratings of readable photos as the store keeps them."""
-    return tuple(
-        StoredRating(image=name, sha256=read.digests[name], score=float(score))
-        for name, score in zip(table.images, table.scores, strict=True)
-    )
+def rated_once(table: Ratings, read: RatedPhotos, duplicates: Duplicates) -> list[tuple[SeenPhoto, float]]:
+    """One person's ratings of readable photos, each photo once, whatever it is called.
+
+    Args:
+        table: her ratings, each name once.
+        read: the photos.
+        duplicates: what to do with a photo that has two scores under two names.
+
+    Raises:
+        RatingsError: there is one, and ``duplicates`` is ``error``.
+    """
+    scores: dict[str, list[tuple[SeenPhoto, float]]] = {}
+    for name, score in zip(table.images, table.scores.tolist(), strict=True):
+        if name in read.photos:
+            scores.setdefault(read.photos[name].identity, []).append((read.photos[name], score))
+    for some in scores.values():
+        if duplicates == "error" and len({score for _, score in some}) > 1:
+            (one, score), (other, again) = some[0], some[-1]
+            raise RatingsError(
+                f"{table.source}: {other.image!r} has the score {again:g}, but it is the same photo as "
+                f"{one.image!r}, which has {score:g}; delete one of the two rows, or pass --duplicates last or "
+                "--duplicates mean"
+            )
+    if duplicates == "mean":
+        return [(some[-1][0], sum(score for _, score in some) / len(some)) for some in scores.values()]
+    return [some[-1] for some in scores.values()]

@@ -14,17 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.atomic import write_bytes
-from generic.cache.features import FeatureCache, Features
+from generic.cache.features import FeatureCache
 from generic.errors import ImageError, OutputError, PiaaError
 from generic.progress import Progress, no_progress
 from piaa.adapters.prediction import Array
 from piaa.people.suggest import knowledge, suggest
-from piaa.ratings.scale import Scale
+from piaa.people.learn import check_vectors
+from piaa.store.said import Said
+from piaa.store.versions import unit_scores
 
 if TYPE_CHECKING:
+    from generic.cache.features import Features
+    from generic.model.generic_model import Embedded
     from piaa.adapters.prior import Prior
-    from piaa.people.model import Model
-    from piaa.people.person import Person
+    from piaa.people.opened_model import OpenedModel
+    from piaa.ratings.scale import Scale
 
 FORMATS = (".csv", ".json")
 _DIGITS = 4
@@ -103,12 +107,13 @@ def check_suffix(path: Path) -> None:
 
 
 def suggest_photos(
-    model: Model,
+    model: OpenedModel,
     paths: Sequence[Path],
     names: Sequence[str],
     n: int,
     *,
-    person: Person | None = None,
+    user: str = "me",
+    said: Said | None = None,
     scale: Scale | None = None,
     progress: Progress = no_progress,
 ) -> Picks:
@@ -119,70 +124,71 @@ def suggest_photos(
         paths: the album's photo files.
         names: what to call them.
         n: how many to pick.
-        person: who will rate; None is somebody new.
+        user: who will rate, for messages.
+        said: what the person who will rate said so far; None is somebody new.
         scale: of somebody new; None is 1 to 5.
         progress: called with the number of photos newly done.
 
     Raises:
         CheckpointError: the model file has no prior.
         ImageError: not one photo can be read.
-        PiaaError: every photo is rated already, or the person was learned from something else than vectors.
+        PiaaError: every photo is rated already.
+        ModelMismatch: there is no vector of this model of some photos that she rated.
     """
-    known = knowledge(model.prior, _support(person))
+    known = knowledge(model.prior, _support(model, user, said))
     prior = cast("Prior", model.prior)  # or knowledge had refused
     with FeatureCache.open(model.settings.cache) as cache:
         results = model.generic.embed(
             paths, cache=cache, max_pixels=model.settings.max_pixels, progress=progress
         )
-        readable: list[tuple[str, str]] = []
-        vectors: list[Features] = []
+        readable: list[Embedded] = []
+        read_names: list[str] = []
         skipped: dict[str, str] = {}
         for name, item in zip(names, results, strict=True):
             if item.vector is None:
                 skipped[name] = str(item.error)
             else:
-                readable.append((name, item.digest))
-                vectors.append(item.vector)
-    if not vectors:
+                readable.append(item)
+                read_names.append(name)
+    if not readable:
         raise ImageError(f"none of the {len(skipped)} photos can be read; the first is {_first(skipped)}")
-    rated = {one.sha256 for one in person.ratings} if person else set()
+    known_photos = {key for one in (said.ratings if said else ()) for key in (one.photo, one.sha256)}
+    # One that she rated long ago may be known by its file alone.
+    rated = [item.identity in known_photos or item.digest in known_photos for item in readable]
     # Of copies of a photo the first alone: rating both would teach nothing more.
-    seen: set[str | None] = set(rated)
-    candidates = [
-        row
-        for row, (_, digest) in enumerate(readable)
-        if not (digest in seen or seen.add(digest))  # type: ignore[func-returns-value]
-    ]
+    first = {item.identity: row for row, item in reversed(list(enumerate(readable)))}
+    candidates = [row for row in sorted(first.values()) if not rated[row]]
     if not candidates:
         raise PiaaError(
             f"all {len(readable)} photos are rated already; name a folder with photos that are not"
         )
-    picks = suggest(prior, known, np.stack(vectors), n, candidates=candidates)
-    span = person.scale if person else scale or Scale(1, 5)
-    width = span.high - span.low
+    vectors = np.stack([cast("Features", item.vector) for item in readable])
+    picks = suggest(prior, known, vectors, n, candidates=candidates)
+    low, high = said.scale if said else (scale.low, scale.high) if scale else (1.0, 5.0)
     return Picks(
         picks=tuple(
-            Pick(image=readable[one.row][0], before=width * one.before, after=width * one.after)
+            Pick(
+                image=read_names[one.row],
+                before=(high - low) * one.before,
+                after=(high - low) * one.after,
+            )
             for one in picks
         ),
         n_album=len(readable),
-        n_rated=sum(digest in rated for _, digest in readable),
+        n_rated=sum(rated),
         skipped=skipped,
     )
 
 
-def _support(person: Person | None) -> tuple[NDArray[Any], Array] | None:
+def _support(model: OpenedModel, user: str, said: Said | None) -> tuple[NDArray[Any], Array] | None:
     """What she rated, as vectors and unit scores; None for somebody new."""
-    if person is None:
+    if said is None or not said.ratings:
         return None
-    if not person.adapter.keeps_support or person.pairs:
-        what = "comparisons" if person.pairs else f"adapter {person.adapter.name!r}"
-        raise PiaaError(
-            f"user {person.user!r} was learned by {what}, from which no suggestions are made; leave out "
-            "--user, or "
-            "fit her from ratings with another adapter"
-        )
-    return person.adapter.support
+    check_vectors(model, user, said)
+    used = [one for one in said.ratings if one.photo in said.vectors]
+    if not used:
+        return None
+    return np.stack([said.vectors[one.photo] for one in used]), unit_scores(used, said.scale)
 
 
 def _first(skipped: Mapping[str, str]) -> str:

@@ -8,8 +8,9 @@ import uuid
 from dataclasses import dataclass
 
 from generic.errors import StoreError
-from piaa.store.database import StoreDatabase
-from piaa.store.versions import now
+from piaa.store.audit import note
+from piaa.store.clock import now
+from piaa.store.sql import Database
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class KeyStore:
         database: where it lies.
     """
 
-    def __init__(self, database: StoreDatabase) -> None:
+    def __init__(self, database: Database) -> None:
         self.database = database
 
     def create_key(self, role: str, user: str | None = None) -> tuple[Key, str]:
@@ -48,6 +49,7 @@ class KeyStore:
                 user=user,
                 created=key.created,
             )
+            note(sql, "terminal", f"create key {key.id}", user)
         return key, secret
 
     def keys(self) -> list[Key]:
@@ -66,6 +68,7 @@ class KeyStore:
             if not sql.run("SELECT 1 FROM api_keys WHERE id = :id", id=key):
                 raise StoreError(f"there is no key {key!r}; see all keys with: piaa keys list")
             sql.run("UPDATE api_keys SET revoked = :now WHERE id = :id", now=now(), id=key)
+            note(sql, "terminal", f"revoke key {key}")
 
     def key_of(self, secret: str) -> Key | None:
         """The key of a secret; None if there is none or it was revoked."""

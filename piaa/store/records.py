@@ -8,21 +8,103 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from generic.errors import StoreError
 
+SOURCES = ("table", "python", "http", "page", "xmp", "lightroom")
+"""Where a person may have said something."""
+OUTCOMES = ("a", "b", "equal")
+FLAGS = ("pick", "reject")
 _MAX_NAME = 200
 
 
 @dataclass(frozen=True, kw_only=True)
+class SeenPhoto:
+    """A photo as somebody saw it: its image data, its file, its name."""
+
+    identity: str
+    """Of the image data, 64 hex digits; see :mod:`generic.photos.identity`."""
+    sha256: str | None = None
+    """Of the file, 64 hex digits; None if unknown."""
+    image: str
+    """The name that she knows it by."""
+    vector: NDArray[np.float32] | None = field(default=None, compare=False)
+    """Shape (1 + d,); None if it was not computed."""
+    width: int | None = field(default=None, compare=False)
+    """Of the upright photo, in pixels."""
+    height: int | None = field(default=None, compare=False)
+    """Likewise."""
+    taken: str | None = field(default=None, compare=False)
+    """When it was taken: ISO 8601."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class StoredRating:
-    """One rating that an adapter was fitted on."""
+    """One rating of a photo."""
 
     image: str
-    """The image's name, as the person gave it."""
+    """The photo's name, as the person gave it."""
     sha256: str | None = None
-    """sha256 of the image file, 64 hex digits; None if unknown."""
+    """sha256 of the photo file, 64 hex digits; None if unknown."""
     score: float
     """The person's score, in the units of the scale."""
+    photo: str = field(default="", compare=False)
+    """Identity of the image data, 64 hex digits; empty if unknown."""
+    scale: tuple[float, float] | None = field(default=None, compare=False)
+    """Lowest and highest score that could be given; None is that of the version."""
+    given: str = field(default="", compare=False)
+    """When: ISO 8601, UTC."""
+    source: str = field(default="", compare=False)
+    """Where she said it: one of ``SOURCES``."""
+    id: int = field(default=0, compare=False)
+    """Its row in the store; 0 if it is in none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredComparison:
+    """Which of two photos a person prefers."""
+
+    a: str
+    """Name of the one photo."""
+    b: str
+    """Name of the other."""
+    outcome: str = "a"
+    """The preferred one: ``a``, ``b`` or ``equal``."""
+    a_photo: str = field(default="", compare=False)
+    """Identity of the one's image data, 64 hex digits; empty if unknown."""
+    b_photo: str = field(default="", compare=False)
+    """The other's."""
+    given: str = field(default="", compare=False)
+    """When: ISO 8601, UTC."""
+    source: str = field(default="", compare=False)
+    """Where she said it: one of ``SOURCES``."""
+    id: int = field(default=0, compare=False)
+    """Its row in the store; 0 if it is in none."""
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Names of the preferred photo and of the other; of equals in the order given."""
+        return (self.b, self.a) if self.outcome == "b" else (self.a, self.b)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFlag:
+    """A photo that a person picked or rejected, which says nothing of how she would rate it."""
+
+    image: str
+    """The photo's name, as the person gave it."""
+    sha256: str | None = None
+    """sha256 of the photo file, 64 hex digits; None if unknown."""
+    flag: str
+    """``pick`` or ``reject``."""
+    photo: str = field(default="", compare=False)
+    """Identity of the image data, 64 hex digits; empty if unknown."""
+    given: str = field(default="", compare=False)
+    """When: ISO 8601, UTC."""
+    source: str = field(default="", compare=False)
+    """Where she said it: one of ``SOURCES``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +129,8 @@ class AdapterRecord:
     """The adapter's own state; the store does not look into it."""
     ratings: tuple[StoredRating, ...] = ()
     """The ratings that it was fitted on, in the order of fitting."""
+    comparisons: tuple[StoredComparison, ...] = ()
+    """The comparisons that it was fitted on instead, in the order of fitting."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Further facts, as JSON can hold them: text, finite numbers, true, false, None, lists and dicts."""
 
@@ -97,18 +181,6 @@ class VersionSummary:
     """Size of the adapter's state in bytes."""
     extra: Mapping[str, Any]
     """Further facts that were stored with it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class UserSummary:
-    """One user of the store."""
-
-    user: str
-    """The user's name."""
-    n_versions: int
-    """How many versions of the user's adapter are stored, at least 1."""
-    latest: VersionSummary
-    """The active one: the newest, unless there was a rollback."""
 
 
 def check_user(user: str) -> None:

@@ -1,8 +1,9 @@
-"""One user's adapters as a file that can be sent: JSON with a format name, a version and a checksum.
+"""One user as a file that can be sent: JSON with a format name, a version and a checksum.
 
-The checksum notices a damaged or hand-edited file. It is no signature: whoever edits the file on
-purpose can compute it anew, so a file is as trustworthy as the person who sent it. Nothing in it is
-ever executed.
+The versions stand in it as releases before wrote them, each with its whole state, so that these read the file
+too; beside them is all that the user said. The checksum notices a damaged or hand-edited file. It is no
+signature: whoever edits the file on purpose can compute it anew, so a file is as trustworthy as the person
+who sent it. Nothing in it is ever executed.
 """
 
 from __future__ import annotations
@@ -12,52 +13,64 @@ import dataclasses
 import datetime
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from generic.atomic import write_bytes
 from generic.errors import StoreError
-from piaa.store.records import StoredAdapter, StoredRating, check_user
+from piaa.store.records import StoredAdapter, StoredComparison, StoredRating, check_user
+from piaa.store.user_content import SaidRow, UserContent, VectorRow
 
 _FORMAT = "piaa-user"
 _FORMAT_VERSION = 1
+_KINDS = ("ratings", "comparisons", "flags")
 
 
-def write_user_file(path: Path, adapters: Sequence[StoredAdapter]) -> None:
-    """Write one user's adapters; the file is whole or untouched.
+def write_user_file(path: Path, content: UserContent) -> None:
+    """Write one user; the file is whole or untouched.
 
     Args:
         path: the file to create or to replace.
-        adapters: one or more versions of one user's adapter.
+        content: what is kept of the user.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    text = json.dumps(user_content(adapters), ensure_ascii=False, indent=1)
+    text = json.dumps(to_json(content), ensure_ascii=False, indent=1)
     write_bytes(path, text.encode() + b"\n")
 
 
-def user_content(adapters: Sequence[StoredAdapter]) -> dict[str, Any]:
-    """What such a file holds, for JSON: one or more versions of one user's adapter, and their checksum."""
-    content = {
+def to_json(content: UserContent) -> dict[str, Any]:
+    """What such a file holds, with its checksum."""
+    found = {
         "format": _FORMAT,
         "format_version": _FORMAT_VERSION,
-        "user": adapters[0].user,
-        "versions": [_to_json(adapter) for adapter in adapters],
+        "user": content.user,
+        "versions": [_version_to_json(adapter) for adapter in content.versions],
+        "said": {
+            "scale": list(content.scale) if content.scale else None,
+            **{
+                kind: [{**row.values, "counts": row.counts} for row in getattr(content, kind)]
+                for kind in _KINDS
+            },
+            "vectors": [
+                {**row.__dict__, "vector": base64.b64encode(row.vector).decode("ascii")}
+                for row in content.vectors
+            ],
+        },
     }
-    return {**content, "sha256": _checksum(content)}
+    return {**found, "sha256": _checksum(found)}
 
 
-def read_user_file(path: Path, *, user: str | None = None) -> list[StoredAdapter]:
-    """The adapters in a file, checked in every value.
+def read_user_file(path: Path, *, user: str | None = None) -> UserContent:
+    """The user in a file, checked in every value.
 
     Args:
-        path: a file that ``write_user_file`` wrote.
+        path: a file that ``write_user_file`` wrote, or an earlier release.
         user: the name to give the user; None keeps the one in the file.
 
     Returns:
-        one or more versions of one user's adapter, oldest first.
+        the versions oldest first; a file of an earlier release holds nothing else.
 
     Raises:
         StoreError: the file is missing, damaged or not of this format; the message names it.
@@ -78,13 +91,13 @@ def read_user_file(path: Path, *, user: str | None = None) -> list[StoredAdapter
     try:
         name = content["user"] if user is None else user
         check_user(name)
-        adapters = [_from_json(name, version) for version in content["versions"]]
+        found = _from_json(name, content)
     except (ArithmeticError, KeyError, TypeError, ValueError, AttributeError, StoreError) as error:
         _refuse(path, f"it holds a value that cannot be ({_describe(error)})", "export it again")
-    versions = [adapter.version for adapter in adapters]
-    if not versions or len(set(versions)) < len(versions):
+    versions = [adapter.version for adapter in found.versions]
+    if (not versions and "said" not in content) or len(set(versions)) < len(versions):
         _refuse(path, f"it holds the versions {versions}, expected one or more, each once", "export it again")
-    return sorted(adapters, key=lambda adapter: adapter.version)
+    return found
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -116,16 +129,40 @@ def _checksum(content: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _to_json(adapter: StoredAdapter) -> dict[str, Any]:
+def _version_to_json(adapter: StoredAdapter) -> dict[str, Any]:
     values = {field.name: getattr(adapter, field.name) for field in dataclasses.fields(adapter)}
-    del values["user"]
-    values["extra"] = dict(adapter.extra)
+    del values["user"], values["comparisons"]
+    pairs = {"pairs": [list(one.pair) for one in adapter.comparisons]} if adapter.comparisons else {}
+    values["extra"] = {**adapter.extra, **pairs}
     values["state"] = base64.b64encode(adapter.state).decode("ascii")
     values["ratings"] = [[rating.image, rating.sha256, float(rating.score)] for rating in adapter.ratings]
     return values
 
 
-def _from_json(user: str, values: dict[str, Any]) -> StoredAdapter:
+def _from_json(user: str, content: dict[str, Any]) -> UserContent:
+    said = content.get("said") or {}
+    versions = [_version_from_json(user, version) for version in content["versions"]]
+    rows = {kind: tuple(SaidRow.checked(kind, row) for row in said.get(kind, ())) for kind in _KINDS}
+    return UserContent(
+        user=user,
+        versions=tuple(sorted(versions, key=lambda adapter: adapter.version)),
+        scale=_scale(said.get("scale")),
+        vectors=tuple(
+            VectorRow(**{**row, "vector": base64.b64decode(row["vector"], validate=True)})
+            for row in said.get("vectors", ())
+        ),
+        **rows,
+    )
+
+
+def _scale(ends: Any) -> tuple[float, float] | None:  # noqa: ANN401  (refused if it is something else)
+    if ends is None:
+        return None
+    low, high = ends
+    return float(low), float(high)
+
+
+def _version_from_json(user: str, values: dict[str, Any]) -> StoredAdapter:
     values = dict(values)
     version, created = values["version"], values["created"]
     if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version < 2**31:
@@ -136,4 +173,7 @@ def _from_json(user: str, values: dict[str, Any]) -> StoredAdapter:
     values["ratings"] = tuple(
         StoredRating(image=image, sha256=sha256, score=score) for image, sha256, score in values["ratings"]
     )
-    return StoredAdapter(user=user, **values)
+    extra = dict(values["extra"])
+    pairs = extra.pop("pairs", ())
+    values["comparisons"] = tuple(StoredComparison(a=better, b=worse) for better, worse in pairs)
+    return StoredAdapter(user=user, **{**values, "extra": extra})

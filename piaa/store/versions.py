@@ -1,26 +1,30 @@
-"""Rows of the adapter store, read and written inside one transaction of its caller."""
+"""Rows of versions: what was learned from what a person said."""
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from generic.errors import StoreError
+from piaa.store.changes import SAID, begin, none_counts
+from piaa.store.clock import now
+from piaa.store.photos import model_id, vectors_of
 from piaa.store.records import AdapterRecord, StoredAdapter, StoredRating, VersionSummary
-from piaa.store.transaction import Sql
+from piaa.store.said import comparisons_of_version, ratings_of_version, read_said
+from piaa.store.sql import Sql, insert, insert_many, run_in
+from piaa.store.states import attach, checksum, detach
 
 SUMMARY = (
-    "version, adapters.created, adapter, model_name, model_hash, adapters.scale_low, adapters.scale_high,"
+    "number, versions.created, adapter, model_name, models.hash, versions.scale_low, versions.scale_high,"
     " n_ratings, extra, length(state)"
 )
 """Columns of a version without its arrays, as :func:`summary_of` takes them."""
-
-
-def now() -> str:
-    """The time as the store writes it: ISO 8601, UTC."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+FROM = "FROM versions JOIN users ON users.id = versions.user_id JOIN models ON models.id = versions.model_id"
 
 
 def user_id(sql: Sql, user: str) -> int:
@@ -33,107 +37,122 @@ def user_id(sql: Sql, user: str) -> int:
     return int(sql.run(f"SELECT id FROM users WHERE name = :user{sql.for_update}", user=user)[0][0])  # noqa: S608
 
 
-def add_version(sql: Sql, user: int, record: AdapterRecord, linear_form: bytes | None = None) -> int:
-    """Add a user's next version and make it the active one.
+def add_version(
+    sql: Sql, user: int, record: AdapterRecord, learned_from: str, linear_form: bytes | None = None
+) -> int:
+    """Add a user's next version, which counts from now on.
 
     Args:
         sql: a transaction that holds the user's rows, see :func:`user_id`.
         user: the user's number.
-        record: the fitted adapter.
+        record: the fitted adapter; its ratings and comparisons are rows of this user.
+        learned_from: digest of them, see :mod:`piaa.store.learned_from`.
         linear_form: the adapter's, packed, if it has one; see :mod:`piaa.adapters.linear_form`.
 
     Returns:
-        the new version.
+        the new version's number.
     """
-    newest = sql.run("SELECT max(version) FROM adapters WHERE user_id = :user", user=user)
-    version = int(newest[0][0] or 0) + 1
-    insert_version(sql, user, version, now(), record, linear_form)
-    activate(sql, user, version)
-    return version
+    newest = sql.run("SELECT max(number) FROM versions WHERE user_id = :user", user=user)
+    number = int(newest[0][0] or 0) + 1
+    insert_version(sql, user, number, now(), record, learned_from, linear_form)
+    activate(sql, user, number)
+    return number
 
 
-def withdraw(sql: Sql, user: int, rating: StoredRating, kept: int) -> None:
-    """Delete a rating given, and what was fitted on it, but for version ``kept``."""
-    photo = {"user": user, "image": rating.image, "sha256": rating.sha256}
-    sql.run("DELETE FROM given WHERE user_id = :user AND (image = :image OR sha256 = :sha256)", **photo)
+def activate(sql: Sql, user: int, number: int) -> None:
+    """Have a version count among those of its model."""
     sql.run(
-        "DELETE FROM adapters WHERE user_id = :user AND version <> :kept AND id IN"
-        " (SELECT adapter_id FROM ratings WHERE image = :image OR sha256 = :sha256)",
-        kept=kept,
-        **photo,
+        "INSERT INTO active (user_id, model_id, version_id, at)"
+        " SELECT user_id, model_id, id, CAST(:now AS TEXT) FROM versions"
+        " WHERE user_id = :user AND number = :number"
+        " ON CONFLICT (user_id, model_id) DO UPDATE SET version_id = excluded.version_id, at = excluded.at",
+        user=user,
+        number=number,
+        now=now(),
     )
 
 
-def activate(sql: Sql, user: int, version: int) -> None:
-    """Make a version the user's active one."""
-    sql.run("UPDATE users SET active = :version WHERE id = :user", version=version, user=user)
-
-
-def active_version(sql: Sql, user: str) -> int:
-    """The user's active version; 0 if there is none yet."""
-    return int(sql.run("SELECT active FROM users WHERE name = :user", user=user)[0][0] or 0)
-
-
-def exists(sql: Sql, user: str) -> bool:
-    """Whether there is such a user."""
-    return bool(sql.run("SELECT 1 FROM users WHERE name = :user", user=user))
+def active_number(sql: Sql, user: int, model_hash: str | None = None) -> int:
+    """The version that counts for a model, or the one that was made to count last; 0 if there is none."""
+    rows = sql.run(
+        "SELECT number, models.hash FROM active JOIN versions ON versions.id = version_id"
+        " JOIN models ON models.id = active.model_id WHERE active.user_id = :user"
+        " ORDER BY at DESC, number DESC",
+        user=user,
+    )
+    of_model = [number for number, found in rows if found == model_hash]
+    return int((of_model or [number for number, _ in rows] or [0])[0])
 
 
 def insert_version(
-    sql: Sql, user: int, version: int, created: str, record: AdapterRecord, linear_form: bytes | None = None
+    sql: Sql,
+    user: int,
+    number: int,
+    created: str,
+    record: AdapterRecord,
+    learned_from: str,
+    linear_form: bytes | None = None,
 ) -> None:
-    """Write a version as it is; :func:`add_version` numbers and activates it."""
-    values: dict[str, object] = {
-        "user_id": user,
-        "version": version,
-        "created": created,
-        "adapter": record.adapter,
-        "model_name": record.model_name,
-        "model_hash": record.model_hash,
-        "scale_low": float(record.scale_low),
-        "scale_high": float(record.scale_high),
-        "n_ratings": record.n_ratings,
-        "extra": json.dumps(dict(record.extra), ensure_ascii=False, allow_nan=False),
-        "state": record.state,
-        "digest": hashlib.sha256(record.state).hexdigest(),
-        "head": linear_form,
-    }
-    columns, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
-    adapter_id = sql.run(
-        f"INSERT INTO adapters ({columns}) VALUES ({marks}) RETURNING id",  # noqa: S608  (our own names only)
-        **values,
-    )[0][0]
-    sql.run_many(
-        "INSERT INTO ratings (adapter_id, position, image, sha256, score)"
-        " VALUES (:adapter_id, :position, :image, :sha256, :score)",
-        [
-            {
-                "adapter_id": adapter_id,
-                "position": position,
-                "image": rating.image,
-                "sha256": rating.sha256,
-                "score": float(rating.score),
-            }
-            for position, rating in enumerate(record.ratings)
-        ],
+    """Write a version as it is; :func:`add_version` numbers it and has it count."""
+    ratings = [rating.id for rating in record.ratings]
+    compared = [one.id for one in record.comparisons]
+    features, scores = _support(sql, record)
+    less = detach(record.state, features, scores)
+    version = insert(
+        sql,
+        "versions",
+        {
+            "user_id": user,
+            "number": number,
+            "created": created,
+            "adapter": record.adapter,
+            "model_id": model_id(sql, record.model_hash),
+            "model_name": record.model_name,
+            "scale_low": float(record.scale_low),
+            "scale_high": float(record.scale_high),
+            "n_ratings": record.n_ratings,
+            "extra": json.dumps(dict(record.extra), ensure_ascii=False, allow_nan=False),
+            "state": less,
+            "checksum": checksum(less),
+            "digest": hashlib.sha256(record.state).hexdigest(),
+            "learned_from": learned_from,
+            "linear_form": linear_form,
+        },
     )
+    for table, column, ids in (
+        ("version_ratings", "rating_id", ratings),
+        ("version_comparisons", "comparison_id", compared),
+    ):
+        rows = [{"version_id": version, "position": i, column: one} for i, one in enumerate(ids)]
+        insert_many(sql, table, rows)
 
 
-def load_version(sql: Sql, user: str, version: int) -> StoredAdapter:
-    """One version of a user, which there is."""
-    adapter_id, state, *values = sql.run(
-        f"SELECT adapters.id, state, {SUMMARY} FROM adapters JOIN users ON users.id = user_id"  # noqa: S608
-        " WHERE name = :user AND version = :version",
+def load_version(sql: Sql, user: str, number: int, store: str) -> StoredAdapter:
+    """One version of a user, which there is.
+
+    Raises:
+        StoreError: its row is damaged; the others are not touched by that.
+    """
+    row = sql.run(
+        f"SELECT versions.id, state, checksum, digest, {SUMMARY} {FROM}"
+        " WHERE users.name = :user AND number = :number",
         user=user,
-        version=version,
+        number=number,
     )[0]
-    ratings = sql.run(
-        "SELECT image, sha256, score FROM ratings WHERE adapter_id = :id ORDER BY position", id=adapter_id
-    )
+    version, state, kept, digest, *values = row
+    check_state(state, kept, user, number, store)
     summary = summary_of(values)
+    rated, compared = ratings_of_version(sql, version), comparisons_of_version(sql, version)
+    ratings = tuple(rating for _, rating in rated)
+    comparisons = tuple(one for _, _, one in compared)
+    if hashlib.sha256(state).hexdigest() != digest:
+        photos = [photo for photo, _ in rated]
+        pairs = [(a, b) if one.outcome == "a" else (b, a) for a, b, one in compared]
+        scale = (summary.scale_low, summary.scale_high)
+        state = attach(state, *_arrays(sql, photos, pairs, ratings, scale, summary.model_hash))
     return StoredAdapter(
         user=user,
-        version=version,
+        version=number,
         created=summary.created,
         adapter=summary.adapter,
         model_name=summary.model_name,
@@ -141,22 +160,150 @@ def load_version(sql: Sql, user: str, version: int) -> StoredAdapter:
         scale_low=summary.scale_low,
         scale_high=summary.scale_high,
         state=state,
-        ratings=tuple(
-            StoredRating(image=image, sha256=sha256, score=score) for image, sha256, score in ratings
-        ),
+        ratings=ratings,
+        comparisons=comparisons,
         extra=summary.extra,
     )
 
 
-def all_ratings(sql: Sql, user: str) -> list[StoredRating]:
-    """What any version of a user was fitted on, each rating once, oldest first."""
+def check_state(state: bytes, kept: str, user: str, number: int, store: str) -> None:
+    """Raises StoreError unless a state is as it was written."""
+    if checksum(state) != kept:
+        raise StoreError(
+            f"version {number} of user {user!r} in store {store!r} is damaged (checksum {checksum(state)}, "
+            f"expected {kept}); restore another one: piaa users restore {user} NUMBER, or learn again from "
+            "what she said: piaa fit-user"
+        )
+
+
+def _support(sql: Sql, record: AdapterRecord) -> tuple[NDArray[np.float32] | None, NDArray[np.float64]]:
+    """Vectors and unit scores as they will be put back into the state."""
+    photos: dict[int, int] = dict(
+        run_in(
+            sql,
+            "SELECT id, photo_id FROM ratings WHERE id IN {chosen}",
+            [rating.id for rating in record.ratings],
+        )
+    )
+    sides = {
+        number: (a, b) if outcome == "a" else (b, a)
+        for number, a, b, outcome in run_in(
+            sql,
+            "SELECT id, photo_id, other_id, outcome FROM comparisons WHERE id IN {chosen}",
+            [one.id for one in record.comparisons],
+        )
+    }
+    pairs = [sides[one.id] for one in record.comparisons]
+    rated = [photos[rating.id] for rating in record.ratings]
+    scale = (record.scale_low, record.scale_high)
+    return _arrays(sql, rated, pairs, record.ratings, scale, record.model_hash, whole=True)
+
+
+def _arrays(
+    sql: Sql,
+    photos: Sequence[int],
+    pairs: Sequence[tuple[int, int]],
+    ratings: Sequence[StoredRating],
+    scale: tuple[float, float],
+    model_hash: str,
+    *,
+    whole: bool = False,
+) -> tuple[NDArray[np.float32] | None, NDArray[np.float64]]:
+    """Vectors and unit scores of a version's support; a damaged vector is 0 unless all must be ``whole``."""
+    if pairs:
+        photos = [*(better for better, _ in pairs), *(worse for _, worse in pairs)]
+        scores = np.repeat([1.0, 0.0], len(pairs))
+    else:
+        scores = unit_scores(ratings, scale)
+    vectors, _, _ = vectors_of(sql, photos, model_hash)
+    if not vectors or (whole and not set(photos) <= set(vectors)):
+        return None, scores
+    blank = np.zeros_like(next(iter(vectors.values())))
+    return np.stack([vectors.get(photo, blank) for photo in photos]), scores
+
+
+def unit_scores(ratings: Sequence[StoredRating], scale: tuple[float, float]) -> NDArray[np.float64]:
+    """Unit scores of ratings, each on its own scale."""
+    ends = np.array([rating.scale or scale for rating in ratings], dtype=np.float64).reshape(-1, 2)
+    scores = np.array([rating.score for rating in ratings], dtype=np.float64)
+    return (scores - ends[:, 0]) / (ends[:, 1] - ends[:, 0])
+
+
+def restore(sql: Sql, user: int, number: int, source: str) -> None:
+    """Have an earlier version count, and what she had said when it was made; what she said since is history.
+
+    Args:
+        sql: a transaction that holds the user's rows.
+        user: the user's number.
+        number: of a version that there is.
+        source: where it is asked for.
+    """
+    version, model, low, high = sql.run(
+        "SELECT id, model_id, scale_low, scale_high FROM versions WHERE user_id = :user AND number = :number",
+        user=user,
+        number=number,
+    )[0]
+    before = sql.run(
+        "SELECT number FROM active JOIN versions ON versions.id = version_id"
+        " WHERE active.user_id = :user AND active.model_id = :model",
+        user=user,
+        model=model,
+    )
+    change = begin(sql, user, "restore", source)
+    for table, links, link in (
+        ("ratings", "version_ratings", "rating_id"),
+        ("comparisons", "version_comparisons", "comparison_id"),
+    ):
+        chosen = f"SELECT {link} FROM {links} WHERE version_id = :version"  # noqa: S608  (our own names)
+        _only(sql, table, chosen, user, change, version)
+    sql.run(
+        "UPDATE changes SET version_before = :before, version_after = :after, model_id = :model"
+        " WHERE id = :id",
+        before=before[0][0] if before else None,
+        after=number,
+        model=model,
+        id=change,
+    )
+    sql.run(
+        "UPDATE users SET scale_low = :low, scale_high = :high WHERE id = :id", low=low, high=high, id=user
+    )
+    activate(sql, user, number)
+
+
+def _only(sql: Sql, table: str, chosen: str, user: int, change: int, version: int) -> None:
+    """Let just these rows of a table count: those that do not any more are added again."""
+    sql.run(
+        f"UPDATE {table} SET ended_by = :change WHERE user_id = :user AND ended_by IS NULL"  # noqa: S608
+        f" AND id NOT IN ({chosen})",
+        change=change,
+        user=user,
+        version=version,
+    )
+    columns = SAID[table]
+    # Of a photo that she had rated under two names the last one counts, as it did then.
+    last = f" AND id IN (SELECT max(id) FROM {table} WHERE id IN ({chosen}) GROUP BY photo_id)"  # noqa: S608
+    sql.run(
+        f"INSERT INTO {table} (user_id, {columns}, added_by)"  # noqa: S608  (our own names)
+        f" SELECT user_id, {columns}, CAST(:change AS BIGINT) FROM {table}"
+        f" WHERE ended_by IS NOT NULL AND id IN ({chosen})"
+        f"{last if table == 'ratings' else ''}{none_counts(table)}",
+        change=change,
+        version=version,
+    )
+
+
+def matching(sql: Sql, user: int) -> list[int]:
+    """The newest version of each model that was learned from what counts now."""
+    found = []
     rows = sql.run(
-        "SELECT image, sha256, score FROM ratings JOIN adapters ON adapters.id = adapter_id"
-        " JOIN users ON users.id = user_id WHERE name = :user ORDER BY version, position",
+        "SELECT models.hash, number, learned_from FROM versions JOIN models ON models.id = model_id"
+        " WHERE user_id = :user ORDER BY number DESC",
         user=user,
     )
-    every = (StoredRating(image=image, sha256=sha256, score=score) for image, sha256, score in rows)
-    return list(dict.fromkeys(every))
+    for model_hash in dict.fromkeys(row[0] for row in rows):
+        digest = read_said(sql, user, model_hash).digest
+        found += [number for one, number, learned in rows if one == model_hash and learned == digest][:1]
+    return found
 
 
 def summary_of(row: Sequence[Any]) -> VersionSummary:

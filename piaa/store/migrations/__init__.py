@@ -1,48 +1,22 @@
-"""The store's schema as a chain of Alembic revisions, and how a database is brought to its end.
+"""The store's schema, step by step: each step is written once and runs on SQLite and PostgreSQL.
 
-``schema.sql`` is what the chain makes of an empty SQLite file. A new file is made from it, since
-importing Alembic takes longer than everything else that a first fit does; a test holds the two together.
+An empty database goes through all of them, which takes milliseconds.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
+from piaa.store.migrations import v1_versions, v2_serving, v3_one_truth
+from piaa.store.sql import Sql
 
-SCHEMA = 2
-"""``meta.schema_version`` at the end of the chain."""
-_FIRST = "0001"
-_FOLDER = Path(__file__).parent
+STEPS: tuple[Callable[[Sql], None], ...] = (v1_versions.upgrade, v2_serving.upgrade, v3_one_truth.upgrade)
+SCHEMA = len(STEPS)
+"""``meta.schema_version`` after the last step."""
 
 
-def statements() -> list[str]:
-    """What makes an empty SQLite file a store of today's schema."""
-    text = (_FOLDER / "schema.sql").read_text(encoding="utf-8")
-    return [statement.strip() for statement in text.split(";\n") if statement.strip()]
-
-
-def upgrade(connection: Connection) -> None:
-    """Bring a database to today's schema, inside the connection's transaction, which stays open.
-
-    Args:
-        connection: to an empty database, or to one of any earlier schema. Files from before the chain
-            have its first revision's tables and no note of it.
-    """
-    from alembic.migration import MigrationContext
-    from alembic.operations import Operations
-    from alembic.script import ScriptDirectory
-    from sqlalchemy import inspect
-
-    script = ScriptDirectory(str(_FOLDER))
-    context = MigrationContext.configure(
-        connection,
-        opts={"fn": lambda revision, _: script._upgrade_revs("head", revision), "transactional_ddl": False},
-    )
-    tables = set(inspect(connection).get_table_names())
-    if "meta" in tables and "alembic_version" not in tables:
-        context.stamp(script, _FIRST)
-    with Operations.context(context):
-        context.run_migrations()
+def upgrade(sql: Sql, version: int) -> None:
+    """Bring a database from a schema version, 0 if it is empty, to today's, within the open transaction."""
+    for number, step in enumerate(STEPS[version:], version + 1):
+        step(sql)
+        sql.run("UPDATE meta SET schema_version = :number", number=number)

@@ -1,0 +1,187 @@
+"""The one way in which a person is learned, whoever asks: from what she said, and the vectors of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors.numpy import save as pack
+
+from generic.errors import ModelMismatch, PiaaError, TooFewRatings
+from piaa.adapters.base import Adapter
+from piaa.adapters.pairs import PairsAdapter
+from piaa.store.records import AdapterRecord, StoredComparison, StoredRating
+from piaa.store.said import Said
+from piaa.store.versions import unit_scores
+
+if TYPE_CHECKING:
+    from piaa.people.opened_model import OpenedModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learned:
+    """What was learned from a person, and from what."""
+
+    adapter: Adapter
+    ratings: tuple[StoredRating, ...] = ()
+    """In the order of the adapter's support."""
+    comparisons: tuple[StoredComparison, ...] = ()
+    """Likewise; only of a person who gave no ratings."""
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    """What she said of photos that could not be used, with the reason."""
+    n_unused: int = 0
+    """Comparisons of a person who is learned from her ratings."""
+
+
+def adapter_name(said: Said, wanted: str | None, default: str) -> str:
+    """Which adapter learns from what a person said: comparisons alone are for one of them.
+
+    Args:
+        said: what she said.
+        wanted: the adapter that was asked for, if one was.
+        default: the adapter otherwise.
+
+    Raises:
+        PiaaError: another one was asked for than can learn from it.
+    """
+    if said.ratings or not said.comparisons:
+        return wanted or default
+    if wanted not in (None, PairsAdapter.name):
+        raise PiaaError(
+            f"adapter {wanted!r} learns from ratings, but there are {len(said.comparisons)} comparisons and no "
+            f"rating; leave it out, or rate some photos"
+        )
+    return PairsAdapter.name
+
+
+def learn(
+    model: OpenedModel,
+    user: str,
+    said: Said,
+    make: Callable[[], Adapter],
+    files: Mapping[str, Path] | None = None,
+) -> Learned:
+    """Learn a person: from her ratings if she gave some, else from her comparisons.
+
+    Args:
+        model: whose vectors those of ``said`` are.
+        user: the person's name, for messages.
+        said: what she said.
+        make: gives a new adapter.
+        files: for an adapter that needs pixels: the file of each photo, by identity.
+
+    Raises:
+        TooFewRatings: there is nothing to learn from.
+        ModelMismatch: there is no vector of the model of some photos.
+        PiaaError: the adapter needs files that are not there.
+    """
+    check_vectors(model, user, said)
+    if not said.ratings:
+        return _from_comparisons(model, user, said)
+    used = tuple(one for one in said.ratings if one.photo in said.vectors)
+    skipped = _damaged({one.image: one.photo for one in said.ratings}, said)
+    if not used:
+        raise TooFewRatings(f"user {user!r} gave no rating that can be used; the first: {next(iter(skipped.items()))}")
+    features = np.stack([said.vectors[one.photo] for one in used])
+    adapter, given = make(), features
+    if adapter.needs_pixels:
+        given = _with_pixels(model, user, adapter.name, used, features, files or {})
+    adapter.fit(given, unit_scores(used, said.scale))
+    return Learned(adapter=adapter, ratings=used, skipped=skipped, n_unused=len(said.comparisons))
+
+
+def check_vectors(model: OpenedModel, user: str, said: Said) -> None:
+    """Make sure that the model has a vector of every photo that a person is learned from.
+
+    Raises:
+        TooFewRatings: there is none.
+        ModelMismatch: some vectors are of another model only.
+    """
+    photos = [one.photo for one in said.ratings]
+    if not photos:
+        photos = [side for one in said.comparisons for side in (one.a_photo, one.b_photo)]
+    photos = list(dict.fromkeys(photos))
+    if not photos:
+        raise TooFewRatings(
+            f"user {user!r} gave 0 ratings, but at least 1 is needed; rate some photos first"
+        )
+    old = sum(photo not in said.vectors and photo not in said.damaged for photo in photos)
+    if old:
+        raise ModelMismatch(
+            f"of {old} of {len(photos)} photos that user {user!r} rated there is no vector of model "
+            f"{model.generic.name} {model.generic.hash[:8]}; give these ratings again, with the photos "
+            "(piaa fit-user --add), or use the model under which they were given"
+        )
+
+
+def _damaged(photos: Mapping[str, str], said: Said) -> dict[str, str]:
+    reason = "its vector in the store is damaged; give the rating again, with the photo"
+    return {name: reason for name, photo in photos.items() if photo in said.damaged}
+
+
+def _from_comparisons(model: OpenedModel, user: str, said: Said) -> Learned:
+    sides = {name: photo for one in said.comparisons for name, photo in ((one.a, one.a_photo), (one.b, one.b_photo))}
+    skipped = _damaged(sides, said)
+    used = tuple(
+        one
+        for one in said.comparisons
+        if one.outcome != "equal" and one.a_photo in said.vectors and one.b_photo in said.vectors
+    )
+    if not used:
+        raise TooFewRatings(
+            f"user {user!r} gave {len(said.comparisons)} comparisons, in none of which she prefers a photo that "
+            "can be used; compare some more photos, or rate some"
+        )
+    better = [one.b_photo if one.outcome == "b" else one.a_photo for one in used]
+    worse = [one.a_photo if one.outcome == "b" else one.b_photo for one in used]
+    adapter = PairsAdapter(model.prior).fit_pairs(
+        np.stack([said.vectors[photo] for photo in better]), np.stack([said.vectors[photo] for photo in worse])
+    )
+    return Learned(adapter=adapter, comparisons=used, skipped=skipped)
+
+
+def _with_pixels(
+    model: OpenedModel,
+    user: str,
+    adapter: str,
+    ratings: tuple[StoredRating, ...],
+    features: Any,  # noqa: ANN401  (shape (k, 1 + d))
+    files: Mapping[str, Path],
+) -> Any:  # noqa: ANN401  (what the adapter takes)
+    absent = [one.image for one in ratings if one.photo not in files]
+    if absent:
+        raise PiaaError(
+            f"adapter {adapter!r} learns from the photos themselves, but {len(absent)} of the {len(ratings)} that "
+            f"user {user!r} rated are not there, the first is {absent[0]!r}; pass the folder that holds them "
+            "with --images, or use another adapter"
+        )
+    return model.photos(features, [files[one.photo] for one in ratings])
+
+
+def record_of(model: OpenedModel, learned: Learned, scale: tuple[float, float]) -> AdapterRecord:
+    """What was learned, as the store takes it.
+
+    Args:
+        model: that it was learned on.
+        learned: its ratings or comparisons are rows of the store.
+        scale: of the person.
+    """
+    state = {key: np.ascontiguousarray(value) for key, value in learned.adapter.state().items()}
+    return AdapterRecord(
+        adapter=learned.adapter.name,
+        model_name=model.generic.name,
+        model_hash=model.generic.hash,
+        scale_low=scale[0],
+        scale_high=scale[1],
+        state=pack(state),
+        ratings=learned.ratings,
+        comparisons=learned.comparisons,
+    )
+
+
+def linear_form_of(adapter: Adapter) -> bytes | None:
+    """Its linear form for the store, if it has one."""
+    return adapter.linear_form().pack() if adapter.has_linear_form else None

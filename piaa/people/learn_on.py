@@ -1,0 +1,93 @@
+"""Learning on: ratings added to what a person said, or withdrawn; always equal to a fit of what remains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from generic.errors import PiaaError, RatingsError
+from piaa.adapters.base import Adapter
+from piaa.ratings.scale import Scale
+from piaa.ratings.table import Duplicates
+from piaa.store.records import SeenPhoto, StoredComparison, StoredRating
+from piaa.store.said import Said, said
+
+Rated = tuple[SeenPhoto, float]
+
+
+def merge_ratings(
+    user: str, old: Sequence[StoredRating], fresh: Sequence[Rated], duplicates: Duplicates
+) -> list[Rated]:
+    """What new ratings become beside those of before.
+
+    Args:
+        user: whose ratings they are, for the message.
+        old: what counted before, each photo once.
+        fresh: what is added, each photo once.
+        duplicates: what to do with a photo that she rated before; see :meth:`piaa.people.person.Person.add`.
+
+    Raises:
+        RatingsError: a photo was rated before and ``duplicates`` is ``error``.
+    """
+    known = {one.photo: one for one in old}
+    again = [known[photo.identity] for photo, _ in fresh if photo.identity in known]
+    if again and duplicates == "error":
+        raise RatingsError(
+            f"user {user!r} has rated {len(again)} of these {len(fresh)} photos before, the first "
+            f"{again[0].image!r} as {again[0].score:g}; leave them out, or pass --duplicates last or "
+            "--duplicates mean"
+        )
+    if duplicates != "mean":
+        return list(fresh)
+    return [
+        (photo, (score + known[photo.identity].score) / 2 if photo.identity in known else score)
+        for photo, score in fresh
+    ]
+
+
+def said_with(before: Said, fresh: Sequence[Rated], scale: Scale) -> Said:
+    """What somebody said, with further ratings; of a photo rated again the new score counts."""
+    again = {photo.identity for photo, _ in fresh}
+    ends = (scale.low, scale.high)
+    more = tuple(
+        StoredRating(image=photo.image, sha256=photo.sha256, score=score, photo=photo.identity, scale=ends)
+        for photo, score in fresh
+    )
+    vectors = {photo.identity: photo.vector for photo, _ in fresh if photo.vector is not None}
+    kept = tuple(one for one in before.ratings if one.photo not in again)
+    return said(ends, (*kept, *more), before.comparisons, {**vectors, **before.vectors})
+
+
+def said_of_pairs(
+    compared: Sequence[tuple[SeenPhoto, SeenPhoto, str]], scale: tuple[float, float]
+) -> Said:
+    """What somebody said who only compared photos."""
+    comparisons = tuple(
+        StoredComparison(a=a.image, b=b.image, outcome=outcome, a_photo=a.identity, b_photo=b.identity)
+        for a, b, outcome in compared
+    )
+    sides = [side for a, b, _ in compared for side in (a, b)]
+    vectors = {side.identity: side.vector for side in sides if side.vector is not None}
+    return said(scale, (), comparisons, vectors)
+
+
+def said_without(before: Said, photos: set[str]) -> Said:
+    """What somebody said, without all that concerns some photos, by identity."""
+    return said(
+        before.scale,
+        tuple(one for one in before.ratings if one.photo not in photos),
+        tuple(one for one in before.comparisons if photos.isdisjoint((one.a_photo, one.b_photo))),
+        {photo: vector for photo, vector in before.vectors.items() if photo not in photos},
+    )
+
+
+def check_learns_on(user: str, adapter: Adapter) -> None:
+    """Make sure that a person's adapter can be fitted again from vectors alone.
+
+    Raises:
+        PiaaError: it needs the photos' files, or a start of ``piaa meta-train``, which a person has not.
+    """
+    if adapter.needs_pixels or adapter.needs_start:
+        raise PiaaError(
+            f"user {user!r} was learned by adapter {adapter.name!r}, which learns from more than what is kept "
+            "of her; fit again with the photos: piaa fit-user --user NAME --images DIR"
+        )

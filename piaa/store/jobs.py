@@ -1,0 +1,182 @@
+"""Fits that were asked for: who does one holds a lease on it, and says from time to time that it lives."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+
+from piaa.store.records import AdapterRecord, check_user
+from piaa.store.said import Said
+from piaa.store.sql import Database, Rows, Sql
+from piaa.store.store import still_said
+from piaa.store.users import find_user
+from piaa.store.versions import add_version
+
+LEASE_S = 30.0
+"""How long a fit may be silent before another server takes it over, in seconds."""
+ATTEMPTS = 3
+"""How often a fit is taken up before it counts as failed: one that kills its server must not kill all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One fit that was asked for."""
+
+    id: str
+    user: str
+    adapter: str
+    state: str
+    """``queued``, ``running``, ``done`` or ``failed``."""
+    version: int | None
+    error: str | None
+
+
+_JOB = "SELECT jobs.id, name, adapter, state, version, error FROM jobs JOIN users ON users.id = user_id"
+
+
+class JobStore:
+    """The fits of a store; every method is one transaction.
+
+    Args:
+        database: where it lies.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def of_user(self, user: str) -> list[Job]:
+        """All fits that were asked for a user, oldest first.
+
+        Raises:
+            UnknownUser: there is no such user.
+        """
+        with self.database.reading() as sql:
+            rows = sql.run(f"{_JOB} WHERE user_id = :id ORDER BY jobs.created", id=self._user(sql, user))
+        return [_job(row) for row in rows]
+
+    def enqueue(self, user: str, adapter: str) -> Job:
+        """Ask for a fit; the one that already waits for this user and adapter will do.
+
+        Raises:
+            UnknownUser: there is no such user.
+        """
+        with self.database.writing() as sql:
+            number = self._user(sql, user, lock=True)
+            waiting = sql.run(
+                f"{_JOB} WHERE user_id = :id AND adapter = :adapter AND state = 'queued'",
+                id=number,
+                adapter=adapter,
+            )
+            if waiting:
+                return _job(waiting[0])
+            job = uuid.uuid4().hex
+            sql.run(
+                "INSERT INTO jobs (id, user_id, adapter, state, created, lease)"
+                " VALUES (:job, :user, :adapter, 'queued', :now, 0)",
+                job=job,
+                user=number,
+                adapter=adapter,
+                now=time.time(),
+            )
+            return Job(id=job, user=user, adapter=adapter, state="queued", version=None, error=None)
+
+    def job(self, job: str) -> Job | None:
+        """One job, or None."""
+        with self.database.reading() as sql:
+            rows = sql.run(f"{_JOB} WHERE jobs.id = :job", job=job)
+        return _job(rows[0]) if rows else None
+
+    def n_waiting(self) -> int:
+        """How many fits wait or run."""
+        with self.database.reading() as sql:
+            return int(sql.run("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')")[0][0])
+
+    def claim(self) -> Job | None:
+        """Take the oldest fit that waits, or whose server fell silent; None if there is none.
+
+        One that was taken up too often fails: whoever did it died of it.
+        """
+        with self.database.reading() as sql:
+            rows = self._claimable(sql, "")
+        if not rows:
+            return None
+        with self.database.writing() as sql:
+            rows = self._claimable(sql, f"{sql.for_update} SKIP LOCKED" if sql.for_update else "")
+            if not rows:
+                return None
+            job, attempts = rows[0]
+            if int(attempts) >= ATTEMPTS:
+                self._end(
+                    sql,
+                    str(job),
+                    f"the server ended {attempts} times while it did this fit; it is not tried again",
+                )
+                return None
+            sql.run(
+                "UPDATE jobs SET state = 'running', lease = :lease, heartbeat = :now, attempts = attempts + 1"
+                " WHERE id = :id",
+                now=time.time(),
+                lease=time.time() + LEASE_S,
+                id=job,
+            )
+            return _job(sql.run(f"{_JOB} WHERE jobs.id = :job", job=job)[0])
+
+    @staticmethod
+    def _claimable(sql: Sql, lock: str) -> Rows:
+        return sql.run(
+            "SELECT id, attempts FROM jobs WHERE state = 'queued' OR (state = 'running' AND lease < :now)"  # noqa: S608
+            f" ORDER BY created LIMIT 1{lock}",
+            now=time.time(),
+        )
+
+    def beat(self, job: Job) -> None:
+        """Say that a fit goes on."""
+        with self.database.writing() as sql:
+            sql.run(
+                "UPDATE jobs SET heartbeat = :now, lease = :lease WHERE id = :id AND state = 'running'",
+                now=time.time(),
+                lease=time.time() + LEASE_S,
+                id=job.id,
+            )
+
+    def finish(self, job: Job, record: AdapterRecord, learned: Said, linear_form: bytes | None) -> int | None:
+        """Keep what a fit gave and end its job, both or neither.
+
+        Returns:
+            the new version; None if the user was deleted meanwhile, or withdrew something of it, or another
+            server finished the job.
+        """
+        with self.database.writing() as sql:
+            owner = sql.run(
+                f"SELECT user_id FROM jobs WHERE id = :id AND state = 'running'{sql.for_update}",  # noqa: S608
+                id=job.id,
+            )
+            if not owner:
+                return None
+            user = int(owner[0][0])
+            sql.run(f"SELECT id FROM users WHERE id = :id{sql.for_update}", id=user)  # noqa: S608
+            if not still_said(sql, user, record):
+                sql.run("UPDATE jobs SET state = 'queued' WHERE id = :id", id=job.id)
+                return None
+            version = add_version(sql, user, record, learned.digest, linear_form)
+            sql.run("UPDATE jobs SET state = 'done', version = :v WHERE id = :id", v=version, id=job.id)
+            return version
+
+    def fail(self, job: Job, error: str) -> None:
+        """End a job without an adapter."""
+        with self.database.writing() as sql:
+            self._end(sql, job.id, error)
+
+    @staticmethod
+    def _end(sql: Sql, job: str, error: str) -> None:
+        sql.run("UPDATE jobs SET state = 'failed', error = :error WHERE id = :id", error=error, id=job)
+
+    def _user(self, sql: Sql, user: str, *, lock: bool = False) -> int:
+        check_user(user)
+        return find_user(sql, user, self.database.name, self.database.option(), lock=lock)
+
+
+def _job(row: tuple[object, ...]) -> Job:
+    names = ("id", "user", "adapter", "state", "version", "error")
+    return Job(**dict(zip(names, row, strict=True)))  # type: ignore[arg-type]

@@ -1,0 +1,426 @@
+"""The store: what every person said, and the versions that were learned from it.
+
+Each call is one transaction, whoever asks.
+
+With a file it opens the file and closes it again: such a store object holds nothing open, and may be used
+from any thread and process.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from generic.errors import ModelMismatch, NotFitted, StoreError, UnknownUser
+from piaa.store import saying
+from piaa.store.audit import note
+from piaa.store.changes import Change, history, undo
+from piaa.store.photos import drop_unused, photos_of_user
+from piaa.store.place import Place, open_database
+from piaa.store.records import (
+    AdapterRecord,
+    StoredAdapter,
+    StoredFlag,
+    StoredRating,
+    VersionSummary,
+    check_user,
+)
+from piaa.store.said import Said, all_comparisons, all_ratings, flags_of, read_said
+from piaa.store.saying import Saying, say
+from piaa.store.sql import Database, Sql
+from piaa.store.user_content import UserContent, import_user, read_content
+from piaa.store.user_file import read_user_file, write_user_file
+from piaa.store.users import UserSummary, find_user, list_users
+from piaa.store.versions import (
+    FROM,
+    SUMMARY,
+    activate,
+    active_number,
+    add_version,
+    load_version,
+    matching,
+    restore,
+    summary_of,
+    user_id,
+)
+
+
+class Store:
+    """People, what they said, and the versions that were learned from it.
+
+    Every method raises StoreError, with one line that names the store and the cure, if it cannot be used; it
+    is then as it was before. Only ``say``, ``keep`` and ``import_`` create a file, its folder included. For
+    each model one version of a user counts: the last one learned, unless ``restore`` chose another.
+    User names are any text of 1 to 200 characters without control characters.
+
+    Args:
+        place: a SQLite file or a PostgreSQL URL; None is ``PIAA_STORE`` or the user's own file.
+        timeout_s: how long to wait for another process's lock, in seconds.
+        database: where the store lies, instead of a place.
+    """
+
+    def __init__(
+        self, place: Place = None, *, timeout_s: float = 10.0, database: Database | None = None
+    ) -> None:
+        self.database = database or open_database(place, timeout_s=timeout_s)
+        self.name = self.database.name
+
+    def close(self) -> None:
+        """Let go of what is open, if anything is."""
+        self.database.close()
+
+    # ---- what a person said ----
+
+    def say(self, user: str, what: Saying, *, replace: bool = False, withdrawn: Sequence[str] = ()) -> int:
+        """Keep what a person says; she is created if new. Of a photo rated again the new score counts.
+
+        Args:
+            user: who says it.
+            what: ratings, comparisons, flags.
+            replace: whether it takes the place of all ratings, or comparisons, of before: history then.
+            withdrawn: identities of photos of which she takes back everything first, see :meth:`withdraw`.
+
+        Returns:
+            how many ratings of hers count now.
+
+        Raises:
+            ScaleError: the scale is not that of her ratings before, or a score lies outside of it.
+        """
+        check_user(user)
+        with self.database.writing() as sql:
+            number = user_id(sql, user)
+            gone = [photo for photo, one in all_ratings(sql, number) if one.photo in set(withdrawn)]
+            if gone:
+                saying.withdraw(sql, number, sorted(set(gone)), what.source)
+            say(sql, number, user, what, replace=replace)
+            counts = "SELECT count(*) FROM ratings WHERE user_id = :id AND ended_by IS NULL"
+            n_ratings = int(sql.run(counts, id=number)[0][0])
+        if gone:
+            self.database.scrub()
+        return n_ratings
+
+    def said(self, user: str, model_hash: str) -> Said:
+        """What a person said that counts, with the vectors that one model has of the photos.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+        """
+        with self._reading(user) as (sql, number):
+            return read_said(sql, number, model_hash)
+
+    def rated(self, user: str) -> list[StoredRating]:
+        """Everything that a person ever rated and did not withdraw, oldest first.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+        """
+        with self._reading(user) as (sql, number):
+            return [rating for _, rating in all_ratings(sql, number)]
+
+    def flags(self, user: str) -> list[StoredFlag]:
+        """The photos that a person picked or rejected.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+        """
+        with self._reading(user) as (sql, number):
+            return flags_of(sql, number)
+
+    def withdraw(self, user: str, images: Sequence[str], choose: Choose, *, source: str) -> list[int]:
+        """Delete all that a person ever said of photos, and every version that was learned with it.
+
+        Args:
+            user: who takes it back.
+            images: names, identities or sha256 of photos.
+            choose: which photos these are, of all that she rated and compared; see :data:`Choose`.
+            source: where she takes it back.
+
+        Returns:
+            the numbers of the versions that went; what they held is overwritten in a file.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+        """
+        with self._writing(user) as (sql, number):
+            photos = {one.photo: photo for photo, one in all_ratings(sql, number)}
+            names = [(one.image, one.photo, one.sha256) for _, one in all_ratings(sql, number)]
+            for a, b, one in all_comparisons(sql, number):
+                photos |= {one.a_photo: a, one.b_photo: b}
+                names += [(one.a, one.a_photo, None), (one.b, one.b_photo, None)]
+            chosen = choose(user, images, names)
+            gone = saying.withdraw(sql, number, sorted({photos[one] for one in chosen}), source)
+            note(sql, source, "withdraw", user)
+        self.database.scrub()
+        return gone
+
+    def history(self, user: str) -> list[Change]:
+        """All changes of what a person said, oldest first.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+        """
+        with self._reading(user) as (sql, number):
+            return history(sql, number)
+
+    def undo(self, user: str, *, source: str) -> tuple[Change, list[int]]:
+        """Take back the last change of what a person said, whoever made it.
+
+        Returns:
+            the change, and the versions that were learned from what counts now: for each model the newest,
+            which counts from now on. None of them if nothing was ever learned from it.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+            StoreError: there is no change left, or the last one withdrew something.
+        """
+        with self._writing(user) as (sql, number):
+            change, before = undo(sql, number, user, source)
+            found = matching(sql, number)
+            if before is not None:
+                known = "SELECT 1 FROM versions WHERE user_id = :id AND number = :number"
+                found = [before[1]] if sql.run(known, id=number, number=before[1]) else found
+            for one in found:
+                activate(sql, number, one)
+            return change, found
+
+    # ---- versions ----
+
+    def keep(
+        self, user: str, record: AdapterRecord, learned: Said, *, linear_form: bytes | None = None
+    ) -> int | None:
+        """Store what was learned from a person as her newest version, which counts from now on.
+
+        Args:
+            user: whose taste it is.
+            record: the fitted adapter; its ratings and comparisons are some of ``learned``.
+            learned: what :meth:`said` gave for the model.
+            linear_form: the adapter's, packed, if it has one.
+
+        Returns:
+            the version's number, 1 for the first; None if she withdrew something of it meanwhile, or was
+            deleted: learn again.
+        """
+        with self._writing(user) as (sql, number):
+            if not still_said(sql, number, record):
+                return None
+            return add_version(sql, number, record, learned.digest, linear_form)
+
+    def load(self, user: str, version: int | None = None, *, model_hash: str | None = None) -> StoredAdapter:
+        """A person's adapter with its state and what it was learned from.
+
+        Args:
+            user: whose.
+            version: which one; None is the one that counts.
+            model_hash: for this model, if she has a version of it; None is the model that she used last.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+            NotFitted: nothing was learned from her yet.
+            StoreError: there is no such version, or it is damaged.
+        """
+        with self._reading(user) as (sql, number):
+            if version is None:
+                version = active_number(sql, number, model_hash)
+                if not version:
+                    raise NotFitted(
+                        f"nothing was learned yet from what user {user!r} in store {self.name!r} said; "
+                        f"learn: piaa fit-user --user {shlex.quote(user)}{self.database.option()}"
+                    )
+            else:
+                self._known(self._versions(sql, number), user, version)
+            return load_version(sql, user, version, self.name)
+
+    def versions(self, user: str) -> list[VersionSummary]:
+        """All versions of a person, oldest first; none if nothing was learned from her yet.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+        """
+        with self._reading(user) as (sql, number):
+            return self._versions(sql, number)
+
+    def active(self, user: str) -> int | None:
+        """The version that was made to count last; None if there is none.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+        """
+        with self._reading(user) as (sql, number):
+            return active_number(sql, number) or None
+
+    def restore(self, user: str, version: int, *, source: str) -> None:
+        """Have an earlier version count, with what she had said by then; what she said since is history.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+            StoreError: there is no such version.
+        """
+        with self._writing(user) as (sql, number):
+            self._known(self._versions(sql, number), user, version)
+            restore(sql, number, version, source)
+
+    # ---- people ----
+
+    def users(self) -> list[UserSummary]:
+        """Everybody, by name."""
+        self._require_file(None)
+        with self.database.reading() as sql:
+            return list_users(sql)
+
+    def delete(self, user: str, *, source: str) -> int:
+        """Remove a person with all that she said and all versions; what it was is overwritten in a file.
+
+        Returns:
+            the number of versions removed.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+        """
+        with self._writing(user) as (sql, number):
+            n_versions = len(self._versions(sql, number))
+            photos = photos_of_user(sql, number)
+            sql.run("DELETE FROM users WHERE id = :id", id=number)
+            drop_unused(sql, photos)
+            note(sql, source, "erase", f"user {number}")  # not her name, which is gone
+        self.database.scrub()
+        return n_versions
+
+    def content(self, user: str, *, all_versions: bool = True) -> UserContent:
+        """All that is kept of a person; see :mod:`piaa.store.user_file`.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+        """
+        with self._reading(user) as (sql, number):
+            active = active_number(sql, number)
+            found = [one.version for one in self._versions(sql, number)]
+            chosen = [one for one in found if all_versions or one == active]
+            versions = [load_version(sql, user, one, self.name) for one in chosen]
+            return read_content(sql, number, user, versions)
+
+    def export(self, user: str, path: Path, *, all_versions: bool = False) -> int:
+        """Write all that a person said and the version that counts, or all, to a file that ``import_`` reads.
+
+        Args:
+            user: who.
+            path: the file to create or to replace.
+            all_versions: write every version instead of the one that counts.
+
+        Returns:
+            the number of versions written.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+            OutputError: the file cannot be written; what was there is untouched.
+        """
+        content = self.content(user, all_versions=all_versions)
+        write_user_file(path, content)
+        return len(content.versions)
+
+    def import_(self, path: Path, *, user: str | None = None, replace: bool = False) -> UserSummary:
+        """Add a person from an exported file; version numbers and dates stay as they are in the file.
+
+        Args:
+            path: a file that ``export`` wrote. It is checked in full before the store is touched.
+            user: the name to give her; None keeps the one in the file.
+            replace: remove a person of that name, with all versions, instead of refusing.
+
+        Returns:
+            the person as now stored.
+
+        Raises:
+            StoreError: the file is not in order, or there is such a person already and ``replace`` is false.
+        """
+        if user is not None:
+            check_user(user)
+        content = read_user_file(path, user=user)
+        with self.database.writing() as sql:
+            if sql.run("SELECT 1 FROM users WHERE name = :name", name=content.user):
+                if not replace:
+                    raise StoreError(
+                        f"store {self.name!r} already has a user {content.user!r}; import under another name "
+                        "with --user NAME, or replace the user and all versions with --replace"
+                    )
+                photos = photos_of_user(sql, user_id(sql, content.user))
+                sql.run("DELETE FROM users WHERE name = :name", name=content.user)
+                drop_unused(sql, photos)
+            import_user(sql, content)
+            (found,) = [one for one in list_users(sql, content.user) if one.user == content.user]
+        return found
+
+    def _known(self, found: Sequence[VersionSummary], user: str, version: int) -> None:
+        """Raises StoreError unless the version is among those found."""
+        if version not in [summary.version for summary in found]:
+            known = ", ".join(str(summary.version) for summary in found) or "none yet"
+            raise StoreError(
+                f"user {user!r} in store {self.name!r} has no version {version}, "
+                f"but: {known}; name one of these or leave it out for the newest"
+            )
+
+    def _versions(self, sql: Sql, number: int) -> list[VersionSummary]:
+        rows = sql.run(f"SELECT {SUMMARY} {FROM} WHERE users.id = :id ORDER BY number", id=number)
+        return [summary_of(row) for row in rows]
+
+    def _require_file(self, user: str | None) -> None:
+        """Reading must not leave an empty store behind."""
+        if user is not None:
+            check_user(user)
+        if self.database.exists():
+            return
+        message = (
+            f"there is no store {self.name!r}, so it has no users; name another file with --store, "
+            f"or fit a user first: piaa fit-user --user {shlex.quote(user or 'NAME')} --ratings FILE "
+            f"--images DIR{self.database.option()}"
+        )
+        raise StoreError(message) if user is None else UnknownUser(message)
+
+    @contextmanager
+    def _reading(self, user: str) -> Iterator[tuple[Sql, int]]:
+        self._require_file(user)
+        with self.database.reading() as sql:
+            yield sql, find_user(sql, user, self.name, self.database.option())
+
+    @contextmanager
+    def _writing(self, user: str) -> Iterator[tuple[Sql, int]]:
+        self._require_file(user)
+        with self.database.writing() as sql:
+            number = find_user(sql, user, self.name, self.database.option(), lock=True)
+            yield sql, number
+
+
+Choose = Callable[[str, Sequence[str], Sequence[tuple[str, str, str | None]]], set[str]]
+"""Given a user, what she names, and (name, identity, sha256) of all that she judged: identities of photos."""
+
+
+def still_said(sql: Sql, user: int, record: AdapterRecord) -> bool:
+    """Whether none of what a version was learned from was withdrawn meanwhile."""
+    ratings, comparisons = {one.id for one in record.ratings}, {one.id for one in record.comparisons}
+    left = {row for (row,) in sql.run("SELECT id FROM ratings WHERE user_id = :id", id=user)}
+    compared = {row for (row,) in sql.run("SELECT id FROM comparisons WHERE user_id = :id", id=user)}
+    return ratings <= left and comparisons <= compared
+
+
+def check_model(stored: StoredAdapter, model_hash: str, model_name: str) -> None:
+    """Raises ModelMismatch unless the adapter was fitted on this model: other features mean something else.
+
+    Args:
+        stored: an adapter from the store.
+        model_hash: hash of the loaded model, which decides.
+        model_name: name of the loaded model, for the message.
+
+    Raises:
+        ModelMismatch: it was fitted on another model; the message says how to go on.
+    """
+    if stored.model_hash == model_hash:
+        return
+    n = 8  # enough to tell two models apart, unless these two agree in it
+    while stored.model_hash[:n] == model_hash[:n]:
+        n += 8
+    raise ModelMismatch(
+        f"adapter of user {stored.user!r} (version {stored.version}) was fitted on model {stored.model_name} "
+        f"{stored.model_hash[:n]}, but the loaded model is {model_name} {model_hash[:n]}; "
+        f"fit it again: piaa fit-user --user {shlex.quote(stored.user)} --ratings FILE --images DIR, "
+        "or pass the old model with --model"
+    )

@@ -1,0 +1,82 @@
+"""Rows of people."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from generic.errors import UnknownUser
+from piaa.store.records import VersionSummary
+from piaa.store.sql import Sql
+from piaa.store.versions import FROM, SUMMARY, summary_of
+
+_MAX_NAMES = 5_000
+"""How many names are compared to find the one that was meant."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserSummary:
+    """One person of the store."""
+
+    user: str
+    """Her name."""
+    n_ratings: int
+    """How many of her ratings count."""
+    n_comparisons: int
+    """How many of her comparisons count."""
+    n_versions: int
+    """How many versions are kept."""
+    latest: VersionSummary | None
+    """The version that was made to count last; None if nothing was learned from her yet."""
+
+
+def find_user(sql: Sql, user: str, store: str, option: str, *, lock: bool = False) -> int:
+    """A user's number.
+
+    Args:
+        sql: a transaction.
+        user: her name.
+        store: what messages call the store.
+        option: what a command needs to reach it.
+        lock: whether her rows are to be this transaction's alone from here on.
+
+    Raises:
+        UnknownUser: there is no such user; the message names similar ones.
+    """
+    rows = sql.run(f"SELECT id FROM users WHERE name = :user{sql.for_update if lock else ''}", user=user)  # noqa: S608
+    if rows:
+        return int(rows[0][0])
+    names = [name for (name,) in sql.run("SELECT name FROM users LIMIT :n", n=_MAX_NAMES)]
+    close = difflib.get_close_matches(user, names, n=3)
+    meant = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
+    raise UnknownUser(
+        f"store {store!r} has no user {user!r}; {meant}see all users with: piaa users list{option}"
+    )
+
+
+def list_users(sql: Sql, user: str | None = None) -> list[UserSummary]:
+    """Everybody, or one person, by name."""
+    one = "" if user is None else " WHERE users.name = :user"
+    values = {} if user is None else {"user": user}
+    counts = ", ".join(
+        f"(SELECT count(*) FROM {table} WHERE user_id = users.id{active})"  # noqa: S608  (our own names)
+        for table, active in (
+            ("ratings", " AND ended_by IS NULL"),
+            ("comparisons", " AND ended_by IS NULL"),
+            ("versions", ""),
+        )
+    )
+    people = sql.run(f"SELECT id, name, {counts} FROM users{one}", **values)  # noqa: S608
+    rows = sql.run(
+        f"SELECT users.id, {SUMMARY} {FROM} JOIN active ON active.version_id = versions.id{one}"
+        " ORDER BY active.at, number",
+        **values,
+    )
+    latest = {number: summary_of(row) for number, *row in rows}  # of several models the last one to count
+    # Not ORDER BY: databases differ in what order text has.
+    return [
+        UserSummary(
+            user=name, n_ratings=rated, n_comparisons=compared, n_versions=n, latest=latest.get(number)
+        )
+        for number, name, rated, compared, n in sorted(people, key=lambda row: row[1])
+    ]
