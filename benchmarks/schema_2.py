@@ -116,12 +116,13 @@ class People:
     def __init__(self) -> None:
         model = piaa.load_model(cache=False)
         self._model = (model.generic.name, model.generic.hash)
-        self._width = 1 + model.prior.n_directions
+        prior = model.prior
+        if prior is None:
+            raise RuntimeError("piaa-lite has no prior, by which `auto` was fitted in schema 2")
+        self._width = 1 + prior.n_directions
         self._draws = stream(0, "store migration")
         self._adapter_id = 0
-        self._fits = {
-            k: Fit(self._vectors(k), self._draws.uniform(size=k), model.prior) for k in (GIVEN, TERMINAL)
-        }
+        self._fits = {k: Fit(self._vectors(k), self._draws.uniform(size=k), prior) for k in (GIVEN, TERMINAL)}
 
     def _vectors(self, n: int) -> np.ndarray:
         """A generic score and an embedding of unit variance for n photos."""
