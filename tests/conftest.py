@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -124,6 +125,16 @@ def _ordinary_user() -> Iterator[None]:
 def ordinary_user() -> Callable[[], AbstractContextManager[None]]:
     """``with ordinary_user()``: permission bits do not stop root, so root becomes nobody for the block."""
     return _ordinary_user
+
+
+@pytest.fixture(scope="session")
+def kill() -> ModuleType:
+    """tests/kill.py, which test modules cannot import: another package may be called ``tests`` as well."""
+    spec = importlib.util.spec_from_file_location("piaa_tests_kill", Path(__file__).with_name("kill.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

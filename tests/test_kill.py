@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import random
-import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,46 +12,20 @@ FEW = 5
 MANY = pytest.param(20, marks=pytest.mark.slow)
 
 
-def moments(n: int, whole_s: float, name: str) -> list[float]:
-    """One random delay, in seconds, from each of n equal parts of a run."""
-    draw = random.Random(f"kill {name}")
-    return [(part + draw.random()) * whole_s / n for part in range(n)]
-
-
-def start(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
-    program = [sys.executable, "-m", "cli", *command]
-    return subprocess.Popen(program, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def duration(command: list[str], folder: Path) -> float:
-    """Seconds that the command takes undisturbed."""
-    started = time.monotonic()
-    assert start(command, folder).wait(timeout=120) == 0
-    return time.monotonic() - started
-
-
-def kill_after(delay_s: float, command: list[str], folder: Path) -> bool:
-    """Start the command and kill it; False if it had finished by then."""
-    process = start(command, folder)
-    try:
-        process.wait(timeout=delay_s)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-    return process.wait() == -signal.SIGKILL
-
-
 @pytest.mark.parametrize("n", [FEW, MANY])
-def test_killed_fit_leaves_the_old_store_or_the_whole_new_one(piaa, fit, album, tiny_model, tmp_path, n):
+def test_killed_fit_leaves_the_old_store_or_the_whole_new_one(
+    kill, piaa, fit, album, tiny_model, tmp_path, n
+):
     store, table = tmp_path / "piaa.db", tmp_path / "ratings.csv"
     assert fit("ben").exit_code == 0
-    command = ["fit-user", "--user", "ana", "--ratings", str(table), "--images", str(album)]
-    command += ["--model", str(tiny_model)]
-    whole = duration(command, tmp_path)
+    options = ("--user", "ana", "--ratings", table, "--images", album, "--model", tiny_model)
+    command = kill.command("fit-user", *options)
+    whole = kill.duration(command, tmp_path)
     state = dump(store)
     assert state["versions"] == [("ana", 1), ("ben", 1)]
     killed = 0
-    for delay in moments(n, whole, "fit-user"):
-        killed += kill_after(delay, command, tmp_path)
+    for delay in kill.moments(n, whole, "fit-user"):
+        killed += kill.kill_after(delay, command, tmp_path)
         # What a person does next; it also undoes what the killed process had half done.
         listed = json.loads(piaa("users", "list", "--json").stdout)
         assert [row["user"] for row in listed] == ["ana", "ben"]
@@ -93,20 +62,20 @@ def dump(store: Path) -> dict:
 
 
 @pytest.mark.parametrize("n", [FEW, MANY])
-def test_killed_score_leaves_the_old_table_or_the_whole_new_one(fit, album, tiny_model, tmp_path, n):
+def test_killed_score_leaves_the_old_table_or_the_whole_new_one(kill, fit, album, tiny_model, tmp_path, n):
     assert fit().exit_code == 0
     out = tmp_path / "scores.csv"
-    command = ["score", str(album), "--user", "ana", "--model", str(tiny_model), "--out", str(out)]
-    whole = duration(command, tmp_path)
+    command = kill.command("score", album, "--user", "ana", "--model", tiny_model, "--out", out)
+    whole = kill.duration(command, tmp_path)
     new = out.read_bytes()
     assert len(new.splitlines()) == 13
     old = b"image,score,low,high,generic\nyesterday.jpg,3.0,2.0,4.0,3.0\n"
     killed = 0
-    for delay in moments(n, whole, "score"):
+    for delay in kill.moments(n, whole, "score"):
         out.write_bytes(old)
-        killed += kill_after(delay, command, tmp_path)
+        killed += kill.kill_after(delay, command, tmp_path)
         assert out.read_bytes() in (old, new)
     assert killed > n // 2
     # The next run is not disturbed by what a killed one left.
-    duration(command, tmp_path)
+    kill.duration(command, tmp_path)
     assert out.read_bytes() == new
