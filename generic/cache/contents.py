@@ -1,41 +1,66 @@
-"""The sha256 of a photo's file, and whether the file is still the one that was read."""
+"""What a photo's file holds, by sha256 and by picture, and whether it is still the file that was read."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import os
-import re
 import stat
 import time
 import zlib
+from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
+from typing import NamedTuple
 
 from generic.errors import ImageError
+from generic.photos.identity import photo_identity
 
-Identity = tuple[str, str]
+Place = tuple[str, str]
 """Which file it is, and a stamp that changes with every change of its content."""
 
-_SHA256 = re.compile(rb"[0-9a-f]{64}")
+_HEX = 64
 _RACY_NS = 2_000_000_000
+_LARGEST = 1 << 30
+"""Bytes of a file above which it is read piece by piece, and counts as a whole."""
 
 
-def identify(path: Path) -> Identity:
-    """The identity of a regular file, without reading it.
+class Content(NamedTuple):
+    """What a photo's file holds."""
+
+    sha256: str
+    """Of the file, 64 hex digits."""
+    identity: str
+    """Of the picture, 64 hex digits: the same whatever is told about it in the file, see
+    :mod:`generic.photos.identity`."""
+
+
+@dataclass(frozen=True)
+class Memos:
+    """Rows for the cache, of files that were read."""
+
+    files: list[tuple[str, str, str]] = field(default_factory=list)
+    """(inode, stamp, digests), if they can be relied on."""
+    pictures: list[tuple[str, str, int]] = field(default_factory=list)
+    """(sha256, identity, checksum)."""
+
+
+def identify(path: Path) -> Place:
+    """Which regular file it is, and its stamp, without reading it.
 
     Raises:
         OSError, ValueError: there is none; opening a named pipe would wait for ever.
     """
     status = path.stat()
+    if stat.S_ISREG(status.st_mode):
+        return _place(status)
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, "it is a folder")
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "it is not a regular file")
-    return _identity(status)
+    raise OSError(errno.EINVAL, "it is not a regular file")
 
 
-def read_digest(path: Path, memos: list[tuple[str, str, str]]) -> str:
-    """The sha256 of a file, 64 hex digits; adds (inode, stamp, digest) to ``memos`` if it can be relied on.
+def read_content(path: Path, memos: Memos) -> Content:
+    """What a file holds, read once; added to ``memos``.
 
     The stamp is only as fine as the file system's clock: milliseconds on most, 2 s on FAT. A file
     that changes after we read it, within the same tick and at the same size, keeps its stamp, and
@@ -49,23 +74,37 @@ def read_digest(path: Path, memos: list[tuple[str, str, str]]) -> str:
     started = time.time_ns()
     with path.open("rb", buffering=0) as file:
         before = os.fstat(file.fileno())
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        content = _digest(file, before.st_size)
         after = os.fstat(file.fileno())
+    digests = "".join(content).encode()
     settled = max(before.st_mtime_ns, before.st_ctime_ns) + _RACY_NS < started
-    if settled and before.st_ino and _identity(after) == _identity(before):
-        inode, stamp = _identity(before)
-        memos.append((inode, _checked(stamp.encode(), digest.encode()).decode(), digest))
-    return digest
+    if settled and before.st_ino and _place(after) == _place(before):
+        inode, stamp = _place(before)
+        memos.files.append((inode, _checked(stamp.encode(), digests).decode(), digests.decode()))
+    memos.pictures.append((*content, zlib.crc32(digests)))
+    return content
 
 
-def recall(identity: Identity, memo: tuple[bytes | None, bytes | None]) -> str | None:
-    """The digest in a memo's (stamp, digest); None if the file has changed since or the memo is damaged."""
-    kept, digest = memo
-    stamp = identity[1].encode()
-    # Releases before stored no checksum.
-    if digest and (kept == _checked(stamp, digest) or (kept == stamp and _SHA256.fullmatch(digest))):
-        return digest.decode()
+def _digest(file: FileIO, size: int) -> Content:
+    if size > _LARGEST:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return Content(digest, digest)
+    content = file.read()
+    digest = hashlib.sha256(content).hexdigest()
+    return Content(digest, photo_identity(content, sha256=digest))
+
+
+def recall(place: Place, memo: tuple[bytes | None, bytes | None]) -> Content | None:
+    """The content in a memo's (stamp, digests); None if the file has changed since or the memo is damaged."""
+    stamp, digests = memo
+    if digests and stamp == _checked(place[1].encode(), digests):
+        return _content(digests)
     return None
+
+
+def recall_picture(digests: bytes | None, checksum: int | None) -> Content | None:
+    """The content with these digests, sha256 before identity; None if there is none or it is damaged."""
+    return _content(digests) if digests and checksum == zlib.crc32(digests) else None
 
 
 def unreadable(path: Path, error: OSError | ValueError) -> ImageError:
@@ -81,10 +120,15 @@ def unreadable(path: Path, error: OSError | ValueError) -> ImageError:
     return ImageError(f"cannot read image {str(path)!r}: {reason}")
 
 
-def _identity(status: os.stat_result) -> Identity:
+def _place(status: os.stat_result) -> Place:
     inode = f"{status.st_dev}:{status.st_ino}"
     return inode, f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
 
 
-def _checked(stamp: bytes, digest: bytes) -> bytes:
-    return b"%s:%08x" % (stamp, zlib.crc32(digest))
+def _checked(stamp: bytes, digests: bytes) -> bytes:
+    return b"%s:%08x" % (stamp, zlib.crc32(digests))
+
+
+def _content(digests: bytes) -> Content:
+    text = digests.decode()
+    return Content(text[:_HEX], text[_HEX:])

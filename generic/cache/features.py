@@ -1,4 +1,4 @@
-"""Frozen features, remembered per (image content, model) in one SQLite file of the user's own.
+"""Frozen features, remembered per (picture, model) in one SQLite file of the user's own.
 
 A cache may be lost at any time and must never fail a job: whatever goes wrong with the file (full
 disk, no permission, a lock that is never released, damage), the caller gets "not remembered" and
@@ -13,7 +13,7 @@ import json
 import os
 import sqlite3
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,24 +22,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from generic.cache.contents import Identity, identify, read_digest, recall, unreadable
+from generic.cache.contents import Content
 from generic.cache.file import CacheFile
+from generic.cache.known_files import KnownFiles
 from generic.errors import ImageError, ShapeError
 
 Features = npt.NDArray[np.float32]
 
 _FILE_NAME = "piaa-features.sqlite"
 _STORED = np.dtype("<f4")  # the same bytes on every machine
-# What is asked for is one JSON document, of any size: {digest: key} or [inode, ...]. CROSS keeps SQLite
+# What is asked for is one JSON document, of any size: {digest: key}. CROSS keeps SQLite
 # from walking all features of the model. CAST makes sure of the type, however damaged a row is.
 _FIND = """
     SELECT asked.key, CAST(n AS INTEGER), CAST(features.value AS BLOB) FROM json_each(?) AS asked
     CROSS JOIN features ON features.key = asked.value AND digest = asked.key AND model = ?"""
 _KEEP = "INSERT OR REPLACE INTO features (key, model, digest, n, value) VALUES (?, ?, ?, ?, ?)"
-_FIND_FILES = """
-    SELECT asked.value, CAST(stamp AS BLOB), CAST(digest AS BLOB) FROM json_each(?) AS asked
-    CROSS JOIN files ON inode = asked.value"""
-_KEEP_FILES = "INSERT OR REPLACE INTO files (inode, stamp, digest) VALUES (?, ?, ?)"
 
 
 def default_cache_folder() -> Path:
@@ -67,7 +64,7 @@ class CacheInfo:
 
 
 class FeatureCache:
-    """Feature vectors by (sha256 of the image file, model hash), and those sha256 by file.
+    """Feature vectors by (picture, model hash), and which picture a file holds.
 
     One object may be used from several threads, and several processes may use one folder. Do not
     carry an open cache across a fork: open a new one in the child.
@@ -78,6 +75,7 @@ class FeatureCache:
 
     def __init__(self, folder: Path | None) -> None:
         self._file = None if folder is None else CacheFile(Path(folder) / _FILE_NAME)
+        self._known = KnownFiles(self._fetch, self._store)
 
     @classmethod
     def open(cls, folder: Path | None) -> FeatureCache:
@@ -98,27 +96,53 @@ class FeatureCache:
             self._file.close()
 
     def get_many(self, digests: Sequence[str], model: str) -> dict[str, Features]:
-        """The remembered features of these images.
+        """The remembered features of files of which only the sha256 is at hand.
 
         Args:
-            digests: sha256 of the image files, as from ``digest_many``.
+            digests: sha256 of the image files.
             model: hash of the model that made the features.
 
         Returns:
             for each digest that is remembered: float32, shape (d,), read-only. A damaged value counts
             as not remembered.
         """
+        found = self._vectors(digests, model)
+        known = self._known.pictures([digest for digest in digests if digest not in found])
+        by_picture = self.find_many(known, model)
+        return found | {it.sha256: by_picture[it.identity] for it in known if it.identity in by_picture}
+
+    def find_many(self, contents: Collection[Content], model: str) -> dict[str, Features]:
+        """The remembered features of these pictures.
+
+        Args:
+            contents: as from ``digest_many``.
+            model: as in ``get_many``.
+
+        Returns:
+            as ``get_many``, by identity.
+        """
+        # Releases before remembered features by the sha256 of the file, so that stars cost a new one.
+        by_file = self._vectors({it.sha256 for it in contents}, model)
+        found = {it.identity: by_file[it.sha256] for it in contents if it.sha256 in by_file}
+        missing = {it.identity for it in contents} - found.keys()
+        found |= self._vectors(missing, model)
+        twins = self._known.twins(missing - found.keys())
+        by_twin = self._vectors({it.sha256 for it in twins}, model)
+        return found | {it.identity: by_twin[it.sha256] for it in twins if it.sha256 in by_twin}
+
+    def _vectors(self, keys: Collection[str], model: str) -> dict[str, Features]:
+        if not keys:
+            return {}
         mask = _mask(model)
-        asked = json.dumps({digest: _key(digest, mask) for digest in digests})
-        rows = self._fetch(_FIND, asked, model)
-        found = {digest: _unpack(n, stored) for digest, n, stored in rows}
-        return {digest: value for digest, value in found.items() if value is not None}
+        asked = json.dumps({key: _key(key, mask) for key in keys})
+        found = {key: _unpack(n, stored) for key, n, stored in self._fetch(_FIND, asked, model)}
+        return {key: value for key, value in found.items() if value is not None}
 
     def put_many(self, items: Mapping[str, Features], model: str) -> None:
         """Remember features, all of them or none; earlier ones of the same image and model are replaced.
 
         Args:
-            items: sha256 of the image file -> float32, shape (d,), d >= 1.
+            items: identity of the picture, or sha256 of its file -> float32, shape (d,), d >= 1.
             model: hash of the model that made them.
 
         Raises:
@@ -135,36 +159,17 @@ class FeatureCache:
             rows.append((_key(digest, mask), model, digest, value.size, _pack(value)))
         self._store(_KEEP, rows)
 
-    def digest_many(self, paths: Sequence[Path]) -> tuple[dict[Path, str], dict[Path, ImageError]]:
-        """The sha256 of each file's content, and what was wrong with the others.
+    def digest_many(self, paths: Sequence[Path]) -> tuple[dict[Path, Content], dict[Path, ImageError]]:
+        """What each file holds, and what was wrong with the others.
 
         Args:
             paths: image files; the same one twice is read once, an unchanged one is not read again.
 
         Returns:
-            two dicts in the order of ``paths``: path -> 64 hex digits, and path -> error. Every path
+            two dicts in the order of ``paths``: path -> content, and path -> error. Every path
             is in exactly one of them.
         """
-        identities: dict[Path, Identity] = {}
-        digests: dict[Path, str] = {}
-        errors: dict[Path, ImageError] = {}
-        for path in dict.fromkeys(paths):
-            try:
-                identities[path] = identify(path)
-            except (OSError, ValueError) as error:
-                errors[path] = unreadable(path, error)
-        rows = self._fetch(_FIND_FILES, json.dumps([inode for inode, _ in identities.values()]))
-        memos = {inode: (stamp, digest) for inode, stamp, digest in rows}
-        fresh: list[tuple[str, str, str]] = []
-        for path, identity in identities.items():
-            try:
-                digests[path] = recall(identity, memos.get(identity[0], (None, None))) or read_digest(
-                    path, fresh
-                )
-            except OSError as error:
-                errors[path] = unreadable(path, error)
-        self._store(_KEEP_FILES, fresh)
-        return digests, errors
+        return self._known.read(paths)
 
     def info(self) -> CacheInfo:
         """What the cache holds; a cache file that does not exist is not created.

@@ -24,9 +24,20 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS features (key INTEGER PRIMARY KEY, model TEXT NOT NULL,"
     " digest TEXT NOT NULL, n INTEGER NOT NULL, value BLOB NOT NULL)",
     "CREATE INDEX IF NOT EXISTS features_by_model ON features (model)",
-    # Which content a file had when it was last read. inode says which file, stamp says when it changed.
+    # Which content a file had when it was last read, for releases before, which expect this table.
     "CREATE TABLE IF NOT EXISTS files (inode TEXT PRIMARY KEY, stamp TEXT NOT NULL, digest TEXT NOT NULL)"
     " WITHOUT ROWID",
+)
+# Releases before do not mind these tables.
+_LATER_TABLES = (
+    # Which content a file had when it was last read. inode says which file, stamp says when it changed.
+    # contents is the sha256 and the identity of the picture: in one row, since albums have thousands.
+    "CREATE TABLE IF NOT EXISTS {place}.known (inode TEXT PRIMARY KEY, stamp TEXT NOT NULL,"
+    " contents TEXT NOT NULL) WITHOUT ROWID",
+    # Which picture a content is, whatever is told about it.
+    "CREATE TABLE IF NOT EXISTS {place}.pictures (digest TEXT PRIMARY KEY, identity TEXT NOT NULL,"
+    " checksum INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS {place}.pictures_by_identity ON pictures (identity)",
 )
 _TIMEOUT_S = 5.0
 """How long to wait for another process's lock."""
@@ -169,6 +180,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if (application, version) != (_APPLICATION, _SCHEMA):
         raise sqlite3.DatabaseError("it was made by another program or another version of piaa")
+    _create_later_tables(connection)
     with suppress(sqlite3.OperationalError):
         # Releases before kept a write-ahead log, which stays while one of them has the file open.
         connection.execute("PRAGMA journal_mode = DELETE")
@@ -181,3 +193,14 @@ def _create_tables(connection: sqlite3.Connection) -> None:
             connection.execute(table)
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         connection.execute(f"PRAGMA user_version = {_SCHEMA}")
+
+
+def _create_later_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables that the file lacks if a release before made it."""
+    try:
+        for table in _LATER_TABLES:
+            connection.execute(table.format(place="main"))
+    except sqlite3.OperationalError:
+        # The file cannot be written now: these tables live as long as the connection, and all else is read.
+        for table in _LATER_TABLES:
+            connection.execute(table.format(place="temp"))

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from generic.cache.contents import Content
 from generic.cache.features import FeatureCache, Features
 from generic.engine.engine import Engine, usable_cores
 from generic.errors import CheckpointError, ImageError
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from generic.photos.open import Fit
 
+_UNREAD = Content(sha256="", identity="")
 _CHUNK = 512
 _WRITTEN_AT_ONCE = 16
 _AHEAD = 4
@@ -44,6 +46,9 @@ class Embedded:
     path: Path
     digest: str = ""
     """SHA-256 of the file, 64 hex digits; empty if the file could not be read."""
+    identity: str = ""
+    """Of the picture, 64 hex digits, the same after a star is set, see :mod:`generic.photos.identity`;
+    empty if the file could not be read."""
     vector: Features | None = None
     """Shape (1 + d,): the generic unit score, then the embedding. None if unreadable."""
     error: ImageError | None = None
@@ -166,24 +171,19 @@ class GenericModel:
         """
         for start in range(0, len(paths), _CHUNK):
             chunk = paths[start : start + _CHUNK]
-            digests, errors = cache.digest_many(chunk)
-            vectors = cache.get_many(list(dict.fromkeys(digests.values())), self.hash)
+            contents, errors = cache.digest_many(chunk)
+            vectors = cache.find_many(contents.values(), self.hash)
             missing: dict[str, Path] = {}
-            for path, digest in digests.items():
-                if digest not in vectors:
-                    missing.setdefault(digest, path)
+            for path, content in contents.items():
+                if content.identity not in vectors:
+                    missing.setdefault(content.identity, path)
             # Known, unreadable and duplicate photos are done; the rest reports itself.
             progress(len(chunk) - len(missing))
             if missing:
                 broken = self._compute(missing, vectors, cache, max_pixels, progress)
-                errors.update({p: broken[d] for p, d in digests.items() if d in broken})
+                errors.update({p: broken[c.identity] for p, c in contents.items() if c.identity in broken})
             for path in chunk:
-                if path in errors:
-                    yield Embedded(
-                        path=path, digest=digests.get(path, ""), error=_renamed(errors[path], path)
-                    )
-                else:
-                    yield Embedded(path=path, digest=digests[path], vector=vectors[digests[path]])
+                yield _embedded(path, contents.get(path, _UNREAD), errors.get(path), vectors)
 
     def _compute(
         self,
@@ -193,14 +193,14 @@ class GenericModel:
         max_pixels: int | None,
         progress: Progress,
     ) -> dict[str, ImageError]:
-        """Fill ``vectors`` for the missing digests; returns what could not be read."""
+        """Fill ``vectors`` for the missing pictures, by identity; returns what could not be read."""
         broken: dict[str, ImageError] = {}
         fresh: dict[str, Features] = {}
-        for digest, result in self._run(missing, max_pixels):
+        for identity, result in self._run(missing, max_pixels):
             if isinstance(result, ImageError):
-                broken[digest] = result
+                broken[identity] = result
             else:
-                fresh[digest] = result
+                fresh[identity] = result
             if len(fresh) == _WRITTEN_AT_ONCE:
                 cache.put_many(fresh, self.hash)
                 vectors.update(fresh)
@@ -230,13 +230,26 @@ class GenericModel:
         ahead: deque[tuple[str, Future[Features | ImageError]]] = deque()
         with ThreadPoolExecutor(callers, thread_name_prefix="piaa-photo") as pool:
             waiting = iter(missing.items())
-            for digest, path in islice(waiting, _AHEAD * callers):
-                ahead.append((digest, pool.submit(run, path)))
+            for identity, path in islice(waiting, _AHEAD * callers):
+                ahead.append((identity, pool.submit(run, path)))
             while ahead:
-                digest, future = ahead.popleft()
-                yield digest, future.result()
+                identity, future = ahead.popleft()
+                yield identity, future.result()
                 for following, path in islice(waiting, 1):
                     ahead.append((following, pool.submit(run, path)))
+
+
+def _embedded(
+    path: Path, content: Content, error: ImageError | None, vectors: dict[str, Features]
+) -> Embedded:
+    """One photo's result, out of those of its chunk."""
+    return Embedded(
+        path=path,
+        digest=content.sha256,
+        identity=content.identity,
+        vector=None if error else vectors[content.identity],
+        error=error and _renamed(error, path),
+    )
 
 
 def _renamed(error: ImageError, path: Path) -> ImageError:

@@ -13,8 +13,9 @@ from pathlib import Path
 from generic.errors import ImageError
 
 SUFFIXES = (
-    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif"),
-    *(".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
+    *(".arw", ".avif", ".bmp", ".cr2", ".cr3", ".dng", ".gif", ".heic", ".heif", ".jfif"),
+    *(".jpe", ".jpeg", ".jpg", ".nef", ".orf", ".pef", ".png", ".raf", ".rw2", ".srw", ".tif"),
+    *(".tiff", ".webp"),
 )
 """Endings of the files that `find_images` takes for photos, in lower case."""
 

@@ -2,7 +2,8 @@
 
 Every failure is one ImageError of one line that names the file; a truncated photo is an
 error and never half a picture. Colour profiles are not applied: the networks that look at
-these pixels were trained on pixels as they are stored.
+these pixels were trained on pixels as they are stored. A raw photo is opened by the largest
+JPEG preview inside.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from generic.errors import ImageError, ShapeError
 from generic.photos.find import printable, status, unreadable
+from generic.photos.formats.raw import find_preview
+from generic.photos.formats.source import FileBytes
 from generic.photos.pillow_limits import reading_as, refuse_above
+from generic.photos.recognise import RAW, format_of
 
 MAX_PIXELS = 200_000_000
 """Default limit of width x height, in pixels: above any camera, below a decompression bomb."""
@@ -30,18 +34,7 @@ WHOLE = (0.0, 0.0, 1.0, 1.0)
 """The box of the whole photo."""
 _PADDING = (127, 127, 127)
 
-_FORMATS = "AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF or WebP"
-_SIGNATURES = {
-    b"\xff\xd8\xff": "JPEG",
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"GIF8": "GIF",
-    b"BM": "BMP",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",
-    b"MM\0+": "TIFF",
-}
-_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+_FORMATS = "AVIF, BMP, GIF, HEIC, JPEG, PNG, raw, TIFF or WebP"
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -206,7 +199,11 @@ def _decode(stream: BinaryIO, shown: str, at_least: tuple[int, int] | None, max_
     """The upright RGB image in a stream; errors of Pillow's own pass through."""
     if not stream.seekable():
         stream = io.BytesIO(stream.read())
-    kind = _recognise(stream, shown)
+    kind, otherwise = _recognise(stream, shown), 1
+    if kind == RAW:
+        stream, otherwise = _preview(stream, shown)
+        kind = "JPEG"
+    stream.seek(0)
     try:
         image = Image.open(stream, formats=[kind])
     except UnidentifiedImageError:
@@ -217,36 +214,38 @@ def _decode(stream: BinaryIO, shown: str, at_least: tuple[int, int] | None, max_
     with image:
         refuse_above(image.size, shown, max_pixels)
         if at_least is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
-            sideways = _orientation(image) >= 5
+            sideways = _orientation(image, otherwise) >= 5
             image.draft(None, at_least[::-1] if sideways else at_least)
         image.load()
         # Asked again after loading: Pillow turns TIFF itself, and PNG may carry EXIF at its end.
-        turn = _UPRIGHT.get(_orientation(image))
+        turn = _UPRIGHT.get(_orientation(image, otherwise))
         rgb = to_rgb(image)
         return rgb if turn is None else rgb.transpose(turn)
 
 
 def _recognise(stream: BinaryIO, shown: str) -> str:
-    """Pillow's name of the image format, by the first bytes; the suffix is not trusted."""
-    stream.seek(0)
-    head = stream.read(64)
-    stream.seek(0)
-    if not head:
+    """Pillow's name of the image format, or RAW, by the content; the suffix is not trusted."""
+    source = FileBytes(stream)
+    if not len(source):
         raise ImageError(f"{shown} is empty (0 bytes); replace it by an intact copy or leave it out")
-    for signature, kind in _SIGNATURES.items():
-        if head.startswith(signature):
-            return kind
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head[4:8] == b"ftyp":
-        length = int.from_bytes(head[:4], "big")
-        brands = {head[at : at + 4] for at in range(8, min(length, len(head)), 4)}
-        if brands & {b"avif", b"avis"}:
-            return "AVIF"
-        if brands & _HEIF_BRANDS:
-            _register_heif(shown)
-            return "HEIF"
-    raise ImageError(f"{shown} is not an image: it begins with {head[:12]!r}, expected {_FORMATS}")
+    kind = format_of(source)
+    if kind is None:
+        raise ImageError(f"{shown} is not an image: it begins with {source[:12]!r}, expected {_FORMATS}")
+    if kind == "HEIF":
+        _register_heif(shown)
+    return kind
+
+
+def _preview(stream: BinaryIO, shown: str) -> tuple[BinaryIO, int]:
+    """The JPEG inside a raw photo, and the orientation if that JPEG gives none."""
+    source = FileBytes(stream)
+    found = find_preview(source)
+    if found is None:
+        raise ImageError(
+            f"{shown} is a raw photo without a JPEG preview inside, and sensor values are not developed; "
+            "export it as JPEG or TIFF, or leave it out"
+        )
+    return io.BytesIO(source[found.start : found.end]), found.orientation
 
 
 def _register_heif(shown: str) -> None:
@@ -260,10 +259,10 @@ def _register_heif(shown: str) -> None:
     pillow_heif.register_heif_opener()
 
 
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 if there is none, or if the EXIF block is corrupt."""
+def _orientation(image: Image.Image, otherwise: int = 1) -> int:
+    """The EXIF orientation, 1 to 8; ``otherwise`` if there is none; 1 if the EXIF block is corrupt."""
     try:
-        value = image.getexif().get(_ORIENTATION)
+        value = image.getexif().get(_ORIENTATION, otherwise)
     except Exception:  # Upside down is better than unread; Pillow's exceptions are unbounded here.
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1

@@ -27,7 +27,7 @@ def touch(root: Path, *names: str) -> None:
 
 def test_find_images_sorted_without_hidden_ones(tmp_path):
     names = ["B.JPG", "a.jpeg", "sub/c.Png", "sub/deep/d.heic", "sub.tif", *(f"z{s}" for s in SUFFIXES)]
-    hidden = [".x.jpg", "._a.jpeg", ".trash/e.jpg", "sub/.thumbs/f.jpg", "notes.txt", "jpg", "raw.nef"]
+    hidden = [".x.jpg", "._a.jpeg", ".trash/e.jpg", "sub/.thumbs/f.jpg", "notes.txt", "jpg", "sidecar.xmp"]
     touch(tmp_path, *names, *hidden)
     expected = sorted(tmp_path / name for name in names)
     assert find_images(tmp_path) == expected
@@ -68,8 +68,8 @@ def test_find_images_follows_links_and_reads_each_folder_once(tmp_path):
 def test_find_images_in_a_folder_without_any(tmp_path, recursive, where):
     touch(tmp_path, "notes.txt", ".a.jpg")
     assert message(lambda: find_images(tmp_path, recursive=recursive)) == (
-        f"{tmp_path} holds no photos: no file {where} ends in .avif .bmp .gif .heic .heif .jfif .jpe .jpeg "
-        ".jpg .png .tif .tiff .webp"
+        f"{tmp_path} holds no photos: no file {where} ends in .arw .avif .bmp .cr2 .cr3 .dng .gif .heic .heif "
+        ".jfif .jpe .jpeg .jpg .nef .orf .pef .png .raf .rw2 .srw .tif .tiff .webp"
     )
 
 

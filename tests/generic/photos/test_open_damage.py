@@ -121,7 +121,7 @@ def test_text_named_jpg(tmp_path):
     file.write_text("Dear diary,\ntoday")
     assert message(lambda: open_rgb(file)) == (
         f"{file} is not an image: it begins with b'Dear diary,\\n', "
-        "expected AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF or WebP"
+        "expected AVIF, BMP, GIF, HEIC, JPEG, PNG, raw, TIFF or WebP"
     )
 
 

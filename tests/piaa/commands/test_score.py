@@ -125,7 +125,7 @@ def test_broken_photos_are_counted_and_the_others_scored(score, damaged_album, n
     assert lines[0] == "skipped 2 of 14 photos:"
     assert lines[1] == (
         f"  notes.jpg: {damaged_album / 'notes.jpg'} is not an image: it begins with b'not a photo', "
-        "expected AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF or WebP"
+        "expected AVIF, BMP, GIF, HEIC, JPEG, PNG, raw, TIFF or WebP"
     )
     assert lines[2].startswith(
         f"  summer/{TRUNCATED}: {damaged_album / 'summer' / TRUNCATED} is damaged or incomplete ("
@@ -148,7 +148,7 @@ def test_all_photos_broken_is_an_error(score, tmp_path):
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
         f"piaa: none of the 3 photos can be read; the first is '0.jpg': {folder / '0.jpg'} is not an image: "
-        "it begins with b'not a photo', expected AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF or WebP\n"
+        "it begins with b'not a photo', expected AVIF, BMP, GIF, HEIC, JPEG, PNG, raw, TIFF or WebP\n"
     )
     assert not (tmp_path / "scores.csv").exists()
 

@@ -92,7 +92,7 @@ def test_an_unreadable_photo_is_a_grey_tile_and_is_reported(photo, tmp_path, cap
     assert unreadable == [broken, tmp_path / "missing.jpg"]
     assert [record.getMessage() for record in caplog.records] == [
         f"contact sheet: {broken} is not an image: it begins with b'no photo', "
-        "expected AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF or WebP",
+        "expected AVIF, BMP, GIF, HEIC, JPEG, PNG, raw, TIFF or WebP",
         f"contact sheet: {tmp_path / 'missing.jpg'} does not exist; check the path",
     ]
     for box in (boxes[0], boxes[2]):

@@ -69,7 +69,7 @@ def test_bad_images_are_reported_and_the_others_scored(server, ana, album, names
         None,
         answer.json()["images"][2]["problem"],
         "a.txt is not an image: it begins with b'hello world', expected AVIF, BMP, GIF, HEIC, JPEG, PNG, "
-        "TIFF or WebP",
+        "raw, TIFF or WebP",
     ]
     assert answer.json()["images"][2]["problem"].startswith("cut.jpg is damaged or incomplete (")
     assert [score is None for score in answer.json()["users"][0]["scores"]] == [True, False, True, True]

@@ -30,7 +30,7 @@ def photo(kind: str = "JPEG", size: tuple[int, int] = (60, 40)) -> bytes:
     return out.getvalue()
 
 
-FORMATS = "expected AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF or WebP"
+FORMATS = "expected AVIF, BMP, GIF, HEIC, JPEG, PNG, raw, TIFF or WebP"
 BAD = {
     "empty": (b"", f"x.jpg is empty (0 bytes); {INTACT}"),
     "text": (b"not a photo", f"x.jpg is not an image: it begins with b'not a photo', {FORMATS}"),

@@ -1,0 +1,245 @@
+"""HEIC and AVIF: the picture is the images in the box ``meta``, their properties and how they are joined.
+
+Items of EXIF and XMP are left out, and so is where data lie. Files with tracks, as of animations,
+are not read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from generic.photos.formats.exif import Header, details, orientation, turn
+from generic.photos.formats.source import Odd, Part, Source, cut, number, part
+
+_ABOUT = (b"Exif", b"mime", b"uri ")
+_XMP = b"mime"
+_MOST_BOXES = 10_000
+_MOST_ITEMS = 10_000
+_TURNED = (1, 8, 3, 6)
+"""The orientation, as EXIF counts, after 0 to 3 quarter turns against the clock."""
+
+
+@dataclass
+class Item:
+    """One of the things in a file: an image, a tile of one, or a block about one."""
+
+    kind: bytes
+    properties: list[tuple[int, int]] = field(default_factory=list)
+    """(whether it must be understood, its place in the list of properties, from 1)."""
+    extents: list[tuple[int, int]] = field(default_factory=list)
+    """(start, size) of its data, in the file or in the box idat."""
+    inside: bool = False
+    """Its data lie in the box idat."""
+
+
+@dataclass
+class Meta:
+    """What the box ``meta`` says."""
+
+    source: Source
+    primary: int = 0
+    items: dict[int, Item] = field(default_factory=dict)
+    properties: list[tuple[bytes, Part]] = field(default_factory=list)
+    """Type and content of each."""
+    references: list[tuple[bytes, int, tuple[int, ...]]] = field(default_factory=list)
+    groups: list[tuple[bytes, Part]] = field(default_factory=list)
+    idat: tuple[int, int] = (0, 0)
+    """Where the box idat begins and ends."""
+
+    def data(self, item: Item) -> Iterator[Part]:
+        """An item's data, piece by piece."""
+        first, end = self.idat if item.inside else (0, len(self.source))
+        for start, size in item.extents:
+            if size < 1 or first + start + size > end:
+                raise Odd
+            yield cut(self.source, first + start, size)
+
+    def block(self, kind: bytes) -> Part | None:
+        """The data of the only item of a kind; Odd if there are two."""
+        found = [item for item in self.items.values() if item.kind == kind]
+        if len(found) > 1:
+            raise Odd
+        return b"".join(map(bytes, self.data(found[0]))) if found else None
+
+    def of(self, item: Item, kind: bytes) -> Part | None:
+        """An item's property."""
+        own = (self.properties[place - 1] for _, place in item.properties if place)
+        return next((content for found, content in own if found == kind), None)
+
+
+def header(source: Source) -> Header:
+    """What the file says of its primary image; reads the box ``meta``, EXIF and XMP."""
+    meta = read_meta(source)
+    primary = meta.items[meta.primary]
+    extent, rotation = meta.of(primary, b"ispe"), meta.of(primary, b"irot")
+    # Cut by fractions of a pixel, which decoders round as they like.
+    cropped = meta.of(primary, b"clap") is not None
+    return Header(
+        size=None if extent is None or cropped else (number(extent, 4, 4), number(extent, 8, 4)),
+        orientation=_TURNED[rotation[0] & 3] if rotation else turn(_said(meta), meta.block(_XMP)),
+        details=details(_exif(meta)),
+    )
+
+
+def image_parts(source: memoryview) -> Iterator[Part]:
+    """The picture; Odd unless it is still and all its data lie in this file."""
+    meta = read_meta(source)
+    images = {at: item for at, item in sorted(meta.items.items()) if item.kind not in _ABOUT}
+    if sum(map(_size, images.values())) > 2 * len(source):
+        raise Odd
+    for kind, start, end in boxes(source, 0, len(source)):
+        if kind == b"ftyp":
+            yield part("brands", source[start:end])
+    yield part("primary", b"%d" % meta.primary)
+    yield part("turn", b"%d" % turn(_said(meta), meta.block(_XMP)))
+    for kind, content in (*meta.properties, *meta.groups):
+        yield part(f"property {kind!r}", content)
+    yield part("joined", repr([it for it in meta.references if {it[1], *it[2]} <= images.keys()]).encode())
+    for at, item in images.items():
+        yield part(f"item {at} {item.kind!r}", repr((item.properties, _size(item))).encode())
+        yield from meta.data(item)
+
+
+def _size(item: Item) -> int:
+    return sum(size for _, size in item.extents)
+
+
+def _said(meta: Meta) -> int | None:
+    """1, upright, where the decoder does not ask XMP how to turn the image; EXIF never turns it."""
+    says = {b"irot", b"imir"} & {kind for kind, _ in meta.properties}
+    return 1 if says or orientation(_exif(meta)) is not None else None
+
+
+def _exif(meta: Meta) -> Part | None:
+    """The EXIF block, which is preceded by the place where it begins."""
+    content = meta.block(b"Exif")
+    return None if content is None else content[4 + number(content, 0, 4) :]
+
+
+def boxes(source: Source, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Type, start and end of the content of each box in a range; Odd unless they fill it."""
+    for _ in range(_MOST_BOXES):
+        if start == end:
+            return
+        size, kind, head = number(source, start, 4), bytes(cut(source, start + 4, 4)), 8
+        if size == 1:
+            size, head = number(source, start + 8, 8), 16
+        size = size or end - start
+        if size < head or start + size > end:
+            raise Odd
+        yield kind, start + head, start + size
+        start += size
+    raise Odd
+
+
+def read_meta(source: Source) -> Meta:
+    """The box ``meta`` of a file without tracks; Odd unless there is one, and it is as expected."""
+    top = {kind: (start, end) for kind, start, end in boxes(source, 0, len(source))}
+    if b"moov" in top or b"meta" not in top:
+        raise Odd
+    start, end = top[b"meta"]
+    inside = {kind: (at, stop) for kind, at, stop in boxes(source, start + 4, end)}
+    meta = Meta(source, idat=inside.get(b"idat", (0, 0)))
+    meta.groups = [
+        (b"grpl", cut(source, at, stop - at)) for kind, (at, stop) in inside.items() if kind == b"grpl"
+    ]
+    _read_kinds(_Reader(source, *inside[b"iinf"]), meta)
+    _read_places(_Reader(source, *inside[b"iloc"]), meta)
+    _read_properties(source, *inside[b"iprp"], meta)
+    if b"iref" in inside:
+        _read_references(_Reader(source, *inside[b"iref"]), meta)
+    primary = _Reader(source, *inside[b"pitm"])
+    meta.primary = primary.take(4 if primary.version else 2)
+    return meta
+
+
+class _Reader:
+    """A box that begins with a version and flags, read number by number."""
+
+    def __init__(self, source: Source, start: int, end: int) -> None:
+        self._content = bytes(cut(source, start, end - start))
+        self._at = 0
+        self.start = start
+        self.version, self.flags = self.take(1), self.take(3)
+
+    def take(self, size: int) -> int:
+        """The next number; Odd at the end."""
+        value = number(self._content, self._at, size) if size else 0
+        self._at += size
+        return value
+
+    @property
+    def here(self) -> int:
+        """Where in the file the next number lies."""
+        return self.start + self._at
+
+    @property
+    def left(self) -> int:
+        """Bytes that are still to read."""
+        return len(self._content) - self._at
+
+
+def _count(reader: _Reader, size: int) -> range:
+    n = reader.take(size)
+    if n > _MOST_ITEMS:
+        raise Odd
+    return range(n)
+
+
+def _read_kinds(reader: _Reader, meta: Meta) -> None:
+    n = len(_count(reader, 4 if reader.version else 2))
+    for kind, start, end in boxes(meta.source, reader.here, reader.here + reader.left):
+        entry = _Reader(meta.source, start, end)
+        if kind != b"infe" or entry.version not in (2, 3):
+            raise Odd
+        at, protected = entry.take(2 if entry.version == 2 else 4), entry.take(2)
+        if protected or at in meta.items:
+            raise Odd
+        meta.items[at] = Item(entry.take(4).to_bytes(4, "big"))
+    if len(meta.items) != n:
+        raise Odd
+
+
+def _read_places(reader: _Reader, meta: Meta) -> None:
+    sizes, more = reader.take(1), reader.take(1)
+    offset, length, base, index = sizes >> 4, sizes & 15, more >> 4, more & 15 if reader.version else 0
+    wide = reader.version == 2
+    for _ in _count(reader, 4 if wide else 2):
+        at = reader.take(4 if wide else 2)
+        method = reader.take(2) & 15 if reader.version else 0
+        elsewhere, first = reader.take(2), reader.take(base)
+        item = meta.items[at]
+        if elsewhere or method > 1 or item.extents:
+            raise Odd
+        item.inside = method == 1
+        for _ in _count(reader, 2):
+            reader.take(index)
+            item.extents.append((first + reader.take(offset), reader.take(length)))
+
+
+def _read_properties(source: Source, start: int, end: int, meta: Meta) -> None:
+    for kind, at, stop in boxes(source, start, end):
+        if kind == b"ipco":
+            meta.properties += [(it, cut(source, a, b - a)) for it, a, b in boxes(source, at, stop)]
+        elif kind == b"ipma":
+            _read_associations(_Reader(source, at, stop), meta)
+
+
+def _read_associations(reader: _Reader, meta: Meta) -> None:
+    wide = reader.flags & 1
+    for _ in _count(reader, 4):
+        item = meta.items[reader.take(4 if reader.version else 2)]
+        for _ in _count(reader, 1):
+            value = reader.take(2 if wide else 1)
+            item.properties.append((value >> (15 if wide else 7), value & (0x7FFF if wide else 0x7F)))
+
+
+def _read_references(reader: _Reader, meta: Meta) -> None:
+    size = 4 if reader.version else 2
+    for kind, start, end in boxes(meta.source, reader.here, reader.here + reader.left):
+        first, n = number(meta.source, start, size), number(meta.source, start + size, 2)
+        to = cut(meta.source, start + size + 2, end - start - size - 2)
+        if len(to) != n * size:
+            raise Odd
+        meta.references.append((kind, first, tuple(number(to, i * size, size) for i in range(n))))
