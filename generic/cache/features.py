@@ -171,6 +171,10 @@ class FeatureCache:
         """
         return self._known.read(paths)
 
+    def contents_of(self, digests: Collection[str]) -> dict[str, Content]:
+        """What is remembered of files of which only the sha256 is at hand, by that."""
+        return {content.sha256: content for content in self._known.pictures(digests)}
+
     def info(self) -> CacheInfo:
         """What the cache holds; a cache file that does not exist is not created.
 

@@ -54,14 +54,21 @@ def restore(
             there = contents(sql)
         holds = f"{counted(there.n_users, 'user')} and {counted(there.n_ratings, 'rating')}"
         if there.n_users and not sys.stdin.isatty():
-            raise StoreError(f"store {database.name!r} holds {holds}; pass --replace to put the backup in its place")
+            raise StoreError(
+                f"store {database.name!r} holds {holds}; pass --replace to put the backup in its place"
+            )
         if there.n_users:
             typer.confirm(f"Replace {database.name}, which holds {holds}?", abort=True, err=True)
     found, kept = restore_from(file, database)
     database.close()
     if as_json:
         print_json(
-            {**found.__dict__, "store": database.name, "backup": str(file), "kept": None if kept is None else str(kept)}
+            {
+                **found.__dict__,
+                "store": database.name,
+                "backup": str(file),
+                "kept": None if kept is None else str(kept),
+            }
         )
         return
     if kept is not None:

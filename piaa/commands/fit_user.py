@@ -31,14 +31,16 @@ def fit_user(
     ratings: Annotated[
         Path | None, typer.Option(help="Table image,score (user,image,score): CSV, TSV, JSONL, Parquet.")
     ] = None,
-    pairs: Annotated[
-        Path | None, typer.Option(help="A CSV table better,worse of photos compared.")
-    ] = None,
+    pairs: Annotated[Path | None, typer.Option(help="A CSV table better,worse of photos compared.")] = None,
     add: Annotated[
-        bool, typer.Option("--add", help="Add to what the store knows of the person; of a photo the newest counts.")
+        bool,
+        typer.Option(
+            "--add", help="Add to what the store knows of the person; of a photo the newest counts."
+        ),
     ] = False,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Put these in the place of what it knows, which stays as history.")
+        bool,
+        typer.Option("--replace", help="Put these in the place of what it knows, which stays as history."),
     ] = False,
     scale: Annotated[
         tuple[float, float] | None,
@@ -47,7 +49,8 @@ def fit_user(
         ),
     ] = None,
     duplicates: Annotated[
-        str, typer.Option(help="A photo rated twice in the table: 'error', or keep the 'last', or the 'mean'.")
+        str,
+        typer.Option(help="A photo rated twice in the table: 'error', or keep the 'last', or the 'mean'."),
     ] = "error",
     adapter: Annotated[
         str | None,
@@ -67,7 +70,7 @@ def fit_user(
     as_json: options.AsJson = False,
 ) -> None:
     """Learn a person from rated or compared photos, or again from all that the store knows of her."""
-    _check_ways(ratings, pairs, images, add=add, replace=replace, adapter=adapter, duplicates=duplicates)
+    _check_ways(ratings, pairs, images, add=add, replace=replace, duplicates=duplicates)
     from piaa.adapters.registry import DEFAULT
     from piaa.people.tell import known_of
     from piaa.store.store import Store
@@ -80,7 +83,9 @@ def fit_user(
         chosen.maker(adapter or DEFAULT, meta)  # a wrong name or model shows before any photo is read
         if known is not None and not (add or replace):
             replace = _ask(user, known, keeper.name)
-        told = _tell(chosen, keeper, user, ratings, pairs, cast("Path", images), scale, duplicates, replace, known)
+        told = _tell(
+            chosen, keeper, user, ratings, pairs, cast("Path", images), scale, duplicates, replace, known
+        )
     files = _files(chosen, keeper, user, images, told)
     keeper.close()
     person = chosen.refit(user, store=store, adapter=adapter, meta=meta, files=files)
@@ -94,7 +99,6 @@ def _check_ways(
     *,
     add: bool,
     replace: bool,
-    adapter: str | None,
     duplicates: str,
 ) -> None:
     """Refuse options that contradict one another, as a usage error."""
@@ -161,7 +165,9 @@ def _tell(
             return tell_pairs(model, store, user, compared, images=images, replace=replace, progress=advance)
     rated_before = known is not None and known.ratings and not replace
     span = Scale(*(scale or (known.scale if known and rated_before else (1, 5))))
-    read = read_ratings(cast("Path", ratings), scale=span, user=user, duplicates=cast("Duplicates", duplicates))
+    read = read_ratings(
+        cast("Path", ratings), scale=span, user=user, duplicates=cast("Duplicates", duplicates)
+    )
     table = read.for_user(user)
     with progress_bar("reading photos", len(table)) as advance:
         return tell_ratings(
@@ -221,8 +227,8 @@ def report_fit(
     )
     if person.n_unused:
         note(
-            f"{counted(person.n_unused, 'comparison')} of {person.user} are kept, but not used: who gave ratings is "
-            "learned from those"
+            f"{counted(person.n_unused, 'comparison')} of {person.user} kept, but not used: who gave ratings "
+            "is learned from those"
         )
     scores = [rating.score for rating in person.ratings]
     told = describe_estimate(estimate, scores, person.adapter.name, compared=bool(person.comparisons))

@@ -165,7 +165,7 @@ def users_restore(
     from piaa.store.store import Store
 
     keeper = Store(store)
-    keeper.restore(user, version, source="table")
+    keeper.restore(user, version, source="terminal")
     typer.echo(f"{user}: version {version} counts now; `piaa users undo {user}` takes that back")
 
 
@@ -175,7 +175,7 @@ def users_undo(user: Name, model: ModelOption = "piaa-lite", store: StoreOption 
     """Take back the last change of what a person said, whoever made it."""
     from piaa.store.store import Store
 
-    change, versions = Store(store).undo(user, source="table")
+    change, versions = Store(store).undo(user, source="terminal")
     typer.echo(
         f"{user}: took back {change.what} of {change.at} ({change.source}: {change.n_added} new, "
         f"{change.n_ended} replaced)"
@@ -218,7 +218,7 @@ def users_delete(
         typer.confirm(
             f"Delete {user!r} with all versions and ratings from {keeper.name}?", abort=True, err=True
         )
-    typer.echo(f"deleted {user}: {counted(keeper.delete(user, source='table'), 'version')}")
+    typer.echo(f"deleted {user}: {counted(keeper.delete(user, source='terminal'), 'version')}")
 
 
 @users_app.command("forget-rating", epilog="Example: piaa users forget-rating ana photos/beach.jpg")
@@ -234,7 +234,7 @@ def users_forget_rating(
     from piaa.people.choose import choose_photos
     from piaa.store.store import Store
 
-    gone = Store(store).withdraw(user, images, choose_photos, source="table")
+    gone = Store(store).withdraw(user, images, choose_photos, source="terminal")
     if gone and not as_json:
         typer.echo(f"{user}: deleted {_versions(gone)}, learned with what is withdrawn")
     learn_again(user, model, store, as_json=as_json)
@@ -250,7 +250,9 @@ def users_export(
     user: Name,
     out: Annotated[Path, typer.Argument(help="The file to write.")],
     store: StoreOption = None,
-    all_versions: Annotated[bool, typer.Option("--all", help="All versions, not only the one that counts.")] = False,
+    all_versions: Annotated[
+        bool, typer.Option("--all", help="All versions, not only the one that counts.")
+    ] = False,
 ) -> None:
     """Write a person to a file that another store can import."""
     from piaa.store.store import Store

@@ -29,12 +29,17 @@ from piaa.demo.scenes import render_album
 from piaa.people.model import Model
 from piaa.people.person import Person
 from piaa.people.score_table import ScoreTable
+from piaa.people.tell import known_of, tell_ratings
+from piaa.ratings.accept import as_ratings
+from piaa.store.store import Store
 
 N_PHOTOS = 60
 N_RATED = 10
 N_STEPS = 2 * N_PHOTOS
 """Every photo is rendered and then read."""
 _SHOWN = 12
+STORE = "piaa.db"
+"""Name of the store in the demo's folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +79,11 @@ class DemoResult:
     def commands(self) -> list[str]:
         """The same steps by hand."""
         photos, ratings, store = (
-            shlex.quote(str(path)) for path in (self.photos, self.out / "ratings.csv", self.out / "piaa.db")
+            shlex.quote(str(path)) for path in (self.photos, self.out / "ratings.csv", self.out / STORE)
         )
         person = f"--user {shlex.quote(self.person.user)} --store {store}"
         return [
-            f"piaa fit-user {person} --ratings {ratings} --images {photos}",
+            f"piaa fit-user {person} --ratings {ratings} --images {photos} --replace",
             f"piaa score {photos} {person} --top 20",
         ]
 
@@ -193,7 +198,7 @@ def choose(out: Path, photos: Path, *, progress: Progress = no_progress) -> Choi
 
 
 def own_photos(choice: Choice, ask: Callable[[int, str], int | None], *, user: str = "me") -> DemoResult:
-    """Ask for the ratings, learn, rank the rest.
+    """Ask for the ratings, learn, rank the rest. What was answered before, in a run that ended early, stays.
 
     Args:
         choice: see :func:`choose`.
@@ -203,14 +208,9 @@ def own_photos(choice: Choice, ask: Callable[[int, str], int | None], *, user: s
     Raises:
         TooFewRatings: no photo was rated.
     """
-    answers = {name: ask(number, name) for number, name in enumerate(choice.names, 1)}
-    rated = {name: answer for name, answer in answers.items() if answer is not None}
-    if not rated:
-        raise TooFewRatings(
-            "no photo was rated, so there is nothing to learn; run the demo again and rate some"
-        )
+    rated = _answers(choice, ask, user)
     others = [*choice.others, *(name for name in choice.names if name not in rated)]
-    fitted = _learn(choice.model, rated, choice.photos, user, choice.out)
+    fitted = choice.model.refit(user, store=choice.out / STORE)
     return _finish(
         DemoResult(
             story=f"Your photos from {choice.photos}, ranked for you.",
@@ -224,6 +224,26 @@ def own_photos(choice: Choice, ask: Callable[[int, str], int | None], *, user: s
             photos=choice.photos,
         )
     )
+
+
+def _answers(choice: Choice, ask: Callable[[int, str], int | None], user: str) -> dict[str, int]:
+    """The ratings, each kept in the store as soon as it is given: she may stop at any moment."""
+    store, rated = Store(choice.out / STORE), dict[str, int]()
+    known = known_of(store, user, choice.model.generic.hash)
+    before = {one.image: int(one.score) for one in known.ratings} if known else {}
+    for number, name in enumerate(choice.names, 1):
+        answer = before.get(name) or ask(number, name)
+        if answer is not None:
+            rated[name] = answer
+            if name not in before:
+                table = as_ratings({name: answer}, (1, 5), user)
+                tell_ratings(choice.model, store, user, table, images=choice.photos)
+            _write_table(rated, user, choice.out)
+    if not rated:
+        raise TooFewRatings(
+            "no photo was rated, so there is nothing to learn; run the demo again and rate some"
+        )
+    return rated
 
 
 def _make(folder: Path) -> None:
@@ -265,14 +285,18 @@ def _spread(
     return chosen, [name for name in ranked if name not in set(chosen)], unreadable
 
 
-def _learn(model: Model, rated: Mapping[str, int], photos: Path, user: str, out: Path) -> Person:
+def _write_table(rated: Mapping[str, int], user: str, out: Path) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("user", "image", "score"))
     writer.writerows((user, name, score) for name, score in rated.items())
     write_bytes(out / "ratings.csv", text.getvalue().encode())
+
+
+def _learn(model: Model, rated: Mapping[str, int], photos: Path, user: str, out: Path) -> Person:
+    _write_table(rated, user, out)
     person = model.fit_user(out / "ratings.csv", images=photos, scale=(1, 5), user=user)
-    person.save(out / "piaa.db")
+    person.save(out / STORE, replace=True)
     return person
 
 

@@ -8,9 +8,7 @@ from difflib import get_close_matches
 from generic.errors import RatingsError
 
 
-def choose_photos(
-    user: str, named: Sequence[str], known: Sequence[tuple[str, str, str | None]]
-) -> set[str]:
+def choose_photos(user: str, named: Sequence[str], known: Sequence[tuple[str, str, str | None]]) -> set[str]:
     """Identities of the photos of which she gave ratings or comparisons under these names.
 
     Args:

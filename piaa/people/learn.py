@@ -1,4 +1,4 @@
-"""The one way in which a person is learned, whoever asks: from what she said, and the vectors of one model."""
+"""The one way in which a person is learned, whoever asks: from what she said, and the photos' vectors."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def adapter_name(said: Said, wanted: str | None, default: str) -> str:
         return wanted or default
     if wanted not in (None, PairsAdapter.name):
         raise PiaaError(
-            f"adapter {wanted!r} learns from ratings, but there are {len(said.comparisons)} comparisons and no "
-            f"rating; leave it out, or rate some photos"
+            f"adapter {wanted!r} learns from ratings, but there are {len(said.comparisons)} comparisons and "
+            "no rating; leave it out, or rate some photos"
         )
     return PairsAdapter.name
 
@@ -84,7 +84,9 @@ def learn(
     used = tuple(one for one in said.ratings if one.photo in said.vectors)
     skipped = _damaged({one.image: one.photo for one in said.ratings}, said)
     if not used:
-        raise TooFewRatings(f"user {user!r} gave no rating that can be used; the first: {next(iter(skipped.items()))}")
+        raise TooFewRatings(
+            f"user {user!r} gave no rating that can be used; the first: {next(iter(skipped.items()))}"
+        )
     features = np.stack([said.vectors[one.photo] for one in used])
     adapter, given = make(), features
     if adapter.needs_pixels:
@@ -105,9 +107,7 @@ def check_vectors(model: OpenedModel, user: str, said: Said) -> None:
         photos = [side for one in said.comparisons for side in (one.a_photo, one.b_photo)]
     photos = list(dict.fromkeys(photos))
     if not photos:
-        raise TooFewRatings(
-            f"user {user!r} gave 0 ratings, but at least 1 is needed; rate some photos first"
-        )
+        raise TooFewRatings(f"user {user!r} gave 0 ratings, but at least 1 is needed; rate some photos first")
     old = sum(photo not in said.vectors and photo not in said.damaged for photo in photos)
     if old:
         raise ModelMismatch(
@@ -123,7 +123,11 @@ def _damaged(photos: Mapping[str, str], said: Said) -> dict[str, str]:
 
 
 def _from_comparisons(model: OpenedModel, user: str, said: Said) -> Learned:
-    sides = {name: photo for one in said.comparisons for name, photo in ((one.a, one.a_photo), (one.b, one.b_photo))}
+    sides = {
+        name: photo
+        for one in said.comparisons
+        for name, photo in ((one.a, one.a_photo), (one.b, one.b_photo))
+    }
     skipped = _damaged(sides, said)
     used = tuple(
         one
@@ -132,13 +136,14 @@ def _from_comparisons(model: OpenedModel, user: str, said: Said) -> Learned:
     )
     if not used:
         raise TooFewRatings(
-            f"user {user!r} gave {len(said.comparisons)} comparisons, in none of which she prefers a photo that "
-            "can be used; compare some more photos, or rate some"
+            f"user {user!r} gave {len(said.comparisons)} comparisons, in none of which she prefers a photo "
+            "that can be used; compare some more photos, or rate some"
         )
     better = [one.b_photo if one.outcome == "b" else one.a_photo for one in used]
     worse = [one.a_photo if one.outcome == "b" else one.b_photo for one in used]
     adapter = PairsAdapter(model.prior).fit_pairs(
-        np.stack([said.vectors[photo] for photo in better]), np.stack([said.vectors[photo] for photo in worse])
+        np.stack([said.vectors[photo] for photo in better]),
+        np.stack([said.vectors[photo] for photo in worse]),
     )
     return Learned(adapter=adapter, comparisons=used, skipped=skipped)
 
@@ -154,9 +159,9 @@ def _with_pixels(
     absent = [one.image for one in ratings if one.photo not in files]
     if absent:
         raise PiaaError(
-            f"adapter {adapter!r} learns from the photos themselves, but {len(absent)} of the {len(ratings)} that "
-            f"user {user!r} rated are not there, the first is {absent[0]!r}; pass the folder that holds them "
-            "with --images, or use another adapter"
+            f"adapter {adapter!r} learns from the photos themselves, but {len(absent)} of the {len(ratings)} "
+            f"that user {user!r} rated are not there, the first is {absent[0]!r}; pass the folder that holds "
+            "them with --images, or use another adapter"
         )
     return model.photos(features, [files[one.photo] for one in ratings])
 

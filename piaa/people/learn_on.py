@@ -57,9 +57,7 @@ def said_with(before: Said, fresh: Sequence[Rated], scale: Scale) -> Said:
     return said(ends, (*kept, *more), before.comparisons, {**vectors, **before.vectors})
 
 
-def said_of_pairs(
-    compared: Sequence[tuple[SeenPhoto, SeenPhoto, str]], scale: tuple[float, float]
-) -> Said:
+def said_of_pairs(compared: Sequence[tuple[SeenPhoto, SeenPhoto, str]], scale: tuple[float, float]) -> Said:
     """What somebody said who only compared photos."""
     comparisons = tuple(
         StoredComparison(a=a.image, b=b.image, outcome=outcome, a_photo=a.identity, b_photo=b.identity)
@@ -88,6 +86,6 @@ def check_learns_on(user: str, adapter: Adapter) -> None:
     """
     if adapter.needs_pixels or adapter.needs_start:
         raise PiaaError(
-            f"user {user!r} was learned by adapter {adapter.name!r}, which learns from more than what is kept "
-            "of her; fit again with the photos: piaa fit-user --user NAME --images DIR"
+            f"user {user!r} was learned by adapter {adapter.name!r}, which learns from more than what is "
+            "kept of her; fit again with the photos: piaa fit-user --user NAME --images DIR"
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from generic.cache.features import FeatureCache, Features
 from generic.errors import ImageError, TooFewRatings
 from generic.photos.find import find_images
@@ -183,8 +184,8 @@ class Person:
         left = said_without(said, gone)
         if not (left.ratings or left.comparisons):
             raise TooFewRatings(
-                f"this would forget all that user {self.user!r} said, and an adapter needs at least 1 rating; "
-                "delete the person instead"
+                f"this would forget all that user {self.user!r} said, and an adapter needs at least 1 "
+                "rating; delete the person instead"
             )
         return self._learned_from(left, self.unsaved.without(gone), {})
 

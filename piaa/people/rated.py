@@ -109,8 +109,8 @@ def rated_once(table: Ratings, read: RatedPhotos, duplicates: Duplicates) -> lis
             (one, score), (other, again) = some[0], some[-1]
             raise RatingsError(
                 f"{table.source}: {other.image!r} has the score {again:g}, but it is the same photo as "
-                f"{one.image!r}, which has {score:g}; delete one of the two rows, or pass --duplicates last or "
-                "--duplicates mean"
+                f"{one.image!r}, which has {score:g}; delete one of the two rows, or pass --duplicates "
+                "last or --duplicates mean"
             )
     if duplicates == "mean":
         return [(some[-1][0], sum(score for _, score in some) / len(some)) for some in scores.values()]

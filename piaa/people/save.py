@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from generic.errors import StoreError, UnknownUser
 from piaa.adapters.registry import make_adapter
-from piaa.people.learn_on import check_learns_on
 from piaa.people.learn import Learned, adapter_name, learn, linear_form_of, record_of
+from piaa.people.learn_on import check_learns_on
 from piaa.store.place import Place
 from piaa.store.records import SeenPhoto
 from piaa.store.said import Said

@@ -18,8 +18,8 @@ from generic.cache.features import FeatureCache
 from generic.errors import ImageError, OutputError, PiaaError
 from generic.progress import Progress, no_progress
 from piaa.adapters.prediction import Array
-from piaa.people.suggest import knowledge, suggest
 from piaa.people.learn import check_vectors
+from piaa.people.suggest import knowledge, suggest
 from piaa.store.said import Said
 from piaa.store.versions import unit_scores
 

@@ -14,10 +14,8 @@ from fastapi import APIRouter, FastAPI, Request, Response
 
 import piaa
 from generic.cache.features import FeatureCache
-from generic.model.generic_model import GenericModel
-from piaa.adapters.prior import Prior
 from piaa.people.model import Model
-from piaa.server import people, problems, scoring, telemetry
+from piaa.server import fits, people, problems, said, scoring, telemetry
 from piaa.server.embedder import Embedder
 from piaa.server.fitter import Fitter
 from piaa.server.gate import Caller, Gate
@@ -25,10 +23,14 @@ from piaa.server.schemas import Health, ModelInfo, Problems
 from piaa.server.scorers import Scorers
 from piaa.server.services import Services
 from piaa.server.settings import VARIABLE, ServeSettings
-from piaa.store.database import StoreDatabase
+from piaa.store.jobs import JobStore
 from piaa.store.keys import KeyStore
-from piaa.store.serving import ServiceStore
+from piaa.store.place import open_database
+from piaa.store.serving import ServingStore
+from piaa.store.store import Store
 
+_CONNECTIONS = 8
+"""To the store, for each server process."""
 operation = APIRouter(tags=["operation"])
 
 
@@ -44,7 +46,7 @@ async def ready(request: Request) -> Health:
     services = cast("Services", request.app.state.services)
     if not services.warm:
         raise problems.Problem(503, "the network is not built yet; try again in a second", retry_after_s=1)
-    await asyncio.to_thread(services.store.n_waiting)
+    await asyncio.to_thread(services.jobs.n_waiting)
     return Health(status="ready")
 
 
@@ -58,7 +60,7 @@ async def prometheus(request: Request) -> Response:
 @operation.get("/v1/models")
 async def models(request: Request) -> list[ModelInfo]:
     """The model that scores here."""
-    model = cast("Services", request.app.state.services).model
+    model = cast("Services", request.app.state.services).model.generic
     low, high = model.header.scale
     return [ModelInfo(name=model.name, hash=model.hash, scale=(low, high))]
 
@@ -69,10 +71,10 @@ def create_app(settings: ServeSettings) -> FastAPI:
     Raises:
         PiaaError: the store or the model cannot be used.
     """
-    loaded: Model = piaa.load_model(settings.model, cache=False)
-    store = ServiceStore(StoreDatabase(settings.store))
+    model: Model = piaa.load_model(settings.model, cache=False)
+    database = open_database(settings.store, connections=_CONNECTIONS)
     cache = FeatureCache.open(None if settings.cache is None else Path(settings.cache))
-    services = _services(settings, loaded.generic, loaded.prior, store, cache)
+    services = _services(settings, model, Store(database=database), cache)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
@@ -84,7 +86,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
         await asyncio.to_thread(services.fitter.stop)
         await services.embedder.stop()
         cache.close()
-        store.database.close()
+        database.close()
 
     app = FastAPI(
         title="piaa",
@@ -95,26 +97,22 @@ def create_app(settings: ServeSettings) -> FastAPI:
     )
     app.state.services = services
     problems.add_to(app)
-    for router in (operation, scoring.router, people.router):
+    for router in (operation, scoring.router, said.router, fits.router, people.router):
         app.include_router(router)
-    app.add_middleware(Gate, keys=KeyStore(store.database), settings=settings)
+    app.add_middleware(Gate, keys=KeyStore(database), settings=settings)
     return app
 
 
-def _services(
-    settings: ServeSettings,
-    model: GenericModel,
-    prior: Prior | None,
-    store: ServiceStore,
-    cache: FeatureCache,
-) -> Services:
+def _services(settings: ServeSettings, model: Model, store: Store, cache: FeatureCache) -> Services:
     return Services(
         settings=settings,
         model=model,
         store=store,
-        embedder=Embedder(model, cache, settings),
-        scorers=Scorers(store, model, prior),
-        fitter=Fitter(store, model, prior),
+        serving=ServingStore(store.database),
+        jobs=JobStore(store.database),
+        embedder=Embedder(model.generic, cache, settings),
+        scorers=Scorers(store, model),
+        fitter=Fitter(store, model),
     )
 
 

@@ -32,6 +32,7 @@ from piaa.server.schemas import (
     UserInfo,
     UserLine,
     UserPage,
+    Withdrawn,
 )
 
 M = TypeVar("M", bound=BaseModel)
@@ -112,13 +113,49 @@ class Client:
             scale: the ends of the scale; None is that of the ratings before, and 1 to 5 for a new user.
         """
         rows = [{"image": Path(path).name, "score": score} for path, score in ratings.items()]
-        if len({row["image"] for row in rows}) < len(rows):
-            raise PiaaError("two of the rated files have the same name; rate them in two calls")
+        _check_names(list(ratings))
         form = {"ratings": json.dumps(rows)}
         if scale is not None:
             form["scale"] = f"{scale[0]!r}..{scale[1]!r}"
         answer = self._call("POST", f"{_path(user)}/ratings", data=form, files=_files(list(ratings)))
         return Rated(**answer.json())
+
+    def compare(self, user: str, comparisons: Sequence[tuple[str | Path, str | Path, str]]) -> Rated:
+        """Keep which of two image files a user prefers.
+
+        Args:
+            user: who; created if new.
+            comparisons: two files, and ``a``, ``b`` or ``equal``.
+        """
+        paths = list(dict.fromkeys(path for a, b, _ in comparisons for path in (Path(a), Path(b))))
+        _check_names(paths)
+        rows = [{"a": Path(a).name, "b": Path(b).name, "outcome": one} for a, b, one in comparisons]
+        form = {"comparisons": json.dumps(rows)}
+        return Rated(
+            **self._call("POST", f"{_path(user)}/comparisons", data=form, files=_files(paths)).json()
+        )
+
+    def flag(self, user: str, flags: Mapping[str | Path, str]) -> Rated:
+        """Keep which image files a user picked or rejected.
+
+        Args:
+            user: who; created if new.
+            flags: ``pick`` or ``reject`` for each file.
+        """
+        _check_names(list(flags))
+        form = {"flags": json.dumps([{"image": Path(path).name, "flag": one} for path, one in flags.items()])}
+        return Rated(
+            **self._call("POST", f"{_path(user)}/flags", data=form, files=_files(list(flags))).json()
+        )
+
+    def withdraw(self, user: str, sha256: str) -> Withdrawn:
+        """Delete all that a user ever said of a photo, and what was learned with it.
+
+        Args:
+            user: who.
+            sha256: hash of a file that holds the photo.
+        """
+        return Withdrawn(**self._call("DELETE", f"{_path(user)}/ratings/{quote(sha256, safe='')}").json())
 
     def fit(self, user: str, adapter: str | None = None) -> JobInfo:
         """Ask for a fit to all ratings of the user; see :meth:`wait`."""
@@ -204,6 +241,12 @@ def _path(user: str) -> str:
             f"user {user!r} cannot be part of a web address; name users without '/', and not '.' or '..'"
         )
     return f"/v1/users/{quote(user, safe='')}"
+
+
+def _check_names(paths: Sequence[str | Path]) -> None:
+    """Raises PiaaError if the server could not tell two files apart."""
+    if len({Path(path).name for path in paths}) < len(paths):
+        raise PiaaError("two of the rated files have the same name; rate them in two calls")
 
 
 def _files(paths: Sequence[str | Path]) -> list[tuple[str, tuple[str, bytes]]] | None:

@@ -13,10 +13,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from generic.cache.contents import Content
 from generic.cache.features import FeatureCache, Features
 from generic.engine.engine import usable_cores
 from generic.errors import ImageError
 from generic.model.generic_model import GenericModel
+from generic.photos.identity import photo_identity
 from generic.photos.open import load_pixels
 from piaa.server import telemetry
 from piaa.server.allocator import give_back
@@ -66,27 +68,45 @@ class Embedder:
         await asyncio.get_running_loop().run_in_executor(self._workers, self._model.vector, black)
 
     async def known(self, digests: Sequence[str]) -> dict[str, Features]:
-        """The remembered vectors among these content hashes; what is no hash is not known."""
+        """The remembered vectors among these hashes of files; what is no hash is not known."""
         found = {digest: self._recent.get(digest) for digest in digests if _SHA256.fullmatch(digest)}
         missing = [digest for digest, vector in found.items() if vector is None]
         if missing:
-            loop = asyncio.get_running_loop()
-            stored = await loop.run_in_executor(self._files, self._cache.get_many, missing, self._model.hash)
-            for digest, vector in stored.items():
-                self._recent.put(digest, vector, vector.nbytes)
-            found |= stored
-        return {digest: vector for digest, vector in found.items() if vector is not None}
+            found |= await self._off_loop(self._cache.get_many, missing, self._model.hash)
+        return {
+            digest: self._remembered(digest, vector) for digest, vector in found.items() if vector is not None
+        }
 
-    async def embed(self, images: Sequence[tuple[str, bytes]]) -> list[tuple[str, Outcome]]:
-        """Content hash and vector, or error, of each (name, content).
+    async def identities(self, digests: Sequence[str]) -> dict[str, str]:
+        """Which photo each of these files holds; one of which that is not known is taken as a whole."""
+        known = await self._off_loop(self._cache.contents_of, digests)
+        return {digest: known[digest].identity if digest in known else digest for digest in digests}
+
+    def _remembered(self, digest: str, vector: Features) -> Features:
+        self._recent.put(digest, vector, vector.nbytes)
+        return vector
+
+    async def _off_loop(self, call: Callable[..., T], *values: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._files, call, *values)
+
+    async def embed(self, images: Sequence[tuple[str, bytes]]) -> list[tuple[Content, Outcome]]:
+        """Hashes, and vector or error, of each (name, content).
 
         Raises:
             Problem: 503, too many images wait already. None of these was taken.
         """
-        digests = [hashlib.sha256(content).hexdigest() for _, content in images]
+        contents = await self._off_loop(_contents, [content for _, content in images])
+        digests = [content.sha256 for content in contents]
         outcomes: dict[str, Outcome] = dict(await self.known(list(dict.fromkeys(digests))))
+        pictures = await self._off_loop(
+            self._cache.find_many, [one for one in contents if one.sha256 not in outcomes], self._model.hash
+        )
+        for one in contents:
+            if one.identity in pictures and one.sha256 not in outcomes:
+                outcomes[one.sha256] = self._remembered(one.sha256, pictures[one.identity])
         telemetry.IMAGES.labels("cache").inc(len(outcomes))
         fresh = {d: image for d, image in zip(digests, images, strict=True) if d not in outcomes}
+        identities = {one.sha256: one.identity for one in contents}
         new = [digest for digest in fresh if digest not in self._pending]
         if new and len(self._pending) + len(new) > max(self._settings.max_waiting, len(new)):
             raise Problem(
@@ -97,12 +117,12 @@ class Embedder:
             )
         for digest in new:
             self._pending[digest] = asyncio.get_running_loop().create_future()
-            self._start(self._compute(digest, *fresh[digest]))
+            self._start(self._compute(digest, identities[digest], *fresh[digest]))
         telemetry.WAITING.set(len(self._pending))
         waited = {digest: self._pending[digest] for digest in fresh}
         for digest, future in waited.items():
             outcomes[digest] = await asyncio.shield(future)
-        return [(digest, outcomes[digest]) for digest in digests]
+        return [(one, outcomes[one.sha256]) for one in contents]
 
     async def pixels(self, name: str, content: bytes) -> NDArray[np.uint8]:
         """An image as the network takes it.
@@ -125,7 +145,7 @@ class Embedder:
         """Make a call in the one thread that uses torch."""
         return await asyncio.get_running_loop().run_in_executor(self._network, call)
 
-    async def _compute(self, digest: str, name: str, content: bytes) -> None:
+    async def _compute(self, digest: str, identity: str, name: str, content: bytes) -> None:
         loop = asyncio.get_running_loop()
         try:
             vector = await loop.run_in_executor(self._workers, self._vector, name, content)
@@ -138,7 +158,7 @@ class Embedder:
             telemetry.IMAGES.labels("network").inc()
             self._recent.put(digest, vector, vector.nbytes)
             self._settle(digest, vector)
-            self._files.submit(self._cache.put_many, {digest: vector}, self._model.hash)
+            self._files.submit(self._cache.put_many, {identity: vector}, self._model.hash)
             self._give_back()
 
     def _vector(self, name: str, content: bytes) -> Features:
@@ -158,3 +178,11 @@ class Embedder:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)  # type: ignore[arg-type]
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _contents(images: Sequence[bytes]) -> list[Content]:
+    digests = [hashlib.sha256(image).hexdigest() for image in images]
+    return [
+        Content(digest, photo_identity(image, sha256=digest))
+        for digest, image in zip(digests, images, strict=True)
+    ]

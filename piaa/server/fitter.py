@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 
-import numpy as np
-from safetensors.numpy import save as pack
-
-from generic.errors import ModelMismatch, PiaaError
-from generic.model.generic_model import GenericModel
+from generic.errors import PiaaError
 from piaa.adapters.base import Adapter
-from piaa.adapters.prior import Prior
 from piaa.adapters.registry import adapter_class, make_adapter, names_where
-from piaa.ratings.scale import Scale
+from piaa.people.learn import adapter_name, learn, linear_form_of, record_of
+from piaa.people.model import Model
 from piaa.server import telemetry
 from piaa.server.problems import Problem
-from piaa.store.records import AdapterRecord, StoredRating
-from piaa.store.serving import Given, Job, ServiceStore
+from piaa.store.jobs import LEASE_S, Job, JobStore
+from piaa.store.records import AdapterRecord
+from piaa.store.said import Said
+from piaa.store.store import Store
 
 _POLL_S = 0.25
 _LOG = logging.getLogger(__name__)
@@ -29,11 +28,10 @@ class Fitter:
     Args:
         store: where ratings come from and adapters go.
         model: the generic model.
-        prior: of the model.
     """
 
-    def __init__(self, store: ServiceStore, model: GenericModel, prior: Prior | None) -> None:
-        self._store, self._model, self.prior = store, model, prior
+    def __init__(self, store: Store, model: Model) -> None:
+        self._store, self._jobs, self._model = store, JobStore(store.database), model
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="piaa-fit", daemon=True)
 
@@ -55,7 +53,7 @@ class Fitter:
         while not self._stopping.is_set():
             self._wake.clear()
             try:
-                job = self._store.claim()
+                job = self._jobs.claim()
                 if job is not None:
                     self._do(job)
                     continue
@@ -64,39 +62,37 @@ class Fitter:
             self._wake.wait(_POLL_S)
 
     def _do(self, job: Job) -> None:
+        done = threading.Event()
+        beat = threading.Thread(target=self._beat, args=(job, done), name="piaa-beat", daemon=True)
+        beat.start()
         try:
-            record, form = self.fit(job)
+            record, said, form = self.fit(job)
         except PiaaError as error:
-            self._store.fail(job, str(error))
+            self._jobs.fail(job, str(error))
             telemetry.FITS.labels("failed").inc()
         except Exception:
             _LOG.exception("fit %s failed", job.id)
-            self._store.fail(job, "the fit failed for a reason that the server's log tells")
+            self._jobs.fail(job, "the fit failed for a reason that the server's log tells")
             telemetry.FITS.labels("failed").inc()
         else:
-            done = self._store.finish(job, record, form) is not None
-            telemetry.FITS.labels("done" if done else "overtaken").inc()
+            kept = self._jobs.finish(job, record, said, form) is not None
+            telemetry.FITS.labels("done" if kept else "overtaken").inc()
+        finally:
+            done.set()
+            beat.join()
 
-    def fit(self, job: Job) -> tuple[AdapterRecord, bytes | None]:
-        """The adapter from all ratings that the user gave, and its linear form, if it has one."""
-        given, ends = self._store.given(job.user)
-        self.check_given(job.user, given)
-        scale = Scale(*ends)
-        features = np.stack([np.frombuffer(one.vector, "<f4") for one in given])
-        adapter = make_adapter(job.adapter, self.prior)
-        adapter.fit(features, scale.to_unit([one.score for one in given]))
-        state = {key: np.ascontiguousarray(value) for key, value in adapter.state().items()}
-        form = adapter.linear_form().pack() if adapter.has_linear_form else None
-        record = AdapterRecord(
-            adapter=job.adapter,
-            model_name=self._model.name,
-            model_hash=self._model.hash,
-            scale_low=scale.low,
-            scale_high=scale.high,
-            state=pack(state),
-            ratings=tuple(StoredRating(image=one.image, sha256=one.sha256, score=one.score) for one in given),
-        )
-        return record, form
+    def _beat(self, job: Job, done: threading.Event) -> None:
+        """Say that the fit goes on, so that no other server takes it over."""
+        while not done.wait(LEASE_S / 3):
+            with suppress(PiaaError):  # the database is away for a moment; the lease has two more beats
+                self._jobs.beat(job)
+
+    def fit(self, job: Job) -> tuple[AdapterRecord, Said, bytes | None]:
+        """The adapter from all that the user said, what that was, and its linear form, if it has one."""
+        said = self._store.said(job.user, self._model.generic.hash)
+        name = adapter_name(said, job.adapter if said.ratings else None, job.adapter)
+        learned = learn(self._model, job.user, said, self._model.maker(name))
+        return record_of(self._model, learned, said.scale), said, linear_form_of(learned.adapter)
 
     def check_adapter(self, name: str) -> None:
         """Make sure that this server can fit an adapter of this name.
@@ -106,7 +102,7 @@ class Fitter:
             Problem: 501, it learns from more than the vectors that a server keeps.
         """
         kind = adapter_class(name)
-        make_adapter(name, self.prior, generic=self._model)
+        make_adapter(name, self._model.prior, generic=self._model.generic)
         if _from_vectors(kind):
             return
         what = "the photos themselves" if kind.needs_pixels else "a start of piaa meta-train"
@@ -115,19 +111,6 @@ class Fitter:
             f"adapter {name!r} is fitted from {what}, which this server does not keep; choose one of "
             f"{', '.join(names_where(_from_vectors))}, or fit the user with: piaa fit-user --adapter {name}",
         )
-
-    def check_given(self, user: str, given: list[Given]) -> None:
-        """Make sure that these ratings belong to the model.
-
-        Raises:
-            ModelMismatch: some were given under another one.
-        """
-        old = sum(one.model_hash != self._model.hash for one in given)
-        if old:
-            raise ModelMismatch(
-                f"{old} of {len(given)} ratings of user {user!r} were given under another model; "
-                "post the ratings of these photos again, with the photos"
-            )
 
 
 def _from_vectors(kind: type[Adapter]) -> bool:

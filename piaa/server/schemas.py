@@ -89,8 +89,24 @@ class Rating(_Json):
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
 
 
+class Comparison(_Json):
+    """Which of two photos is preferred: each by the name of an image in this request, or by its hash."""
+
+    a: str = Field(min_length=1, max_length=1000, examples=["beach.jpg"])
+    b: str = Field(min_length=1, max_length=1000, examples=["forest.jpg"])
+    outcome: str = Field(pattern="^(a|b|equal)$", examples=["a"])
+
+
+class Flag(_Json):
+    """A photo picked or rejected: an image in this request, by its name, or one seen before, by its hash."""
+
+    flag: str = Field(pattern="^(pick|reject)$", examples=["pick"])
+    image: str | None = Field(None, max_length=1000, examples=["beach.jpg"])
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+
+
 class Rated(_Json):
-    """What became of ratings."""
+    """What became of ratings, comparisons or flags."""
 
     user: str
     n_ratings: int = Field(description="How many ratings the user has now.")
@@ -106,6 +122,31 @@ class JobInfo(_Json):
     state: str = Field(examples=["queued", "running", "done", "failed"])
     version: int | None
     error: str | None
+
+
+class Withdrawn(_Json):
+    """What went with a rating that was withdrawn."""
+
+    user: str
+    n_ratings: int = Field(description="How many ratings the user has now.")
+    deleted_versions: list[int] = Field(description="They were learned with it.")
+    job: JobInfo | None = Field(
+        description="The fit without it; null if the version that counts knew it not."
+    )
+
+
+class ChangeInfo(_Json):
+    """One change of what a user said."""
+
+    id: int
+    at: str
+    what: str = Field(examples=["rate", "replace", "compare", "flag", "withdraw", "restore", "undo"])
+    source: str = Field(examples=["table", "python", "http"])
+    n_added: int
+    n_ended: int
+    n_withdrawn: int
+    version: int | None
+    undone: bool
 
 
 class VersionInfo(_Json):
@@ -127,13 +168,18 @@ class UserInfo(_Json):
     active: int | None
     versions: list[VersionInfo]
     ratings: list[Rating]
+    comparisons: list[Comparison]
+    flags: list[Flag]
 
 
 class GivenRating(Rating):
     """A rating as it is kept."""
 
     model_hash: str = Field(description="Which model made the vector.")
-    vector: str = Field(description="The photo's vector: float32, little-endian, in base64.")
+    vector: str | None = Field(
+        description="The photo's vector: float32, little-endian, in base64; null if it was rated under "
+        "another model."
+    )
 
 
 class UserExport(_Json):
@@ -143,9 +189,12 @@ class UserExport(_Json):
     active: int | None
     scale: tuple[float, float]
     ratings: list[GivenRating]
-    adapters: dict[str, Any] | None = Field(
-        description="All versions with their states and ratings; as a file of its own it is what "
-        "`piaa users import` reads. Null for a user who was never fitted."
+    comparisons: list[Comparison]
+    flags: list[Flag]
+    history: list[ChangeInfo]
+    adapters: dict[str, Any] = Field(
+        description="All that was said, with all versions and their states; as a file of its own it is what "
+        "`piaa users import` reads."
     )
     jobs: list[JobInfo]
 

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load as unpack
 
-from generic.errors import StoreError
-from generic.model.generic_model import GenericModel
+from generic.errors import StoreError, UnknownUser
 from piaa.adapters.base import Adapter, Photos
 from piaa.adapters.linear_form import LinearForm, unit_scores
 from piaa.adapters.prediction import Array, Prediction
-from piaa.adapters.prior import Prior
 from piaa.adapters.registry import adapter_class, make_adapter
+from piaa.people.model import Model
 from piaa.server.recent import Recent
-from piaa.store.serving import Active, ServiceStore
+from piaa.store.serving import Active, ServingStore
+from piaa.store.store import Store
 
 
 class Changed(StoreError):
@@ -30,14 +30,12 @@ class Scorers:
     Args:
         store: where the adapters lie.
         model: the generic model.
-        prior: of the model.
         n_bytes: memory for linear forms and for restored adapters, each.
     """
 
-    def __init__(
-        self, store: ServiceStore, model: GenericModel, prior: Prior | None, n_bytes: int = 2**28
-    ) -> None:
-        self._store, self._model, self._prior = store, model, prior
+    def __init__(self, store: Store, model: Model, n_bytes: int = 2**28) -> None:
+        self._store, self._model = store, model
+        self._serving = ServingStore(store.database)
         self._forms, self._adapters = Recent(n_bytes), Recent(n_bytes)
 
     def unit_scores(self, users: Sequence[Active], features: NDArray[Any]) -> Array:
@@ -51,7 +49,7 @@ class Scorers:
         ready = {place: form for place, form in enumerate(forms) if form is not None}
         scores = np.empty((len(users), len(features)))
         if ready:
-            scores[list(ready)] = unit_scores(list(ready.values()), features, self._prior)
+            scores[list(ready)] = unit_scores(list(ready.values()), features, self._model.prior)
         for place in sorted(set(range(len(users))) - set(ready)):
             scores[place] = self.predict(users[place], features).score
         return scores
@@ -77,30 +75,38 @@ class Scorers:
         return found
 
     def _restored(self, user: Active) -> Adapter:
-        adapter = make_adapter(user.adapter, self._prior, generic=self._model)
-        return adapter.restore(unpack(self._state(user)))
+        try:
+            stored = self._store.load(user.user, user.version)
+        except UnknownUser:
+            raise self._changed(user) from None
+        if (stored.adapter, stored.model_hash) != (user.adapter, user.model_hash):
+            raise self._changed(user)
+        adapter = make_adapter(user.adapter, self._model.prior, generic=self._model.generic)
+        return adapter.restore(unpack(stored.state))
+
+    @staticmethod
+    def _changed(user: Active) -> Changed:
+        """Between two requests a user may be fitted again or deleted."""
+        return Changed(f"user {user.user!r} was fitted again or deleted just now; ask again")
 
     def _many_forms(self, users: Sequence[Active], d: int) -> list[LinearForm | None]:
         forms: dict[str, LinearForm | None] = {user.user: self._forms.get(_key(user)) for user in users}
         missing = [
             user for user in users if forms[user.user] is None and adapter_class(user.adapter).has_linear_form
         ]
-        stored = self._store.linear_forms([user.user for user in missing])
+        stored = self._serving.linear_forms([user.user for user in missing], self._model.generic.hash)
         for user in missing:
             digest, content = stored.get(user.user, ("", None))
-            form = LinearForm.unpack(content, self._prior, d) if content and digest == user.digest else None
+            form = (
+                LinearForm.unpack(content, self._model.prior, d)
+                if content and digest == user.digest
+                else None
+            )
             if form is None:
                 form = self._restored(user).linear_form()
             forms[user.user] = form
             self._forms.put(_key(user), form, form.n_bytes)
         return [forms[user.user] for user in users]
-
-    def _state(self, user: Active) -> bytes:
-        """The state that the digest names; between two requests a user may be fitted again or deleted."""
-        digest, state = self._store.states([user.user]).get(user.user, ("", b""))
-        if digest != user.digest:
-            raise Changed(f"user {user.user!r} was fitted again or deleted just now; ask again")
-        return state
 
 
 def needs_files(user: Active) -> bool:

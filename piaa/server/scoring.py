@@ -51,7 +51,7 @@ async def score(
     limits = services.settings
     check_count(len(users), _MOST_INTERVALS if intervals else limits.max_users, "users")
     images, outcomes = await embed(services, image, sha256)
-    actives = await asyncio.to_thread(services.store.active, users)
+    actives = await asyncio.to_thread(services.serving.active, users, services.model.generic.hash)
     _check_users(services, users, actives, fallback)
     good = [item for item in outcomes if not isinstance(item, ImageError)]
     if not good:
@@ -63,7 +63,9 @@ async def score(
     features = np.stack(good)
     tuned = await _tuned(services, list(actives.values()), image, sha256, readable, features)
     lines = await asyncio.to_thread(_score, services, users, actives, features, readable, intervals, tuned)
-    return Scores(model=services.model.name, model_hash=services.model.hash, images=images, users=lines)
+    return Scores(
+        model=services.model.generic.name, model_hash=services.model.generic.hash, images=images, users=lines
+    )
 
 
 async def _tuned(
@@ -116,7 +118,15 @@ def check_count(n: int, most: int, what: str) -> None:
 async def embed(
     services: Services, uploads: Sequence[UploadFile], digests: Sequence[str]
 ) -> tuple[list[ImageResult], list[Outcome]]:
-    """What became of each upload and each hash, and its vector or error.
+    """What became of each upload and each hash, and its vector or error; see :func:`see`."""
+    seen = await see(services, uploads, digests)
+    return [image for image, _, _ in seen], [outcome for _, _, outcome in seen]
+
+
+async def see(
+    services: Services, uploads: Sequence[UploadFile], digests: Sequence[str]
+) -> list[tuple[ImageResult, str, Outcome]]:
+    """What became of each upload and each hash, its photo's identity, and its vector or error.
 
     Raises:
         Problem: there is no image, or there are too many, or the server is full.
@@ -127,14 +137,16 @@ async def embed(
     check_count(n, services.settings.max_images, "images")
     contents = [(_name(upload, i), await upload.read()) for i, upload in enumerate(uploads, 1)]
     found = await services.embedder.embed(contents)
-    images = [_result(name, *pair) for (name, _), pair in zip(contents, found, strict=True)]
-    outcomes = [outcome for _, outcome in found]
+    seen = [
+        (_result(name, content.sha256, outcome), content.identity, outcome)
+        for (name, _), (content, outcome) in zip(contents, found, strict=True)
+    ]
     known = await services.embedder.known(digests)
+    identities = await services.embedder.identities(digests) if digests else {}
     for digest in digests:
         outcome: Outcome = known.get(digest, _unseen(digest))
-        images.append(_result(digest[:64], digest[:64], outcome))
-        outcomes.append(outcome)
-    return images, outcomes
+        seen.append((_result(digest[:64], digest[:64], outcome), identities[digest], outcome))
+    return seen
 
 
 def _name(upload: UploadFile, number: int) -> str:
@@ -163,7 +175,7 @@ def _check_users(
             "rate photos and fit the user first, or ask with fallback=generic"
         )
     for active in actives.values():
-        if active.model_hash != services.model.hash:
+        if active.model_hash != services.model.generic.hash:
             raise ModelMismatch(
                 f"the adapter of user {active.user!r} (version {active.version}) was fitted on another "
                 "model; fit the user again"
@@ -194,7 +206,7 @@ def _score(
             unit = prediction.score
             if intervals:
                 low, high = prediction.low, prediction.high
-        ends = active.scale if active else services.model.header.scale
+        ends = active.scale if active else services.model.generic.header.scale
         scale = Scale(float(ends[0]), float(ends[1]))
         lines.append(
             UserScores(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from generic.model.generic_model import GenericModel
+from piaa.people.model import Model
 from piaa.server.embedder import Embedder
 from piaa.server.fitter import Fitter
 from piaa.server.scorers import Scorers
 from piaa.server.settings import ServeSettings
-from piaa.store.serving import ServiceStore
+from piaa.store.jobs import JobStore
+from piaa.store.serving import ServingStore
+from piaa.store.store import Store
 
 
 @dataclass(kw_only=True)
@@ -17,8 +19,10 @@ class Services:
     """The parts of one server process."""
 
     settings: ServeSettings
-    model: GenericModel
-    store: ServiceStore
+    model: Model
+    store: Store
+    serving: ServingStore
+    jobs: JobStore
     embedder: Embedder
     scorers: Scorers
     fitter: Fitter

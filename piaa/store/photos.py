@@ -46,25 +46,28 @@ def keep_photos(sql: Sql, user: int, photos: Sequence[SeenPhoto], model_hash: st
     Returns:
         the number of each photo, by identity.
     """
-    seen = {photo.identity: photo for photo in photos}
+    digests = [photo.sha256 for photo in photos if photo.sha256]
+    chosen = "SELECT sha256, photo_id FROM file_digests WHERE sha256 IN {chosen}"
+    known: dict[str | None, int] = dict(run_in(sql, chosen, digests))
+    # Of some only the file's hash is at hand, which may be known to hold a photo.
+    found = {one.identity: known[one.sha256] for one in photos if one.identity == one.sha256 in known}
+    seen = {photo.identity: photo for photo in photos if photo.identity not in found}
     # In one order, so that two who see the same photos do not wait for each other in a circle.
     rows = [
         {"identity": one, "width": seen[one].width, "height": seen[one].height, "taken": seen[one].taken}
         for one in sorted(seen)
     ]
     insert_many(sql, "photos", rows, "ON CONFLICT (identity) DO NOTHING")
-    found: dict[str, int] = dict(
-        run_in(sql, "SELECT identity, id FROM photos WHERE identity IN {chosen}", sorted(seen))
-    )
-    _adopt(sql, user, photos, found)
-    digests = {photo.sha256: found[photo.identity] for photo in photos if photo.sha256}
+    found |= _numbers(sql, sorted(seen))
+    _adopt(sql, user, photos, found, known)
+    held = {photo.sha256: found[photo.identity] for photo in photos if photo.sha256}
     insert_many(
         sql,
         "file_digests",
-        [{"sha256": digest, "photo_id": digests[digest]} for digest in sorted(digests)],
+        [{"sha256": digest, "photo_id": held[digest]} for digest in sorted(held)],
         "ON CONFLICT (sha256) DO NOTHING",
     )
-    keep_vectors(sql, {found[one]: seen[one].vector for one in sorted(seen)}, model_hash)
+    keep_vectors(sql, {found[photo.identity]: photo.vector for photo in photos}, model_hash)
     return found
 
 
@@ -72,22 +75,23 @@ def _numbers(sql: Sql, identities: Sequence[str]) -> dict[str, int]:
     return dict(run_in(sql, "SELECT identity, id FROM photos WHERE identity IN {chosen}", identities))
 
 
-def _adopt(sql: Sql, user: int, photos: Sequence[SeenPhoto], found: Mapping[str, int]) -> None:
+def _adopt(
+    sql: Sql,
+    user: int,
+    photos: Sequence[SeenPhoto],
+    found: Mapping[str, int],
+    known: Mapping[str | None, int],
+) -> None:
     """Give what was said of a photo under its file's sha256, or under its name, to the photo itself."""
-    digests = [photo.sha256 for photo in photos if photo.sha256]
-    known: dict[str | None, int] = dict(
-        run_in(sql, "SELECT sha256, photo_id FROM file_digests WHERE sha256 IN {chosen}", digests)
-    )
     names = {name_identity(user, photo.image): photo for photo in photos}
-    named: dict[str, int] = dict(
-        run_in(sql, "SELECT identity, id FROM photos WHERE identity IN {chosen}", list(names))
-    )
+    named = _numbers(sql, list(names))
     for photo in photos:
         other = known.get(photo.sha256)
         if other not in (None, found[photo.identity]):
             _merge(sql, int(other or 0), found[photo.identity])
     for identity, other in named.items():
-        _merge(sql, other, found[names[identity].identity])
+        if other != found[names[identity].identity]:
+            _merge(sql, other, found[names[identity].identity])
 
 
 def _merge(sql: Sql, gone: int, kept: int) -> None:

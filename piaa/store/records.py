@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from generic.errors import StoreError
 
-SOURCES = ("table", "python", "http", "page", "xmp", "lightroom")
+SOURCES = ("terminal", "table", "python", "http", "page", "xmp", "lightroom", "file")
 """Where a person may have said something."""
 OUTCOMES = ("a", "b", "equal")
 FLAGS = ("pick", "reject")

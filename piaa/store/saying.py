@@ -51,10 +51,14 @@ def say(sql: Sql, user: int, name: str, saying: Saying, *, replace: bool = False
         ScaleError: the scale is not that of the ratings before, or a score lies outside of it.
     """
     photos = keep_photos(sql, user, saying.photos, saying.model_hash)
+    what = {"ratings": "rate", "comparisons": "compare"}
+    if replace:
+        counts = "SELECT 1 FROM {} WHERE user_id = :id AND ended_by IS NULL LIMIT 1"
+        what |= {table: "replace" for table in what if sql.run(counts.format(table), id=user)}
     at = now()
     if saying.ratings:
         scale = _scale(sql, user, name, saying, replace=replace)
-        change = begin(sql, user, "replace" if replace else "rate", saying.source)
+        change = begin(sql, user, what["ratings"], saying.source)
         rows = [
             {
                 **_row(user, photo, photos, at, saying.source, change),
@@ -66,7 +70,7 @@ def say(sql: Sql, user: int, name: str, saying: Saying, *, replace: bool = False
         ]
         _add(sql, "ratings", user, change, rows, replace=replace)
     if saying.comparisons:
-        change = begin(sql, user, "replace" if replace else "compare", saying.source)
+        change = begin(sql, user, what["comparisons"], saying.source)
         if replace:
             end(sql, "comparisons", user, change)
         rows = [

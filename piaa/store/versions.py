@@ -52,8 +52,7 @@ def add_version(
     Returns:
         the new version's number.
     """
-    newest = sql.run("SELECT max(number) FROM versions WHERE user_id = :user", user=user)
-    number = int(newest[0][0] or 0) + 1
+    number = int(sql.run("SELECT last_version FROM users WHERE id = :user", user=user)[0][0]) + 1
     insert_version(sql, user, number, now(), record, learned_from, linear_form)
     activate(sql, user, number)
     return number
@@ -118,6 +117,11 @@ def insert_version(
             "learned_from": learned_from,
             "linear_form": linear_form,
         },
+    )
+    sql.run(
+        "UPDATE users SET last_version = :number WHERE id = :user AND last_version < :number",
+        number=number,
+        user=user,
     )
     for table, column, ids in (
         ("version_ratings", "rating_id", ratings),

@@ -134,6 +134,8 @@ _TABLES = (
         at TEXT NOT NULL,
         PRIMARY KEY (user_id, model_id))""",
     "CREATE INDEX active_by_version ON active (version_id)",
+    # Numbers of versions are not given twice, even after versions were deleted.
+    "ALTER TABLE users ADD COLUMN last_version INTEGER NOT NULL DEFAULT 0",
     # Work, and who did what.
     "ALTER TABLE jobs ADD COLUMN heartbeat DOUBLE PRECISION",
     "ALTER TABLE jobs ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0",
@@ -143,6 +145,8 @@ _DROP = (
     "DROP TABLE old_ratings",
     "DROP TABLE old_adapters",
     "DROP TABLE old_given",
+    "UPDATE users SET last_version ="
+    " coalesce((SELECT max(number) FROM versions WHERE user_id = users.id), 0)",
     "ALTER TABLE users DROP COLUMN active",
     "DROP TABLE IF EXISTS alembic_version",
 )

@@ -1,0 +1,206 @@
+"""What users say: ratings, comparisons and flags, kept and withdrawn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, TypeVar
+
+from fastapi import APIRouter, File, Form, Path, Request, UploadFile
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from generic.errors import ImageError
+from piaa.adapters.registry import DEFAULT
+from piaa.people.choose import choose_photos
+from piaa.ratings.scale import Scale
+from piaa.server.paths import UserId
+from piaa.server.problems import Problem
+from piaa.server.schemas import ERRORS, Comparison, Flag, ImageResult, JobInfo, Rated, Rating, Withdrawn
+from piaa.server.scoring import check_count, of, see
+from piaa.server.services import Services
+from piaa.store.records import SeenPhoto, check_user
+from piaa.store.saying import Saying
+
+T = TypeVar("T", bound=BaseModel)
+router = APIRouter(prefix="/v1", tags=["users"], responses=ERRORS)
+_MOST = 1000
+_SOURCE = "http"
+Images = Annotated[list[UploadFile], File(description="The images it is about.")]
+
+
+@router.post("/users/{id}/ratings")
+async def rate(
+    request: Request,
+    user: UserId,
+    ratings: Annotated[
+        str,
+        Form(
+            description="A JSON list of ratings.",
+            examples=['[{"image": "beach.jpg", "score": 5}]'],
+        ),
+    ],
+    image: Images = [],  # noqa: B006  (FastAPI copies it)
+    scale: Annotated[str | None, Form(description="Lowest and highest score.", examples=["1..5"])] = None,
+) -> Rated:
+    """Keep ratings. What is answered with 200 is stored; with an error nothing is."""
+    services = _check(request, user)
+    wanted = _parse(Rating, ratings, "ratings", "{image or sha256, score}")
+    _check_named(wanted)
+    span = None if scale is None else Scale.parse(scale)
+    seen, images = await _match(services, [_key(one) for one in wanted], image)
+    last = {seen[_key(one)].identity: one for one in wanted}  # of a photo rated twice the last score
+    saying = Saying(
+        ratings=[(seen[_key(one)], one.score) for one in last.values()],
+        model_hash=services.model.generic.hash,
+        source=_SOURCE,
+        scale=None if span is None else (span.low, span.high),
+    )
+    n = await asyncio.to_thread(services.store.say, user, saying)
+    return Rated(user=user, n_ratings=n, images=images)
+
+
+@router.post("/users/{id}/comparisons")
+async def compare(
+    request: Request,
+    user: UserId,
+    comparisons: Annotated[
+        str,
+        Form(
+            description="A JSON list of comparisons; photos by the name of an image, or by a hash.",
+            examples=['[{"a": "beach.jpg", "b": "forest.jpg", "outcome": "a"}]'],
+        ),
+    ],
+    image: Images = [],  # noqa: B006
+) -> Rated:
+    """Keep which of two photos a user prefers, beside whatever ratings she gave."""
+    services = _check(request, user)
+    wanted = _parse(Comparison, comparisons, "comparisons", "{a, b, outcome}")
+    same = [number for number, one in enumerate(wanted, 1) if one.a == one.b]
+    if same:
+        raise Problem(422, f"comparison {same[0]} has the same photo on both sides; name two photos")
+    seen, images = await _match(services, [side for one in wanted for side in (one.a, one.b)], image)
+    saying = Saying(
+        comparisons=[(seen[one.a], seen[one.b], one.outcome) for one in wanted],
+        model_hash=services.model.generic.hash,
+        source=_SOURCE,
+    )
+    n = await asyncio.to_thread(services.store.say, user, saying)
+    return Rated(user=user, n_ratings=n, images=images)
+
+
+@router.post("/users/{id}/flags")
+async def flag(
+    request: Request,
+    user: UserId,
+    flags: Annotated[
+        str,
+        Form(
+            description="A JSON list of flags.",
+            examples=['[{"image": "beach.jpg", "flag": "pick"}]'],
+        ),
+    ],
+    image: Images = [],  # noqa: B006
+) -> Rated:
+    """Keep which photos a user picked or rejected; nothing is learned from that."""
+    services = _check(request, user)
+    wanted = _parse(Flag, flags, "flags", "{image or sha256, flag}")
+    _check_named(wanted)
+    seen, images = await _match(services, [_key(one) for one in wanted], image)
+    last = {seen[_key(one)].identity: one for one in wanted}
+    saying = Saying(
+        flags=[(seen[_key(one)], one.flag) for one in last.values()],
+        model_hash=services.model.generic.hash,
+        source=_SOURCE,
+    )
+    n = await asyncio.to_thread(services.store.say, user, saying)
+    return Rated(user=user, n_ratings=n, images=images)
+
+
+@router.delete("/users/{id}/ratings/{photo}")
+async def withdraw(
+    request: Request,
+    user: UserId,
+    photo: Annotated[str, Path(description="Hash of a file that holds the photo.", pattern="^[0-9a-f]{64}$")],
+) -> Withdrawn:
+    """Delete all that a user ever said of a photo, and what was learned with it; she is learned again."""
+    services = _check(request, user)
+    store = services.store
+    adapters = {one.version: one.adapter for one in await asyncio.to_thread(store.versions, user)}
+    active = await asyncio.to_thread(store.active, user)
+    gone = await asyncio.to_thread(lambda: store.withdraw(user, [photo], choose_photos, source=_SOURCE))
+    said = await asyncio.to_thread(store.said, user, services.model.generic.hash)
+    job = None
+    if active in gone and (said.ratings or said.comparisons):
+        job = await asyncio.to_thread(services.jobs.enqueue, user, adapters.get(active or 0, DEFAULT))
+        services.fitter.wake()
+    return Withdrawn(
+        user=user,
+        n_ratings=len(said.ratings),
+        deleted_versions=gone,
+        job=JobInfo(**job.__dict__) if job else None,
+    )
+
+
+def _check(request: Request, user: str) -> Services:
+    services, caller = of(request)
+    check_user(user)
+    caller.check_user(user)
+    return services
+
+
+def _parse(kind: type[T], text: str, what: str, form: str) -> list[T]:
+    try:
+        found: list[T] = TypeAdapter(list[kind]).validate_json(text)  # type: ignore[valid-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Problem(
+            422, f"{what} are not a JSON list of {form}: {where} {first['msg']}"[:500] + "; correct them"
+        ) from None
+    check_count(len(found), _MOST, what)
+    if not found:
+        raise Problem(422, f"{what} is an empty list, expected at least one {what.removesuffix('s')}")
+    return found
+
+
+def _check_named(wanted: Sequence[Rating | Flag]) -> None:
+    for number, one in enumerate(wanted, 1):
+        if (one.image is None) == (one.sha256 is None):
+            what = "rating" if isinstance(one, Rating) else "flag"
+            raise Problem(422, f"{what} {number} has both or neither of image and sha256; give one of them")
+
+
+def _key(one: Rating | Flag) -> str:
+    return one.image if one.image is not None else one.sha256 or ""
+
+
+async def _match(
+    services: Services, keys: Sequence[str], uploads: Sequence[UploadFile]
+) -> tuple[dict[str, SeenPhoto], list[ImageResult]]:
+    """The photo of each name or hash; every image must be there and readable."""
+    files = {upload.filename or "": upload for upload in uploads}
+    names = [key for key in dict.fromkeys(keys) if key in files]
+    digests = [key for key in dict.fromkeys(keys) if key not in files]
+    absent = [key for key in digests if not _is_hash(key)]
+    if absent:
+        raise Problem(
+            422, f"image {absent[0]!r} is rated, but no file of that name was sent; send it as 'image'"
+        )
+    found = await see(services, [files[name] for name in names], digests)
+    images = [image for image, _, _ in found]
+    bad = [one for one in images if one.problem]
+    if bad:
+        raise Problem(
+            422,
+            f"{len(bad)} of {len(images)} images cannot be used, no rating was stored: {bad[0].problem}",
+            images=[one.model_dump() for one in images],
+        )
+    seen = {}
+    for key, (image, identity, outcome) in zip([*names, *digests], found, strict=True):
+        assert not isinstance(outcome, ImageError)  # noqa: S101  (refused above)
+        seen[key] = SeenPhoto(identity=identity, sha256=image.sha256, image=image.image, vector=outcome)
+    return seen, images
+
+
+def _is_hash(key: str) -> bool:
+    return len(key) == 64 and set(key) <= set("0123456789abcdef")
