@@ -106,8 +106,8 @@ def undo(sql: Sql, user: int, name: str, source: str) -> tuple[Change, tuple[int
     last = left[-1]
     if last.what == "withdraw":
         raise StoreError(
-            f"the last change of user {name!r}, of {last.at}, withdrew {last.n_withdrawn} ratings or "
-            "comparisons, which were deleted for good; rate these photos again instead"
+            f"the last change of user {name!r}, of {last.at}, withdrew what she said of some photos, "
+            "which was deleted for good; rate these photos again instead"
         )
     change = begin(sql, user, "undo", source)
     for table, columns in SAID.items():
