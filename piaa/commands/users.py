@@ -189,7 +189,7 @@ def users_undo(user: Name, model: ModelOption = "piaa-lite", store: StoreOption 
 def learn_again(user: str, model: str, store: str | None, *, as_json: bool) -> None:
     """Learn from what is left, if anything is."""
     import piaa
-    from piaa.commands.fit_user import report_fit
+    from piaa.commands.report_fit import report_fit
     from piaa.people.tell import known_of
     from piaa.store.store import Store
 

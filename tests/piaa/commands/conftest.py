@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
+from generic.model.checkpoint import read_header
 from generic.photos.open import load_pixels
 
 SCORES = (5, 1, 4, 2, 3, 5, 2, 1, 4, 3)
@@ -72,6 +73,42 @@ def scores_of(piaa, album, tiny_model):
         return json.loads(result.stdout)["scores"]
 
     return run
+
+
+@pytest.fixture
+def shown(piaa):
+    """``shown(user)``: all that ``piaa users show`` says of her."""
+
+    def run(user):
+        result = piaa("users", "show", user, "--json")
+        assert (result.exit_code, result.stderr) == (0, "")
+        return json.loads(result.stdout)
+
+    return run
+
+
+@pytest.fixture
+def rated(shown):
+    """``rated(user)``: names and scores of the ratings that count, in the order in which she gave them."""
+    return lambda user: {row["image"]: row["score"] for row in shown(user)["ratings"]}
+
+
+@pytest.fixture
+def learned(tiny_model):
+    """``learned(user, given)``: what a fit says first."""
+    short = read_header(tiny_model).hash[:8]
+    return lambda user, given, adapter="auto": (
+        f"{user}: learned from {given} ({adapter} on piaa-tiny {short})\n"
+    )
+
+
+@pytest.fixture
+def early():
+    """``early(n)``: what a fit expects of n ratings."""
+    return lambda n: (
+        f"expected ranking: too early to tell from {n} rating{'s' * (n != 1)}; from 20 on an estimate is "
+        "printed\n"
+    )
 
 
 @pytest.fixture
