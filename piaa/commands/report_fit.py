@@ -60,4 +60,4 @@ def _given(person: Person) -> tuple[str, set[str]]:
     if person.comparisons:
         photos = {name for one in person.comparisons for name in one.pair}
         return counted(len(person.comparisons), "comparison"), photos
-    return f"{len(person.ratings)} ratings", {one.image for one in person.ratings}
+    return counted(len(person.ratings), "rating"), {one.image for one in person.ratings}

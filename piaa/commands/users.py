@@ -113,7 +113,7 @@ def _echo_versions(versions: list[VersionSummary], active: int | None) -> None:
     for one in versions:
         counts = "  counts now" if one.version == active else ""
         typer.echo(
-            f"version {one.version} of {one.created}: {one.n_ratings} ratings on "
+            f"version {one.version} of {one.created}: {counted(one.n_ratings, 'rating')} on "
             f"{one.scale_low:g}..{one.scale_high:g}, {one.adapter} on {one.model_name} {one.model_hash[:8]}, "
             f"{one.n_bytes} bytes{counts}"
         )

@@ -7,7 +7,6 @@ import os
 import select
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
