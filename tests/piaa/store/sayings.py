@@ -16,6 +16,7 @@ import numpy as np
 from safetensors.numpy import save as pack
 
 from piaa.adapters.ridge import RidgeAdapter
+from piaa.adapters.vectors import FEATURES, SCORES
 from piaa.store.backup import TABLES
 from piaa.store.records import AdapterRecord, SeenPhoto
 from piaa.store.saying import Saying
@@ -83,6 +84,29 @@ def fitted(store: Store, user: str, **changes: Any) -> tuple[AdapterRecord, Any]
         "scale_high": said.scale[1],
         "state": pack({key: np.ascontiguousarray(value) for key, value in adapter.state().items()}),
         "ratings": said.ratings,
+    }
+    return AdapterRecord(**{**values, **changes}), said
+
+
+def fitted_pairs(store: Store, user: str, **changes: Any) -> tuple[AdapterRecord, Any]:
+    """A version from the comparisons that count: its state is just what they are, as of every adapter."""
+    said = store.said(user, MODEL)
+    used = tuple(one for one in said.comparisons if one.outcome != "equal")
+    better = [one.b_photo if one.outcome == "b" else one.a_photo for one in used]
+    worse = [one.a_photo if one.outcome == "b" else one.b_photo for one in used]
+    state = {
+        "weights": np.arange(4.0),
+        FEATURES: np.stack([said.vectors[one] for one in (*better, *worse)]),
+        SCORES: np.repeat([1.0, 0.0], len(used)),
+    }
+    values = {
+        "adapter": "pairs",
+        "model_name": "piaa-lite",
+        "model_hash": MODEL,
+        "scale_low": said.scale[0],
+        "scale_high": said.scale[1],
+        "state": pack(state),
+        "comparisons": used,
     }
     return AdapterRecord(**{**values, **changes}), said
 
