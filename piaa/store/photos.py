@@ -125,16 +125,13 @@ def keep_vectors(sql: Sql, vectors: Mapping[int, NDArray[np.float32] | None], mo
     if not there:
         return
     model, rows = model_id(sql, model_hash), []
+    _, _, damaged = vectors_of(sql, there, model_hash)
+    worthless = "DELETE FROM vectors WHERE model_id = :model AND photo_id IN {chosen}"
+    run_in(sql, worthless, sorted(damaged), model=model)
     for photo, vector in there.items():
         content = np.ascontiguousarray(vector, "<f4").tobytes()
         rows.append({"photo_id": photo, "model_id": model, "vector": content, "checksum": checksum(content)})
-    insert_many(
-        sql,
-        "vectors",
-        rows,
-        "ON CONFLICT (photo_id, model_id) DO UPDATE SET vector = excluded.vector"
-        " WHERE vectors.vector <> excluded.vector AND vectors.checksum = excluded.checksum",
-    )
+    insert_many(sql, "vectors", rows, "ON CONFLICT (photo_id, model_id) DO NOTHING")
 
 
 def vectors_of(

@@ -59,10 +59,9 @@ def compared(*pairs: tuple[int, int, str], source: str = "table") -> Saying:
     return Saying(comparisons=comparisons, model_hash=MODEL, source=source)
 
 
-def flagged(flags: Mapping[int, str], source: str = "table") -> Saying:
-    return Saying(
-        flags=[(photo(number), flag) for number, flag in flags.items()], model_hash=MODEL, source=source
-    )
+def flagged(flags: Mapping[int, str], /, **changes: Any) -> Saying:
+    given = [(photo(number), flag) for number, flag in flags.items()]
+    return Saying(**{"flags": given, "model_hash": MODEL, "source": "table", **changes})
 
 
 def scores(store: Store, user: str) -> dict[str, float]:
