@@ -199,7 +199,8 @@ def learn_again(user: str, model: str, store: str | None, *, as_json: bool) -> N
     elif as_json:
         print_json({"user": user, "version": keeper.active(user), "n_ratings": 0, "store": keeper.name})
     else:
-        typer.echo(f"{user}: nothing is left to learn from")
+        still = f"; version {keeper.active(user)} counts until she rates again" * bool(keeper.active(user))
+        typer.echo(f"{user}: nothing is left to learn from{still}")
 
 
 @users_app.command("delete")

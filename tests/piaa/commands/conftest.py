@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +114,35 @@ def early():
         f"expected ranking: too early to tell from {n} rating{'s' * (n != 1)}; from 20 on an estimate is "
         "printed\n"
     )
+
+
+@pytest.fixture
+def on_a_terminal(user_folders):
+    """``on_a_terminal(arguments, question, answer)``: exit code of piaa, and what a person saw.
+
+    Types the answer as soon as the question is there.
+    """
+    pty = pytest.importorskip("pty")
+
+    def run(arguments, question, answer):
+        terminal, other = pty.openpty()
+        command = [sys.executable, "-m", "cli", *map(str, arguments)]
+        process = subprocess.Popen(command, stdin=other, stdout=other, stderr=other, start_new_session=True)
+        os.close(other)
+        seen, typed, until = b"", False, time.monotonic() + 60
+        while time.monotonic() < until:
+            if select.select([terminal], [], [], 0.1)[0]:
+                try:
+                    seen += os.read(terminal, 4096)
+                except OSError:  # the other end is closed
+                    break
+            if not typed and question.encode() in seen:
+                os.write(terminal, answer.encode())
+                typed = True
+        os.close(terminal)
+        return process.wait(10), seen.decode().replace("\r\n", "\n")
+
+    return run
 
 
 @pytest.fixture

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import select
-import sys
-import time
 
 import pytest
 
@@ -126,41 +122,18 @@ def test_without_a_table_she_is_learned_again(
     assert scores_of("ana") != before
 
 
-# ---- asked on a terminal ----
-
-
-def on_a_terminal(answer: str, arguments: list[object]) -> tuple[int, str]:
-    """Runs piaa on a pseudo-terminal, types an answer to its question; exit code, and what was on it."""
-    pty = pytest.importorskip("pty")
-    child, terminal = pty.fork()
-    if not child:
-        os.execv(sys.executable, [sys.executable, "-m", "cli", *map(str, arguments)])
-    seen, typed, until = b"", False, time.monotonic() + 60
-    while time.monotonic() < until:
-        if select.select([terminal], [], [], 0.1)[0]:
-            try:
-                seen += os.read(terminal, 4096)
-            except OSError:  # the other end is closed
-                break
-        if not typed and b"[add]: " in seen:
-            os.write(terminal, answer.encode())
-            typed = True
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), seen.decode().replace("\r\n", "\n")
-
-
 @pytest.mark.parametrize(
     ("answer", "places"),
     [("\n", (0, 1, 2, 3)), ("ad\nAdd\n", (0, 1, 2, 3)), ("replace\n", (2, 3)), ("stop\n", ())],
 )
 def test_a_person_at_a_terminal_is_asked(
-    rate, rated, shown, album, table, tiny_model, tmp_path, answer, places
+    on_a_terminal, rate, rated, shown, album, table, tiny_model, tmp_path, answer, places
 ):
     assert rate("ana", part(table, 0, 1, 2)).exit_code == 0
     more = tmp_path / "more.csv"
     more.write_text("\n".join(["image,score", *(f"{n},{s}" for n, s in part(table, 2, 3).items())]))
     arguments = ["fit-user", "--user", "ana", "--ratings", more, "--images", album, "--model", tiny_model]
-    code, seen = on_a_terminal(answer, arguments)
+    code, seen = on_a_terminal(arguments, "[add]: ", answer)
     assert "The store knows 3 ratings of ana.\n" in seen
     assert QUESTION in seen
     assert seen.count("please type add, replace or stop\n") == answer.count("\n") - 1
