@@ -127,7 +127,7 @@ def _ask(user: str, known: Said, store: str) -> bool:
         StoreError: this is no terminal.
     """
     from generic.errors import StoreError
-    from piaa.people.save import count_of
+    from piaa.people.learn import count_of
 
     if not sys.stdin.isatty():
         raise StoreError(

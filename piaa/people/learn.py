@@ -36,6 +36,12 @@ class Learned:
     """Comparisons of a person who is learned from her ratings."""
 
 
+def count_of(said: Said) -> str:
+    """How much somebody said, in words."""
+    counts = ((len(said.ratings), "rating"), (len(said.comparisons), "comparison"))
+    return " and ".join(f"{n} {word}{'s' * (n != 1)}" for n, word in counts if n) or "0 ratings"
+
+
 def adapter_name(said: Said, wanted: str | None, default: str) -> str:
     """Which adapter learns from what a person said: comparisons alone are for one of them.
 
@@ -51,8 +57,8 @@ def adapter_name(said: Said, wanted: str | None, default: str) -> str:
         return wanted or default
     if wanted not in (None, PairsAdapter.name):
         raise PiaaError(
-            f"adapter {wanted!r} learns from ratings, but there are {len(said.comparisons)} comparisons and "
-            "no rating; leave it out, or rate some photos"
+            f"adapter {wanted!r} learns from ratings, but she gave {count_of(said)} and no rating; leave it out, "
+            "or rate some photos"
         )
     return PairsAdapter.name
 
@@ -84,8 +90,9 @@ def learn(
     used = tuple(one for one in said.ratings if one.photo in said.vectors)
     skipped = _damaged({one.image: one.photo for one in said.ratings}, said)
     if not used:
+        name, reason = next(iter(skipped.items()))
         raise TooFewRatings(
-            f"user {user!r} gave no rating that can be used; the first: {next(iter(skipped.items()))}"
+            f"none of the {len(skipped)} ratings of user {user!r} can be used; the first is of {name!r}: {reason}"
         )
     features = np.stack([said.vectors[one.photo] for one in used])
     adapter, given = make(), features
@@ -136,8 +143,8 @@ def _from_comparisons(model: OpenedModel, user: str, said: Said) -> Learned:
     )
     if not used:
         raise TooFewRatings(
-            f"user {user!r} gave {len(said.comparisons)} comparisons, in none of which she prefers a photo "
-            "that can be used; compare some more photos, or rate some"
+            f"user {user!r} gave {count_of(said)}, but none that prefers one photo to another and can be used; "
+            "compare some more photos, or rate some"
         )
     better = [one.b_photo if one.outcome == "b" else one.a_photo for one in used]
     worse = [one.a_photo if one.outcome == "b" else one.b_photo for one in used]

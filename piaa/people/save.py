@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from generic.errors import StoreError, UnknownUser
 from piaa.adapters.registry import make_adapter
-from piaa.people.learn import Learned, adapter_name, learn, linear_form_of, record_of
+from piaa.people.learn import Learned, adapter_name, count_of, learn, linear_form_of, record_of
 from piaa.people.learn_on import check_learns_on
 from piaa.store.place import Place
 from piaa.store.records import SeenPhoto
@@ -129,12 +129,6 @@ def check_new(store: Store, user: str, model_hash: str) -> None:
             f"store {store.name!r} knows {count_of(said)} of user {user!r}; pass --add to add to them, or "
             "--replace to put these in their place (they stay in the history)"
         )
-
-
-def count_of(said: Said) -> str:
-    """How much somebody said, in words."""
-    counts = ((len(said.ratings), "rating"), (len(said.comparisons), "comparison"))
-    return " and ".join(f"{n} {word}{'s' * (n != 1)}" for n, word in counts if n) or "0 ratings"
 
 
 def _keep(store: Store, person: Person) -> int:

@@ -124,7 +124,7 @@ def test_comparisons_are_not_learned_by_an_adapter_of_ratings(compare, shown, na
     refused = compare("ana", [(names[0], names[1])], "--adapter", "bayes")
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr == (
-        "piaa: adapter 'bayes' learns from ratings, but there are 1 comparisons and no rating; leave it out, "
+        "piaa: adapter 'bayes' learns from ratings, but she gave 1 comparison and no rating; leave it out, "
         "or rate some photos (what the table says is kept)\n"
     )
     assert compared(shown, "ana") == [(names[0], names[1], "a")]

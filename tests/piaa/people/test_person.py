@@ -1,0 +1,84 @@
+"""A person who learns on: always what a fit of what remains gives."""
+
+from __future__ import annotations
+
+import pytest
+
+from generic.errors import PiaaError, RatingsError, TooFewRatings
+
+
+def rated(person):
+    return {one.image: one.score for one in person.ratings}
+
+
+def test_added_ratings_are_as_if_given_at_once(fitted, album, part, table, scores):
+    one = fitted(part(0, 1, 2))
+    more = one.add(part(3, 4), images=album).add(part(5, 6, 7, 8, 9), images=album)
+    assert rated(more) == table
+    assert scores(more) == scores(fitted(table))
+    assert rated(one) == part(0, 1, 2)  # a person does not change
+
+
+def test_a_photo_rated_before_is_refused_or_taken_as_told(fitted, album, part, names):
+    one = fitted(part(0, 1, 2))
+    again = {names[1]: 5, names[5]: 2}
+    with pytest.raises(RatingsError) as caught:
+        one.add(again, images=album)
+    assert str(caught.value) == (
+        f"user 'ana' has rated 1 of these 2 photos before, the first {names[1]!r} as 1; leave them out, or "
+        "pass --duplicates last or --duplicates mean"
+    )
+    assert rated(one.add(again, images=album, duplicates="last")) == {**part(0, 2), **again}
+    assert rated(one.add(again, images=album, duplicates="mean")) == {**part(0, 2), names[1]: 3, names[5]: 2}
+
+
+def test_a_forgotten_rating_was_never_given(fitted, part, names, scores):
+    less = fitted(part(0, 1, 2, 3)).forget([names[1], names[3]])
+    assert rated(less) == part(0, 2)
+    assert scores(less) == scores(fitted(part(0, 2)))
+
+
+def test_what_cannot_be_forgotten(fitted, part, names):
+    one = fitted(part(0, 1))
+    with pytest.raises(RatingsError) as caught:
+        one.forget(["sunset.jpg"])
+    assert str(caught.value) == (
+        "user 'ana' has no rating of 'sunset.jpg' among 2; see: piaa users show NAME"
+    )
+    with pytest.raises(TooFewRatings) as caught:
+        one.forget(names[:2])
+    assert str(caught.value) == (
+        "this would forget all that user 'ana' said, and an adapter needs at least 1 rating; delete the "
+        "person instead"
+    )
+
+
+def test_comparisons_count_again_once_the_last_rating_is_forgotten(fitted, model, album, part, names, store):
+    pairs = [(names[3], names[4])]
+    model.fit_pairs(pairs, images=album, user="ana").save(store)
+    fitted(part(0)).save(store, add=True)
+    person = model.load("ana", store=store)
+    assert (rated(person), person.adapter.name) == (part(0), "auto")
+    less = person.forget([names[0]])
+    assert ([one.pair for one in less.comparisons], less.adapter.name) == (pairs, "pairs")
+    assert less.save() == 3
+    assert model.load("ana", store=store).adapter.name == "pairs"
+
+
+def test_ratings_join_a_person_who_compared(fitted, model, album, part, names, scores):
+    person = model.fit_pairs([(names[3], names[4])], images=album, user="ana")
+    more = person.add(part(0, 1), images=album)
+    assert (rated(more), more.n_unused, more.comparisons) == (part(0, 1), 1, ())
+    assert scores(more) == scores(fitted(part(0, 1), adapter=more.adapter.name))
+
+
+def test_an_adapter_that_needs_pixels_does_not_learn_on(fitted, album, part, names):
+    pytest.importorskip("torch")
+    person = fitted(part(0, 1), adapter="lora")
+    for learn_on in (lambda: person.add(part(2), images=album), lambda: person.forget([names[0]])):
+        with pytest.raises(PiaaError) as caught:
+            learn_on()
+        assert str(caught.value) == (
+            "user 'ana' was learned by adapter 'lora', which learns from more than what is kept of her; fit "
+            "again with the photos: piaa fit-user --user NAME --images DIR"
+        )
