@@ -57,8 +57,8 @@ def adapter_name(said: Said, wanted: str | None, default: str) -> str:
         return wanted or default
     if wanted not in (None, PairsAdapter.name):
         raise PiaaError(
-            f"adapter {wanted!r} learns from ratings, but she gave {count_of(said)} and no rating; leave it out, "
-            "or rate some photos"
+            f"adapter {wanted!r} learns from ratings, but she gave {count_of(said)} and no rating; leave it "
+            "out, or rate some photos"
         )
     return PairsAdapter.name
 
@@ -92,7 +92,8 @@ def learn(
     if not used:
         name, reason = next(iter(skipped.items()))
         raise TooFewRatings(
-            f"none of the {len(skipped)} ratings of user {user!r} can be used; the first is of {name!r}: {reason}"
+            f"none of the {len(said.ratings)} ratings of user {user!r} can be used; the first is of "
+            f"{name!r}: {reason}"
         )
     features = np.stack([said.vectors[one.photo] for one in used])
     adapter, given = make(), features
@@ -143,8 +144,8 @@ def _from_comparisons(model: OpenedModel, user: str, said: Said) -> Learned:
     )
     if not used:
         raise TooFewRatings(
-            f"user {user!r} gave {count_of(said)}, but none that prefers one photo to another and can be used; "
-            "compare some more photos, or rate some"
+            f"user {user!r} gave {count_of(said)}, but none that prefers one photo to another and can be "
+            "used; compare some more photos, or rate some"
         )
     better = [one.b_photo if one.outcome == "b" else one.a_photo for one in used]
     worse = [one.a_photo if one.outcome == "b" else one.b_photo for one in used]
