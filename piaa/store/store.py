@@ -11,6 +11,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from generic.errors import ModelMismatch, NotFitted, StoreError, UnknownUser
@@ -297,10 +298,15 @@ class Store:
             active = active_number(sql, number)
             found = [one.version for one in self._versions(sql, number)]
             chosen = [one for one in found if all_versions or one == active]
-            versions = [load_version(sql, user, one, self.name) for one in chosen]
-            return read_content(sql, number, user, versions)
+            versions, skipped = [], []
+            for one in chosen:
+                try:
+                    versions.append(load_version(sql, user, one, self.name))
+                except StoreError as error:  # one damaged row must not keep the others from being saved
+                    skipped.append(str(error))
+            return replace(read_content(sql, number, user, versions), skipped=tuple(skipped))
 
-    def export(self, user: str, path: Path, *, all_versions: bool = False) -> int:
+    def export(self, user: str, path: Path, *, all_versions: bool = False) -> UserContent:
         """Write all that a person said and the version that counts, or all, to a file that ``import_`` reads.
 
         Args:
@@ -309,7 +315,7 @@ class Store:
             all_versions: write every version instead of the one that counts.
 
         Returns:
-            the number of versions written.
+            what was written; damaged versions are not, and named.
 
         Raises:
             UnknownUser: the store, or the file itself, has no such user.
@@ -317,7 +323,7 @@ class Store:
         """
         content = self.content(user, all_versions=all_versions)
         write_user_file(path, content)
-        return len(content.versions)
+        return content
 
     def import_(self, path: Path, *, user: str | None = None, replace: bool = False) -> UserSummary:
         """Add a person from an exported file; version numbers and dates stay as they are in the file.

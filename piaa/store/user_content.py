@@ -89,6 +89,8 @@ class UserContent:
     comparisons: tuple[SaidRow, ...] = ()
     flags: tuple[SaidRow, ...] = ()
     vectors: tuple[VectorRow, ...] = field(default=(), repr=False)
+    skipped: tuple[str, ...] = ()
+    """Versions that are damaged, with the reason."""
 
 
 def read_content(sql: Sql, number: int, user: str, versions: Sequence[StoredAdapter]) -> UserContent:

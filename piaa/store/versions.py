@@ -117,6 +117,7 @@ def insert_version(
             "digest": hashlib.sha256(record.state).hexdigest(),
             "learned_from": learned_from,
             "linear_form": linear_form,
+            "form_checksum": checksum(linear_form) if linear_form else "",
         },
     )
     sql.run(
