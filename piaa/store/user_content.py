@@ -130,7 +130,9 @@ def read_content(sql: Sql, number: int, user: str, versions: Sequence[StoredAdap
         vectors=tuple(
             VectorRow(photo=photo, model_hash=one, vector=bytes(vector)) for photo, one, vector in vectors
         ),
-        **rows,
+        ratings=rows["ratings"],
+        comparisons=rows["comparisons"],
+        flags=rows["flags"],
     )
 
 
