@@ -32,6 +32,11 @@ class Item:
     inside: bool = False
     """Its data lie in the box idat."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of its data."""
+        return sum(size for _, size in self.extents)
+
 
 @dataclass
 class Meta:
@@ -56,8 +61,9 @@ class Meta:
             yield cut(self.source, first + start, size)
 
     def block(self, kind: bytes) -> Part | None:
-        """The data of the only item of a kind; Odd if there are two."""
-        found = [item for item in self.items.values() if item.kind == kind]
+        """The data of the only item of a kind; None if it has none; Odd if there are two."""
+        # Programs that take a block away may leave its item, empty.
+        found = [item for item in self.items.values() if item.kind == kind and item.size]
         if len(found) > 1:
             raise Odd
         return b"".join(map(bytes, self.data(found[0]))) if found else None
@@ -72,11 +78,9 @@ def header(source: Source) -> Header:
     """What the file says of its primary image; reads the box ``meta``, EXIF and XMP."""
     meta = read_meta(source)
     primary = meta.items[meta.primary]
-    extent, rotation = meta.of(primary, b"ispe"), meta.of(primary, b"irot")
-    # Cut by fractions of a pixel, which decoders round as they like.
-    cropped = meta.of(primary, b"clap") is not None
+    rotation = meta.of(primary, b"irot")
     return Header(
-        size=None if extent is None or cropped else (number(extent, 4, 4), number(extent, 8, 4)),
+        size=_extent(meta, primary),
         orientation=_TURNED[rotation[0] & 3] if rotation else turn(_said(meta), meta.block(_XMP)),
         details=details(_exif(meta)),
     )
@@ -86,7 +90,7 @@ def image_parts(source: memoryview) -> Iterator[Part]:
     """The picture; Odd unless it is still and all its data lie in this file."""
     meta = read_meta(source)
     images = {at: item for at, item in sorted(meta.items.items()) if item.kind not in _ABOUT}
-    if sum(map(_size, images.values())) > 2 * len(source):
+    if sum(item.size for item in images.values()) > 2 * len(source):
         raise Odd
     for kind, start, end in boxes(source, 0, len(source)):
         if kind == b"ftyp":
@@ -97,12 +101,21 @@ def image_parts(source: memoryview) -> Iterator[Part]:
         yield part(f"property {kind!r}", content)
     yield part("joined", repr([it for it in meta.references if {it[1], *it[2]} <= images.keys()]).encode())
     for at, item in images.items():
-        yield part(f"item {at} {item.kind!r}", repr((item.properties, _size(item))).encode())
+        yield part(f"item {at} {item.kind!r}", repr((item.properties, item.size)).encode())
         yield from meta.data(item)
 
 
-def _size(item: Item) -> int:
-    return sum(size for _, size in item.extents)
+def _extent(meta: Meta, primary: Item) -> tuple[int, int] | None:
+    """Width and height as decoded, before the image is turned; None if decoders may differ."""
+    extent, crop = meta.of(primary, b"ispe"), meta.of(primary, b"clap")
+    if extent is None:
+        return None
+    if crop is None:
+        return number(extent, 4, 4), number(extent, 8, 4)
+    # The decoder of AVIF crops nothing, and fractions of a pixel are rounded by each as it likes.
+    width, part_of, height, part_of_height = (number(crop, at, 4) for at in (0, 4, 8, 12))
+    whole = primary.kind == b"hvc1" and part_of == part_of_height == 1
+    return (width, height) if whole else None
 
 
 def _said(meta: Meta) -> int | None:
