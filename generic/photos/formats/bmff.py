@@ -14,6 +14,9 @@ from generic.photos.formats.source import Odd, Part, Source, cut, number, part
 
 _ABOUT = (b"Exif", b"mime", b"uri ")
 _XMP = b"mime"
+_ELSEWHERE = (b"meta", b"mdat", b"free", b"skip")
+"""Boxes of a file that are read by their parts, or are room."""
+_READ = (b"iinf", b"iloc", b"iprp", b"iref", b"idat", b"pitm", b"free", b"skip")
 _MOST_BOXES = 10_000
 _MOST_ITEMS = 10_000
 _TURNED = (1, 8, 3, 6)
@@ -25,6 +28,8 @@ class Item:
     """One of the things in a file: an image, a tile of one, or a block about one."""
 
     kind: bytes
+    entry: Part
+    """All that the list of items says of it."""
     properties: list[tuple[int, int]] = field(default_factory=list)
     """(whether it must be understood, its place in the list of properties, from 1)."""
     extents: list[tuple[int, int]] = field(default_factory=list)
@@ -48,7 +53,8 @@ class Meta:
     properties: list[tuple[bytes, Part]] = field(default_factory=list)
     """Type and content of each."""
     references: list[tuple[bytes, int, tuple[int, ...]]] = field(default_factory=list)
-    groups: list[tuple[bytes, Part]] = field(default_factory=list)
+    others: list[tuple[bytes, Part]] = field(default_factory=list)
+    """Type and content of each box in it that is not read here, and of its own head."""
     idat: tuple[int, int] = (0, 0)
     """Where the box idat begins and ends."""
 
@@ -93,15 +99,16 @@ def image_parts(source: memoryview) -> Iterator[Part]:
     if sum(item.size for item in images.values()) > 2 * len(source):
         raise Odd
     for kind, start, end in boxes(source, 0, len(source)):
-        if kind == b"ftyp":
-            yield part("brands", source[start:end])
+        if kind not in _ELSEWHERE:
+            yield part(f"box {kind!r}", source[start:end])
     yield part("primary", b"%d" % meta.primary)
     yield part("turn", b"%d" % turn(_said(meta), meta.block(_XMP)))
-    for kind, content in (*meta.properties, *meta.groups):
+    for kind, content in (*meta.properties, *meta.others):
         yield part(f"property {kind!r}", content)
     yield part("joined", repr([it for it in meta.references if {it[1], *it[2]} <= images.keys()]).encode())
     for at, item in images.items():
-        yield part(f"item {at} {item.kind!r}", repr((item.properties, item.size)).encode())
+        yield part(f"item {at}", item.entry)
+        yield part("properties", repr((item.properties, item.inside, item.size)).encode())
         yield from meta.data(item)
 
 
@@ -154,9 +161,10 @@ def read_meta(source: Source) -> Meta:
     start, end = top[b"meta"]
     inside = {kind: (at, stop) for kind, at, stop in boxes(source, start + 4, end)}
     meta = Meta(source, idat=inside.get(b"idat", (0, 0)))
-    meta.groups = [
-        (b"grpl", cut(source, at, stop - at)) for kind, (at, stop) in inside.items() if kind == b"grpl"
-    ]
+    meta.others = [(b"meta", cut(source, start, 4))]
+    for kind, at, stop in boxes(source, start + 4, end):
+        if kind not in _READ:
+            meta.others.append((kind, cut(source, at, stop - at)))
     _read_kinds(_Reader(source, *inside[b"iinf"]), meta)
     _read_places(_Reader(source, *inside[b"iloc"]), meta)
     _read_properties(source, *inside[b"iprp"], meta)
@@ -209,7 +217,7 @@ def _read_kinds(reader: _Reader, meta: Meta) -> None:
         at, protected = entry.take(2 if entry.version == 2 else 4), entry.take(2)
         if protected or at in meta.items:
             raise Odd
-        meta.items[at] = Item(entry.take(4).to_bytes(4, "big"))
+        meta.items[at] = Item(entry.take(4).to_bytes(4, "big"), cut(meta.source, start, end - start))
     if len(meta.items) != n:
         raise Odd
 

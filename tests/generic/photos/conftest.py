@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -253,3 +253,62 @@ def sample_files(samples: dict[str, bytes], tmp_path: Path) -> dict[str, Path]:
     for name, content in samples.items():
         (tmp_path / name).write_bytes(content)
     return {name: tmp_path / name for name in samples}
+
+
+def box(kind: bytes, *parts: bytes) -> bytes:
+    """A box of ISO's base media format."""
+    content = b"".join(parts)
+    return struct.pack(">I", len(content) + 8) + kind + content
+
+
+def _raws() -> dict[str, bytes]:
+    """A raw photo of each maker, as its files are built: sensor values, a thumbnail, and ``preview``."""
+    preview, small = written(picture(), "JPEG"), written(picture((16, 10)), "JPEG")
+    values = np.random.default_rng(0).integers(0, 4096, (48, 80), dtype=np.uint16).tobytes()
+    turned = {274: (3, [6])}
+    sensor = {256: (3, [80]), 257: (3, [48]), 262: (3, [32803]), 273: (4, [-1001]), 279: (4, [len(values)])}
+    named = {513: (4, [-1000]), 514: (4, [len(preview)])}
+    strip = {259: (3, [6]), 273: (4, [-1000]), 279: (4, [len(preview)])}
+    data = {0: preview, 1: values, 2: small}
+    thumbnail = {513: (4, [-1002]), 514: (4, [len(small)])}
+    canon = tiff([turned], {})
+    whose = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
+    own = written(picture(), "JPEG", exif=exif(6))
+    fuji = b"FUJIFILMCCD-RAW ".ljust(84, b"0") + struct.pack(">LL", 200, len(own))
+    return {
+        "nikon.nef": tiff([{254: (4, [1]), 330: (4, [-2, -3]), **turned}, named, sensor], data, order=">"),
+        "sony.arw": tiff([{254: (4, [1]), 330: (4, [-2]), **turned, **named}, sensor], data),
+        "canon.cr2": tiff([{**turned, **strip, 330: (4, [-2])}, sensor], data),
+        "pentax.pef": tiff([{**sensor, **turned, 330: (4, [-2, -3])}, thumbnail, named], data, order=">"),
+        "samsung.srw": tiff([{254: (4, [1]), **turned, 330: (4, [-2, -3])}, sensor, named], data),
+        "olympus.orf": tiff([{**turned, 330: (4, [-2])}, thumbnail], data, magic=b"IIRO"),
+        "panasonic.rw2": tiff([turned, {0x2E: (1, list(preview))}], {}, magic=b"IIU\0"),
+        "fuji.raf": fuji.ljust(200, b"\0") + own + values,
+        "canon.cr3": box(b"ftyp", b"crx \0\0\0\1crx isom")
+        + box(b"moov", box(b"uuid", whose, box(b"CMT1", canon)))
+        + box(b"mdat", values, preview, values),
+    }
+
+
+@pytest.fixture(scope="session")
+def raws() -> dict[str, bytes]:
+    """Raw photos by the name of a file, all of one picture, which must be turned by 6; do not change."""
+    return _raws()
+
+
+@pytest.fixture(scope="session")
+def make_dng() -> Callable[..., bytes]:
+    """Writes a DNG, see :func:`dng`."""
+    return dng
+
+
+@pytest.fixture(scope="session")
+def write() -> Callable[..., bytes]:
+    """Writes a picture: ``write("JPEG", size, **options)``."""
+    return lambda kind, size=SIZE, **options: written(picture(size), kind, **options)
+
+
+@pytest.fixture(scope="session")
+def make_exif() -> Callable[..., bytes]:
+    """Writes an EXIF block, see :func:`exif`."""
+    return exif

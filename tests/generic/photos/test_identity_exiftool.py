@@ -17,7 +17,6 @@ pytestmark = pytest.mark.skipif(
     shutil.which("exiftool") is None, reason="needs exiftool: apt-get install libimage-exiftool-perl"
 )
 
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 STARS = [[f"-Rating={stars}"] for stars in (0, 1, 2, 3, 4, 5)]
 WORDS = [
     ["-Keywords=sea", "-Keywords+=beach", "-XMP:Subject=sea"],
@@ -86,9 +85,9 @@ def test_turning_is_another_photo(samples, tmp_path):
         assert len(found) == 4, name
 
 
-@pytest.mark.skipif(not DATA.exists(), reason="needs ../shared/data")
-def test_stars_on_real_photos(tmp_path):
-    originals = sorted(DATA.rglob("*.jpg"))[::20]
+def test_stars_on_real_photos(tmp_path, shared_data):
+    originals = sorted(shared_data.rglob("*.jpg"))[::20]
+    assert len(originals) >= 20
     for original in originals:
         shutil.copy(original, tmp_path / original.name)
     change(tmp_path, "-Rating=5", "-XMP:Subject=sea", "-ImageDescription=By the sea")
