@@ -14,6 +14,9 @@ from generic.photos.formats.source import Odd, Part, Source, cut, number, part
 
 _ABOUT = (b"Exif", b"mime", b"uri ")
 _XMP = b"mime"
+_ELSEWHERE = (b"meta", b"mdat", b"free", b"skip")
+"""Boxes of a file that are read by their parts, or are room."""
+_READ = (b"iinf", b"iloc", b"iprp", b"iref", b"idat", b"pitm", b"free", b"skip")
 _MOST_BOXES = 10_000
 _MOST_ITEMS = 10_000
 _TURNED = (1, 8, 3, 6)
@@ -25,12 +28,19 @@ class Item:
     """One of the things in a file: an image, a tile of one, or a block about one."""
 
     kind: bytes
+    entry: Part
+    """All that the list of items says of it."""
     properties: list[tuple[int, int]] = field(default_factory=list)
     """(whether it must be understood, its place in the list of properties, from 1)."""
     extents: list[tuple[int, int]] = field(default_factory=list)
     """(start, size) of its data, in the file or in the box idat."""
     inside: bool = False
     """Its data lie in the box idat."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of its data."""
+        return sum(size for _, size in self.extents)
 
 
 @dataclass
@@ -43,7 +53,8 @@ class Meta:
     properties: list[tuple[bytes, Part]] = field(default_factory=list)
     """Type and content of each."""
     references: list[tuple[bytes, int, tuple[int, ...]]] = field(default_factory=list)
-    groups: list[tuple[bytes, Part]] = field(default_factory=list)
+    others: list[tuple[bytes, Part]] = field(default_factory=list)
+    """Type and content of each box in it that is not read here, and of its own head."""
     idat: tuple[int, int] = (0, 0)
     """Where the box idat begins and ends."""
 
@@ -56,8 +67,9 @@ class Meta:
             yield cut(self.source, first + start, size)
 
     def block(self, kind: bytes) -> Part | None:
-        """The data of the only item of a kind; Odd if there are two."""
-        found = [item for item in self.items.values() if item.kind == kind]
+        """The data of the only item of a kind; None if it has none; Odd if there are two."""
+        # Programs that take a block away may leave its item, empty.
+        found = [item for item in self.items.values() if item.kind == kind and item.size]
         if len(found) > 1:
             raise Odd
         return b"".join(map(bytes, self.data(found[0]))) if found else None
@@ -72,11 +84,9 @@ def header(source: Source) -> Header:
     """What the file says of its primary image; reads the box ``meta``, EXIF and XMP."""
     meta = read_meta(source)
     primary = meta.items[meta.primary]
-    extent, rotation = meta.of(primary, b"ispe"), meta.of(primary, b"irot")
-    # Cut by fractions of a pixel, which decoders round as they like.
-    cropped = meta.of(primary, b"clap") is not None
+    rotation = meta.of(primary, b"irot")
     return Header(
-        size=None if extent is None or cropped else (number(extent, 4, 4), number(extent, 8, 4)),
+        size=_extent(meta, primary),
         orientation=_TURNED[rotation[0] & 3] if rotation else turn(_said(meta), meta.block(_XMP)),
         details=details(_exif(meta)),
     )
@@ -86,23 +96,33 @@ def image_parts(source: memoryview) -> Iterator[Part]:
     """The picture; Odd unless it is still and all its data lie in this file."""
     meta = read_meta(source)
     images = {at: item for at, item in sorted(meta.items.items()) if item.kind not in _ABOUT}
-    if sum(map(_size, images.values())) > 2 * len(source):
+    if sum(item.size for item in images.values()) > 2 * len(source):
         raise Odd
     for kind, start, end in boxes(source, 0, len(source)):
-        if kind == b"ftyp":
-            yield part("brands", source[start:end])
+        if kind not in _ELSEWHERE:
+            yield part(f"box {kind!r}", source[start:end])
     yield part("primary", b"%d" % meta.primary)
     yield part("turn", b"%d" % turn(_said(meta), meta.block(_XMP)))
-    for kind, content in (*meta.properties, *meta.groups):
+    for kind, content in (*meta.properties, *meta.others):
         yield part(f"property {kind!r}", content)
     yield part("joined", repr([it for it in meta.references if {it[1], *it[2]} <= images.keys()]).encode())
     for at, item in images.items():
-        yield part(f"item {at} {item.kind!r}", repr((item.properties, _size(item))).encode())
+        yield part(f"item {at}", item.entry)
+        yield part("properties", repr((item.properties, item.inside, item.size)).encode())
         yield from meta.data(item)
 
 
-def _size(item: Item) -> int:
-    return sum(size for _, size in item.extents)
+def _extent(meta: Meta, primary: Item) -> tuple[int, int] | None:
+    """Width and height as decoded, before the image is turned; None if decoders may differ."""
+    extent, crop = meta.of(primary, b"ispe"), meta.of(primary, b"clap")
+    if extent is None:
+        return None
+    if crop is None:
+        return number(extent, 4, 4), number(extent, 8, 4)
+    # The decoder of AVIF crops nothing, and fractions of a pixel are rounded by each as it likes.
+    width, part_of, height, part_of_height = (number(crop, at, 4) for at in (0, 4, 8, 12))
+    whole = primary.kind == b"hvc1" and part_of == part_of_height == 1
+    return (width, height) if whole else None
 
 
 def _said(meta: Meta) -> int | None:
@@ -141,9 +161,10 @@ def read_meta(source: Source) -> Meta:
     start, end = top[b"meta"]
     inside = {kind: (at, stop) for kind, at, stop in boxes(source, start + 4, end)}
     meta = Meta(source, idat=inside.get(b"idat", (0, 0)))
-    meta.groups = [
-        (b"grpl", cut(source, at, stop - at)) for kind, (at, stop) in inside.items() if kind == b"grpl"
-    ]
+    meta.others = [(b"meta", cut(source, start, 4))]
+    for kind, at, stop in boxes(source, start + 4, end):
+        if kind not in _READ:
+            meta.others.append((kind, cut(source, at, stop - at)))
     _read_kinds(_Reader(source, *inside[b"iinf"]), meta)
     _read_places(_Reader(source, *inside[b"iloc"]), meta)
     _read_properties(source, *inside[b"iprp"], meta)
@@ -196,7 +217,7 @@ def _read_kinds(reader: _Reader, meta: Meta) -> None:
         at, protected = entry.take(2 if entry.version == 2 else 4), entry.take(2)
         if protected or at in meta.items:
             raise Odd
-        meta.items[at] = Item(entry.take(4).to_bytes(4, "big"))
+        meta.items[at] = Item(entry.take(4).to_bytes(4, "big"), cut(meta.source, start, end - start))
     if len(meta.items) != n:
         raise Odd
 
