@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from generic.photos.formats.boxes import Reader, boxes
 from generic.photos.formats.exif import Header, details, orientation, turn
 from generic.photos.formats.source import Odd, Part, Source, cut, number, part
 
@@ -17,8 +18,6 @@ _XMP = b"mime"
 _ELSEWHERE = (b"meta", b"mdat", b"free", b"skip")
 """Boxes of a file that are read by their parts, or are room."""
 _READ = (b"iinf", b"iloc", b"iprp", b"iref", b"idat", b"pitm", b"free", b"skip")
-_MOST_BOXES = 10_000
-_MOST_ITEMS = 10_000
 _TURNED = (1, 8, 3, 6)
 """The orientation, as EXIF counts, after 0 to 3 quarter turns against the clock."""
 
@@ -137,22 +136,6 @@ def _exif(meta: Meta) -> Part | None:
     return None if content is None else content[4 + number(content, 0, 4) :]
 
 
-def boxes(source: Source, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Type, start and end of the content of each box in a range; Odd unless they fill it."""
-    for _ in range(_MOST_BOXES):
-        if start == end:
-            return
-        size, kind, head = number(source, start, 4), bytes(cut(source, start + 4, 4)), 8
-        if size == 1:
-            size, head = number(source, start + 8, 8), 16
-        size = size or end - start
-        if size < head or start + size > end:
-            raise Odd
-        yield kind, start + head, start + size
-        start += size
-    raise Odd
-
-
 def read_meta(source: Source) -> Meta:
     """The box ``meta`` of a file without tracks; Odd unless there is one, and it is as expected."""
     top = {kind: (start, end) for kind, start, end in boxes(source, 0, len(source))}
@@ -165,53 +148,20 @@ def read_meta(source: Source) -> Meta:
     for kind, at, stop in boxes(source, start + 4, end):
         if kind not in _READ:
             meta.others.append((kind, cut(source, at, stop - at)))
-    _read_kinds(_Reader(source, *inside[b"iinf"]), meta)
-    _read_places(_Reader(source, *inside[b"iloc"]), meta)
+    _read_kinds(Reader(source, *inside[b"iinf"]), meta)
+    _read_places(Reader(source, *inside[b"iloc"]), meta)
     _read_properties(source, *inside[b"iprp"], meta)
     if b"iref" in inside:
-        _read_references(_Reader(source, *inside[b"iref"]), meta)
-    primary = _Reader(source, *inside[b"pitm"])
+        _read_references(Reader(source, *inside[b"iref"]), meta)
+    primary = Reader(source, *inside[b"pitm"])
     meta.primary = primary.take(4 if primary.version else 2)
     return meta
 
 
-class _Reader:
-    """A box that begins with a version and flags, read number by number."""
-
-    def __init__(self, source: Source, start: int, end: int) -> None:
-        self._content = bytes(cut(source, start, end - start))
-        self._at = 0
-        self.start = start
-        self.version, self.flags = self.take(1), self.take(3)
-
-    def take(self, size: int) -> int:
-        """The next number; Odd at the end."""
-        value = number(self._content, self._at, size) if size else 0
-        self._at += size
-        return value
-
-    @property
-    def here(self) -> int:
-        """Where in the file the next number lies."""
-        return self.start + self._at
-
-    @property
-    def left(self) -> int:
-        """Bytes that are still to read."""
-        return len(self._content) - self._at
-
-
-def _count(reader: _Reader, size: int) -> range:
-    n = reader.take(size)
-    if n > _MOST_ITEMS:
-        raise Odd
-    return range(n)
-
-
-def _read_kinds(reader: _Reader, meta: Meta) -> None:
-    n = len(_count(reader, 4 if reader.version else 2))
+def _read_kinds(reader: Reader, meta: Meta) -> None:
+    n = len(reader.count(4 if reader.version else 2))
     for kind, start, end in boxes(meta.source, reader.here, reader.here + reader.left):
-        entry = _Reader(meta.source, start, end)
+        entry = Reader(meta.source, start, end)
         if kind != b"infe" or entry.version not in (2, 3):
             raise Odd
         at, protected = entry.take(2 if entry.version == 2 else 4), entry.take(2)
@@ -222,11 +172,11 @@ def _read_kinds(reader: _Reader, meta: Meta) -> None:
         raise Odd
 
 
-def _read_places(reader: _Reader, meta: Meta) -> None:
+def _read_places(reader: Reader, meta: Meta) -> None:
     sizes, more = reader.take(1), reader.take(1)
     offset, length, base, index = sizes >> 4, sizes & 15, more >> 4, more & 15 if reader.version else 0
     wide = reader.version == 2
-    for _ in _count(reader, 4 if wide else 2):
+    for _ in reader.count(4 if wide else 2):
         at = reader.take(4 if wide else 2)
         method = reader.take(2) & 15 if reader.version else 0
         elsewhere, first = reader.take(2), reader.take(base)
@@ -234,7 +184,7 @@ def _read_places(reader: _Reader, meta: Meta) -> None:
         if elsewhere or method > 1 or item.extents:
             raise Odd
         item.inside = method == 1
-        for _ in _count(reader, 2):
+        for _ in reader.count(2):
             reader.take(index)
             item.extents.append((first + reader.take(offset), reader.take(length)))
 
@@ -244,19 +194,19 @@ def _read_properties(source: Source, start: int, end: int, meta: Meta) -> None:
         if kind == b"ipco":
             meta.properties += [(it, cut(source, a, b - a)) for it, a, b in boxes(source, at, stop)]
         elif kind == b"ipma":
-            _read_associations(_Reader(source, at, stop), meta)
+            _read_associations(Reader(source, at, stop), meta)
 
 
-def _read_associations(reader: _Reader, meta: Meta) -> None:
+def _read_associations(reader: Reader, meta: Meta) -> None:
     wide = reader.flags & 1
-    for _ in _count(reader, 4):
+    for _ in reader.count(4):
         item = meta.items[reader.take(4 if reader.version else 2)]
-        for _ in _count(reader, 1):
+        for _ in reader.count(1):
             value = reader.take(2 if wide else 1)
             item.properties.append((value >> (15 if wide else 7), value & (0x7FFF if wide else 0x7F)))
 
 
-def _read_references(reader: _Reader, meta: Meta) -> None:
+def _read_references(reader: Reader, meta: Meta) -> None:
     size = 4 if reader.version else 2
     for kind, start, end in boxes(meta.source, reader.here, reader.here + reader.left):
         first, n = number(meta.source, start, size), number(meta.source, start + size, 2)
