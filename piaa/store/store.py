@@ -16,7 +16,7 @@ from pathlib import Path
 
 from generic.errors import ModelMismatch, NotFitted, StoreError, UnknownUser
 from piaa.store import saying
-from piaa.store.audit import note
+from piaa.store.audit import forget_name, note
 from piaa.store.changes import Change, history, undo
 from piaa.store.photos import drop_unused, photos_of_user
 from piaa.store.place import Place, open_database
@@ -92,9 +92,9 @@ class Store:
         check_user(user)
         with self.database.writing() as sql:
             number = user_id(sql, user)
-            gone = [photo for photo, one in all_ratings(sql, number) if one.photo in set(withdrawn)]
+            gone = photos_of_user(sql, number, withdrawn)
             if gone:
-                saying.withdraw(sql, number, sorted(set(gone)), what.source)
+                saying.withdraw(sql, number, gone, what.source)
             say(sql, number, user, what, replace=replace)
             counts = "SELECT count(*) FROM ratings WHERE user_id = :id AND ended_by IS NULL"
             n_ratings = int(sql.run(counts, id=number)[0][0])
@@ -284,7 +284,8 @@ class Store:
             photos = photos_of_user(sql, number)
             sql.run("DELETE FROM users WHERE id = :id", id=number)
             drop_unused(sql, photos)
-            note(sql, source, "erase", f"user {number}")  # not her name, which is gone
+            forget_name(sql, user, f"user {number}")
+            note(sql, source, "erase", f"user {number}")
         self.database.scrub()
         return n_versions
 
@@ -353,7 +354,8 @@ class Store:
                 sql.run("DELETE FROM users WHERE name = :name", name=content.user)
                 drop_unused(sql, photos)
             import_user(sql, content)
-            (found,) = [one for one in list_users(sql, content.user) if one.user == content.user]
+            (found,) = list_users(sql, content.user)
+        self.database.scrub()
         return found
 
     def _known(self, found: Sequence[VersionSummary], user: str, version: int) -> None:

@@ -308,7 +308,7 @@ def _only(sql: Sql, table: str, chosen: str, user: int, change: int, version: in
         f"INSERT INTO {table} (user_id, {columns}, added_by)"  # noqa: S608  (our own names)
         f" SELECT user_id, {columns}, CAST(:change AS BIGINT) FROM {table}"
         f" WHERE ended_by IS NOT NULL AND id IN ({chosen})"
-        f"{last if table == 'ratings' else ''}{none_counts(table)}",
+        f"{last if table == 'ratings' else ''}{none_counts(table)} ORDER BY id",
         change=change,
         version=version,
     )
