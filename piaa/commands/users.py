@@ -113,7 +113,7 @@ def _echo_versions(versions: list[VersionSummary], active: int | None) -> None:
     for one in versions:
         counts = "  counts now" if one.version == active else ""
         typer.echo(
-            f"version {one.version} of {one.created}: {one.n_ratings} ratings on "
+            f"version {one.version} of {one.created}: {counted(one.n_ratings, 'rating')} on "
             f"{one.scale_low:g}..{one.scale_high:g}, {one.adapter} on {one.model_name} {one.model_hash[:8]}, "
             f"{one.n_bytes} bytes{counts}"
         )
@@ -189,7 +189,7 @@ def users_undo(user: Name, model: ModelOption = "piaa-lite", store: StoreOption 
 def learn_again(user: str, model: str, store: str | None, *, as_json: bool) -> None:
     """Learn from what is left, if anything is."""
     import piaa
-    from piaa.commands.fit_user import report_fit
+    from piaa.commands.report_fit import report_fit
     from piaa.people.tell import known_of
     from piaa.store.store import Store
 
@@ -199,7 +199,8 @@ def learn_again(user: str, model: str, store: str | None, *, as_json: bool) -> N
     elif as_json:
         print_json({"user": user, "version": keeper.active(user), "n_ratings": 0, "store": keeper.name})
     else:
-        typer.echo(f"{user}: nothing is left to learn from")
+        still = f"; version {keeper.active(user)} counts until she rates again" * bool(keeper.active(user))
+        typer.echo(f"{user}: nothing is left to learn from{still}")
 
 
 @users_app.command("delete")

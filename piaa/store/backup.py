@@ -82,7 +82,10 @@ def restore_from(path: Path, database: Database) -> tuple[Contents, Path | None]
     with source.reading() as sql:
         found = contents(sql)  # also makes sure that it is one
     if isinstance(database, SqliteFile):
-        return found, database.replace_by(source)
+        kept = database.replace_by(source)
+        with database.writing() as target:
+            note(target, "terminal", "restore")
+        return found, kept
     with source.reading() as sql, database.writing() as target:
         for table in reversed(TABLES):
             target.run(f"DELETE FROM {table}")  # noqa: S608  (our own names)
