@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from piaa.store.database import StoreDatabase
 from piaa.store.keys import KeyStore
+from piaa.store.place import open_database
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -104,7 +104,7 @@ def serve(tiny_model, tmp_path_factory):
 def server(serve, tmp_path_factory):
     """One server that asks for keys, asked as an admin, for tests that use users of their own."""
     place = tmp_path_factory.mktemp("store") / "piaa.db"
-    database = StoreDatabase(place)
+    database = open_database(place)
     keys = KeyStore(database)
     secrets = {"admin": keys.create_key("admin")[1], "ana": keys.create_key("user", "ana")[1]}
     gone, secrets["revoked"] = keys.create_key("admin")
