@@ -130,7 +130,7 @@ async def withdraw(
 
 def _withdraw(services: Services, user: str, keys: Sequence[str], who: str) -> Withdrawn:
     store = services.store
-    adapters = {one.version: one.adapter for one in store.versions(user)}
+    adapters = {one.version: one.adapter for one in store.versions(user) if one.n_ratings}
     active = store.active(user)
     gone = store.withdraw(user, keys, _choose, source=_SOURCE, who=who)
     said = store.said(user, services.model.generic.hash)
