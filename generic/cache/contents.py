@@ -81,7 +81,7 @@ def read_content(path: Path, memos: Memos) -> Content:
     if settled and before.st_ino and _place(after) == _place(before):
         inode, stamp = _place(before)
         memos.files.append((inode, _checked(stamp.encode(), digests).decode(), digests.decode()))
-    memos.pictures.append((*content, zlib.crc32(digests)))
+    memos.pictures.append(picture_row(content))
     return content
 
 
@@ -100,6 +100,11 @@ def recall(place: Place, memo: tuple[bytes | None, bytes | None]) -> Content | N
     if digests and stamp == _checked(place[1].encode(), digests):
         return _content(digests)
     return None
+
+
+def picture_row(content: Content) -> tuple[str, str, int]:
+    """sha256, identity and checksum, as the cache keeps them."""
+    return (*content, zlib.crc32("".join(content).encode()))
 
 
 def recall_picture(digests: bytes | None, checksum: int | None) -> Content | None:

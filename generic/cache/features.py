@@ -171,6 +171,10 @@ class FeatureCache:
         """
         return self._known.read(paths)
 
+    def remember(self, contents: Collection[Content]) -> None:
+        """Remember which picture each content holds, of contents that did not come from a file of ours."""
+        self._known.remember(contents)
+
     def contents_of(self, digests: Collection[str]) -> dict[str, Content]:
         """What is remembered of files of which only the sha256 is at hand, by that."""
         return {content.sha256: content for content in self._known.pictures(digests)}

@@ -12,6 +12,7 @@ from generic.cache.contents import (
     Memos,
     Place,
     identify,
+    picture_row,
     read_content,
     recall,
     recall_picture,
@@ -66,6 +67,10 @@ class KnownFiles:
         self._store(_KEEP_FILES, fresh.files)
         self._store(_KEEP_PICTURES, fresh.pictures)
         return contents, errors
+
+    def remember(self, contents: Collection[Content]) -> None:
+        """Remember which picture each content is."""
+        self._store(_KEEP_PICTURES, [picture_row(content) for content in contents])
 
     def pictures(self, digests: Collection[str]) -> list[Content]:
         """What is remembered of contents, by their sha256."""

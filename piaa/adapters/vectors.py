@@ -41,6 +41,8 @@ class VectorAdapter(Adapter):
 
     fits_many: ClassVar[bool] = True
     keeps_support: ClassVar[bool] = True
+    derived: ClassVar[tuple[str, ...]] = ()
+    """What of the learned arrays follows from the support alone, and is not kept twice."""
 
     def __init__(self, prior: Prior | None = None) -> None:
         super().__init__(prior)
@@ -90,7 +92,8 @@ class VectorAdapter(Adapter):
         """See :class:`piaa.adapters.base.Adapter`."""
         learned = fitted(self._learned, self.name)
         features, scores = self.support
-        return {**learned, FEATURES: features, SCORES: scores, VERSION: np.array(FORMAT)}
+        kept = {key: value for key, value in learned.items() if key not in self.derived}
+        return {**kept, FEATURES: features, SCORES: scores, VERSION: np.array(FORMAT)}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> Self:
         """See :class:`piaa.adapters.base.Adapter`.
@@ -99,9 +102,18 @@ class VectorAdapter(Adapter):
             StoreError: an older or a newer piaa saved it.
         """
         check_format(state, self.name)
-        self._learned = {key: value for key, value in state.items() if key not in (FEATURES, SCORES, VERSION)}
+        learned = {key: value for key, value in state.items() if key not in (FEATURES, SCORES, VERSION)}
         self._support = (state[FEATURES], state[SCORES])
+        if not learned.keys() >= set(self.derived):  # releases before kept it
+            x, _ = _batch([check_support(*self._support)])
+            learned |= self._derive(x[0])
+        self._learned = learned
         return self
+
+    def _derive(self, x: Array) -> State:
+        """The arrays named in ``derived``, from the features (k, 1 + d) in canonical order."""
+        del x
+        return {}
 
     # ---- learning on ----
 

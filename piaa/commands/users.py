@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from piaa.commands.options import AsJson, ModelOption, StoreOption
-from piaa.commands.terminal import counted, print_json, reporting
+from piaa.commands.terminal import counted, note, print_json, reporting
 
 if TYPE_CHECKING:
     from piaa.store.records import VersionSummary
@@ -258,8 +258,10 @@ def users_export(
     """Write a person to a file that another store can import."""
     from piaa.store.store import Store
 
-    n_versions = Store(store).export(user, out, all_versions=all_versions)
-    typer.echo(f"exported {user}: {counted(n_versions, 'version')} to {out}")
+    content = Store(store).export(user, out, all_versions=all_versions)
+    for problem in content.skipped:
+        note(f"left out: {problem}")
+    typer.echo(f"exported {user}: {counted(len(content.versions), 'version')} to {out}")
 
 
 @users_app.command("import")

@@ -135,7 +135,7 @@ def suggest_photos(
         PiaaError: every photo is rated already.
         ModelMismatch: there is no vector of this model of some photos that she rated.
     """
-    known = knowledge(model.prior, _support(model, user, said))
+    known = knowledge(model.prior, support_of(model, user, said))
     prior = cast("Prior", model.prior)  # or knowledge had refused
     with FeatureCache.open(model.settings.cache) as cache:
         results = model.generic.embed(
@@ -180,7 +180,7 @@ def suggest_photos(
     )
 
 
-def _support(model: OpenedModel, user: str, said: Said | None) -> tuple[NDArray[Any], Array] | None:
+def support_of(model: OpenedModel, user: str, said: Said | None) -> tuple[NDArray[Any], Array] | None:
     """What she rated, as vectors and unit scores; None for somebody new."""
     if said is None or not said.ratings:
         return None

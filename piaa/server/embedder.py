@@ -8,7 +8,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,14 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 T = TypeVar("T")
 Outcome = Features | ImageError
+
+
+class Known(NamedTuple):
+    """A photo that was seen before."""
+
+    identity: str
+    """Of the picture; the hash of the file if only that is known."""
+    vector: Features
 
 
 class Embedder:
@@ -67,24 +75,37 @@ class Embedder:
         black = np.zeros((side, side, 3), np.uint8)
         await asyncio.get_running_loop().run_in_executor(self._workers, self._model.vector, black)
 
-    async def known(self, digests: Sequence[str]) -> dict[str, Features]:
-        """The remembered vectors among these hashes of files; what is no hash is not known."""
-        found = {digest: self._recent.get(digest) for digest in digests if _SHA256.fullmatch(digest)}
-        missing = [digest for digest, vector in found.items() if vector is None]
+    async def known(self, digests: Sequence[str]) -> dict[str, Known]:
+        """The photos seen before among these hashes of files; what is no hash is not known."""
+        found: dict[str, Known | None] = {
+            digest: self._recent.get(digest) for digest in digests if _SHA256.fullmatch(digest)
+        }
+        missing = [digest for digest, one in found.items() if one is None]
         if missing:
-            found |= await self._off_loop(self._cache.get_many, missing, self._model.hash)
+            found |= await self._off_loop(self._stored, missing)
+        return {digest: self._remembered(digest, one) for digest, one in found.items() if one is not None}
+
+    def _stored(self, digests: Sequence[str]) -> dict[str, Known]:
+        vectors = self._cache.get_many(digests, self._model.hash)
+        contents = self._cache.contents_of(vectors)
         return {
-            digest: self._remembered(digest, vector) for digest, vector in found.items() if vector is not None
+            digest: Known(contents[digest].identity if digest in contents else digest, vector)
+            for digest, vector in vectors.items()
         }
 
-    async def identities(self, digests: Sequence[str]) -> dict[str, str]:
-        """Which photo each of these files holds; one of which that is not known is taken as a whole."""
-        known = await self._off_loop(self._cache.contents_of, digests)
-        return {digest: known[digest].identity if digest in known else digest for digest in digests}
+    def _pictures(self, contents: Sequence[Content]) -> dict[str, Features]:
+        """Vectors, by identity, of those pictures that were seen before, in whatever file."""
+        found = self._cache.find_many(contents, self._model.hash)
+        self._cache.remember([one for one in contents if one.identity in found])
+        return found
 
-    def _remembered(self, digest: str, vector: Features) -> Features:
-        self._recent.put(digest, vector, vector.nbytes)
-        return vector
+    def _keep(self, content: Content, vector: Features) -> None:
+        self._cache.put_many({content.identity: vector}, self._model.hash)
+        self._cache.remember([content])
+
+    def _remembered(self, digest: str, one: Known) -> Known:
+        self._recent.put(digest, one, one.vector.nbytes)
+        return one
 
     async def _off_loop(self, call: Callable[..., T], *values: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._files, call, *values)
@@ -97,16 +118,17 @@ class Embedder:
         """
         contents = await self._off_loop(_contents, [content for _, content in images])
         digests = [content.sha256 for content in contents]
-        outcomes: dict[str, Outcome] = dict(await self.known(list(dict.fromkeys(digests))))
-        pictures = await self._off_loop(
-            self._cache.find_many, [one for one in contents if one.sha256 not in outcomes], self._model.hash
-        )
-        for one in contents:
-            if one.identity in pictures and one.sha256 not in outcomes:
-                outcomes[one.sha256] = self._remembered(one.sha256, pictures[one.identity])
+        known = await self.known(list(dict.fromkeys(digests)))
+        outcomes: dict[str, Outcome] = {digest: one.vector for digest, one in known.items()}
+        unknown = [one for one in contents if one.sha256 not in outcomes]
+        pictures = await self._off_loop(self._pictures, unknown) if unknown else {}
+        for one in unknown:
+            if one.identity in pictures:
+                seen = self._remembered(one.sha256, Known(one.identity, pictures[one.identity]))
+                outcomes[one.sha256] = seen.vector
         telemetry.IMAGES.labels("cache").inc(len(outcomes))
         fresh = {d: image for d, image in zip(digests, images, strict=True) if d not in outcomes}
-        identities = {one.sha256: one.identity for one in contents}
+        by_digest = {one.sha256: one for one in contents}
         new = [digest for digest in fresh if digest not in self._pending]
         if new and len(self._pending) + len(new) > max(self._settings.max_waiting, len(new)):
             raise Problem(
@@ -117,7 +139,7 @@ class Embedder:
             )
         for digest in new:
             self._pending[digest] = asyncio.get_running_loop().create_future()
-            self._start(self._compute(digest, identities[digest], *fresh[digest]))
+            self._start(self._compute(by_digest[digest], *fresh[digest]))
         telemetry.WAITING.set(len(self._pending))
         waited = {digest: self._pending[digest] for digest in fresh}
         for digest, future in waited.items():
@@ -145,8 +167,8 @@ class Embedder:
         """Make a call in the one thread that uses torch."""
         return await asyncio.get_running_loop().run_in_executor(self._network, call)
 
-    async def _compute(self, digest: str, identity: str, name: str, content: bytes) -> None:
-        loop = asyncio.get_running_loop()
+    async def _compute(self, photo: Content, name: str, content: bytes) -> None:
+        loop, digest = asyncio.get_running_loop(), photo.sha256
         try:
             vector = await loop.run_in_executor(self._workers, self._vector, name, content)
         except ImageError as error:
@@ -156,9 +178,9 @@ class Embedder:
             self._pending.pop(digest).set_exception(error)
         else:
             telemetry.IMAGES.labels("network").inc()
-            self._recent.put(digest, vector, vector.nbytes)
+            self._remembered(digest, Known(photo.identity, vector))
             self._settle(digest, vector)
-            self._files.submit(self._cache.put_many, {identity: vector}, self._model.hash)
+            self._files.submit(self._keep, photo, vector)
             self._give_back()
 
     def _vector(self, name: str, content: bytes) -> Features:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, cast
 
 import numpy as np
 from fastapi import APIRouter, Body, Query, Request
 
-from piaa.people.learn import check_vectors
 from piaa.people.suggest import knowledge
 from piaa.people.suggest import suggest as pick
+from piaa.people.suggest_photos import support_of
 from piaa.server.paths import LARGEST, UserId
 from piaa.server.problems import Problem
 from piaa.server.schemas import (
@@ -33,11 +34,10 @@ from piaa.server.scoring import of
 from piaa.server.services import Services
 from piaa.store.records import StoredComparison, StoredFlag, StoredRating, VersionSummary, check_user
 from piaa.store.user_file import to_json
-from piaa.store.versions import unit_scores
 
 if TYPE_CHECKING:
-    from generic.cache.features import Features
     from piaa.adapters.prior import Prior
+    from piaa.server.embedder import Known
 
 router = APIRouter(prefix="/v1", tags=["users"], responses=ERRORS)
 
@@ -154,7 +154,9 @@ async def rollback(
     services, caller = of(request)
     check_user(user)
     caller.check_admin()
-    await asyncio.to_thread(lambda: services.store.restore(user, version, source="http"))
+    await asyncio.to_thread(
+        lambda: services.store.restore(user, version, source="http", who=caller.key or None)
+    )
     return await asyncio.to_thread(_info, services, user)
 
 
@@ -175,24 +177,28 @@ async def suggest(
     return await asyncio.to_thread(_suggest, services, user, known, n)
 
 
-def _suggest(services: Services, user: str, album: dict[str, Features], n: int) -> list[Suggestion]:
+def _suggest(services: Services, user: str, album: dict[str, Known], n: int) -> list[Suggestion]:
     said = services.store.said(user, services.model.generic.hash)
-    check_vectors(services.model, user, said)
-    prior = services.model.prior
-    used = [one for one in said.ratings if one.photo in said.vectors]
-    support = None
-    if used:
-        support = np.stack([said.vectors[one.photo] for one in used]), unit_scores(used, said.scale)
-    state = knowledge(prior, support)
-    digests, rated = sorted(album), {one.sha256 for one in said.ratings}
-    candidates = [row for row, digest in enumerate(digests) if digest not in rated]
+    prior, state = (
+        services.model.prior,
+        knowledge(services.model.prior, support_of(services.model, user, said)),
+    )
+    digests = sorted(album)
+    rated = {key for one in said.ratings for key in (one.photo, one.sha256)}
+    # Of copies of a photo the first alone, as in the terminal.
+    first = {album[digest].identity: row for row, digest in reversed(list(enumerate(digests)))}
+    candidates = [row for row in sorted(first.values()) if rated.isdisjoint(_keys(digests[row], album))]
     if not candidates:
         raise Problem(422, f"all {len(digests)} images are rated already; ask about others")
-    picks = pick(
-        cast("Prior", prior), state, np.stack([album[one] for one in digests]), n, candidates=candidates
-    )
+    vectors = np.stack([album[one].vector for one in digests])
+    picks = pick(cast("Prior", prior), state, vectors, n, candidates=candidates)
     width = said.scale[1] - said.scale[0]
     return [
         Suggestion(sha256=digests[one.row], before=width * one.before, after=width * one.after)
         for one in picks
     ]
+
+
+def _keys(digest: str, album: Mapping[str, Known]) -> tuple[str, str]:
+    """How a rated photo may be known: by its picture, or by its file alone."""
+    return digest, album[digest].identity

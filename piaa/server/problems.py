@@ -97,6 +97,14 @@ def add_to(app: FastAPI) -> None:
     async def ours(request: Request, error: Problem) -> JSONResponse:  # noqa: ARG001
         return error.response()
 
+    @app.exception_handler(UnknownUser)
+    async def unknown(request: Request, error: UnknownUser) -> JSONResponse:
+        # The store's own line tells where it lies, and who else is in it.
+        user = request.path_params.get("id")
+        if user is None:
+            return problem(404, str(error))
+        return problem(404, f"there is no user {user!r}; rate some photos for the user first")
+
     @app.exception_handler(PiaaError)
     async def toolkit(request: Request, error: PiaaError) -> JSONResponse:  # noqa: ARG001
         status = status_of(error)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, File, Form, Path, Request, UploadFile
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from generic.errors import ImageError
+from generic.errors import ImageError, PiaaError
+from generic.photos.facts import PhotoFacts, photo_facts
 from piaa.adapters.registry import DEFAULT
-from piaa.people.choose import choose_photos
 from piaa.ratings.scale import Scale
 from piaa.server.paths import UserId
 from piaa.server.problems import Problem
@@ -75,10 +75,10 @@ async def compare(
     """Keep which of two photos a user prefers, beside whatever ratings she gave."""
     services = _check(request, user)
     wanted = _parse(Comparison, comparisons, "comparisons", "{a, b, outcome}")
-    same = [number for number, one in enumerate(wanted, 1) if one.a == one.b]
-    if same:
-        raise Problem(422, f"comparison {same[0]} has the same photo on both sides; name two photos")
     seen, images = await _match(services, [side for one in wanted for side in (one.a, one.b)], image)
+    for number, one in enumerate(wanted, 1):
+        if seen[one.a].identity == seen[one.b].identity:
+            raise Problem(422, f"comparison {number} has the same photo on both sides; name two photos")
     saying = Saying(
         comparisons=[(seen[one.a], seen[one.b], one.outcome) for one in wanted],
         model_hash=services.model.generic.hash,
@@ -124,14 +124,20 @@ async def withdraw(
 ) -> Withdrawn:
     """Delete all that a user ever said of a photo, and what was learned with it; she is learned again."""
     services = _check(request, user)
+    seen = await services.embedder.known([photo])
+    keys = [photo, *(one.identity for one in seen.values())]
+    return await asyncio.to_thread(_withdraw, services, user, keys, of(request)[1].key or _SOURCE)
+
+
+def _withdraw(services: Services, user: str, keys: Sequence[str], who: str) -> Withdrawn:
     store = services.store
-    adapters = {one.version: one.adapter for one in await asyncio.to_thread(store.versions, user)}
-    active = await asyncio.to_thread(store.active, user)
-    gone = await asyncio.to_thread(lambda: store.withdraw(user, [photo], choose_photos, source=_SOURCE))
-    said = await asyncio.to_thread(store.said, user, services.model.generic.hash)
+    adapters = {one.version: one.adapter for one in store.versions(user) if one.n_ratings}
+    active = store.active(user)
+    gone = store.withdraw(user, keys, _choose, source=_SOURCE, who=who)
+    said = store.said(user, services.model.generic.hash)
     job = None
     if active in gone and (said.ratings or said.comparisons):
-        job = await asyncio.to_thread(services.jobs.enqueue, user, adapters.get(active or 0, DEFAULT))
+        job = services.jobs.enqueue(user, _fitted_here(services, adapters.get(active or 0, DEFAULT)))
         services.fitter.wake()
     return Withdrawn(
         user=user,
@@ -139,6 +145,23 @@ async def withdraw(
         deleted_versions=gone,
         job=JobInfo(**job.__dict__) if job else None,
     )
+
+
+def _choose(user: str, keys: Collection[str], known: Sequence[tuple[str, str, str | None]]) -> set[str]:
+    """The photo that a hash means; here nobody is told what other photos there are."""
+    found = {photo for _, photo, sha256 in known if photo in keys or sha256 in keys}
+    if not found:
+        raise Problem(404, f"user {user!r} said nothing of a photo with this hash; see /v1/users/{{id}}")
+    return found
+
+
+def _fitted_here(services: Services, adapter: str) -> str:
+    """The adapter of a version, or the usual one if that was fitted from what a server does not keep."""
+    try:
+        services.fitter.check_adapter(adapter)
+    except (Problem, PiaaError):
+        return DEFAULT
+    return adapter
 
 
 def _check(request: Request, user: str) -> Services:
@@ -184,22 +207,38 @@ async def _match(
     absent = [key for key in digests if not _is_hash(key)]
     if absent:
         raise Problem(
-            422, f"image {absent[0]!r} is rated, but no file of that name was sent; send it as 'image'"
+            422, f"image {absent[0]!r} is named, but no file of that name was sent; send it as 'image'"
         )
-    found = await see(services, [files[name] for name in names], digests)
+    uploaded = [files[name] for name in names]
+    found = await see(services, uploaded, digests)
     images = [image for image, _, _ in found]
     bad = [one for one in images if one.problem]
     if bad:
         raise Problem(
             422,
-            f"{len(bad)} of {len(images)} images cannot be used, no rating was stored: {bad[0].problem}",
+            f"{len(bad)} of {len(images)} images cannot be used, nothing was stored: {bad[0].problem}",
             images=[one.model_dump() for one in images],
         )
+    facts = [photo_facts(content) for content in [await _again(upload) for upload in uploaded]]
+    facts += [PhotoFacts()] * len(digests)
     seen = {}
-    for key, (image, identity, outcome) in zip([*names, *digests], found, strict=True):
+    for key, fact, (image, identity, outcome) in zip([*names, *digests], facts, found, strict=True):
         assert not isinstance(outcome, ImageError)  # noqa: S101  (refused above)
-        seen[key] = SeenPhoto(identity=identity, sha256=image.sha256, image=image.image, vector=outcome)
+        seen[key] = SeenPhoto(
+            identity=identity,
+            sha256=image.sha256,
+            image=image.image,
+            vector=outcome,
+            width=fact.width,
+            height=fact.height,
+            taken=fact.taken,
+        )
     return seen, images
+
+
+async def _again(upload: UploadFile) -> bytes:
+    await upload.seek(0)
+    return await upload.read()
 
 
 def _is_hash(key: str) -> bool:

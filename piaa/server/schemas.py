@@ -85,15 +85,15 @@ class Rating(_Json):
     """One rating: of an image in this request, by its file name, or of one seen before, by its hash."""
 
     score: float = Field(allow_inf_nan=False, examples=[4])
-    image: str | None = Field(None, max_length=1000, examples=["beach.jpg"])
+    image: str | None = Field(None, max_length=5000, examples=["beach.jpg"])
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
 
 
 class Comparison(_Json):
     """Which of two photos is preferred: each by the name of an image in this request, or by its hash."""
 
-    a: str = Field(min_length=1, max_length=1000, examples=["beach.jpg"])
-    b: str = Field(min_length=1, max_length=1000, examples=["forest.jpg"])
+    a: str = Field(min_length=1, max_length=5000, examples=["beach.jpg"])
+    b: str = Field(min_length=1, max_length=5000, examples=["forest.jpg"])
     outcome: str = Field(pattern="^(a|b|equal)$", examples=["a"])
 
 
@@ -101,7 +101,7 @@ class Flag(_Json):
     """A photo picked or rejected: an image in this request, by its name, or one seen before, by its hash."""
 
     flag: str = Field(pattern="^(pick|reject)$", examples=["pick"])
-    image: str | None = Field(None, max_length=1000, examples=["beach.jpg"])
+    image: str | None = Field(None, max_length=5000, examples=["beach.jpg"])
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
 
 

@@ -142,10 +142,10 @@ async def see(
         for (name, _), (content, outcome) in zip(contents, found, strict=True)
     ]
     known = await services.embedder.known(digests)
-    identities = await services.embedder.identities(digests) if digests else {}
     for digest in digests:
-        outcome: Outcome = known.get(digest, _unseen(digest))
-        seen.append((_result(digest[:64], digest[:64], outcome), identities[digest], outcome))
+        outcome: Outcome = known[digest].vector if digest in known else _unseen(digest)
+        identity = known[digest].identity if digest in known else ""
+        seen.append((_result(digest[:64], digest[:64], outcome), identity, outcome))
     return seen
 
 

@@ -157,7 +157,8 @@ class JobStore:
             user = int(owner[0][0])
             sql.run(f"SELECT id FROM users WHERE id = :id{sql.for_update}", id=user)  # noqa: S608
             if not still_said(sql, user, record):
-                sql.run("UPDATE jobs SET state = 'queued' WHERE id = :id", id=job.id)
+                # Its server is well: what counts as an attempt is one that ended its server.
+                sql.run("UPDATE jobs SET state = 'queued', attempts = 0 WHERE id = :id", id=job.id)
                 return None
             version = add_version(sql, user, record, learned.digest, linear_form)
             sql.run("UPDATE jobs SET state = 'done', version = :v WHERE id = :id", v=version, id=job.id)

@@ -1,4 +1,4 @@
-"""What the adapter store keeps: one fitted adapter with its ratings, as plain values, checked on entry."""
+"""What the store keeps, as plain values: photos seen, ratings, comparisons, flags, fitted adapters."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from piaa.store.learned_from import learned_from
 from piaa.store.photos import vectors_of
 from piaa.store.records import StoredComparison, StoredFlag, StoredRating
-from piaa.store.sql import Sql
+from piaa.store.sql import Sql, run_in
 from piaa.store.states import checksum
 
 Vector = NDArray[np.float32]
@@ -23,6 +23,13 @@ _COMPARISONS = (
     "SELECT comparisons.id, photo_id, one.identity, image, other_id, two.identity, other_image, outcome,"
     " given, source FROM comparisons JOIN photos AS one ON one.id = photo_id"
     " JOIN photos AS two ON two.id = other_id"
+)
+
+_JUDGED = (
+    ("ratings", "photo_id", "image", "sha256"),
+    ("flags", "photo_id", "image", "sha256"),
+    ("comparisons", "photo_id", "image", "NULL"),
+    ("comparisons", "other_id", "other_image", "NULL"),
 )
 
 
@@ -105,10 +112,29 @@ def all_ratings(sql: Sql, user: int) -> list[tuple[int, StoredRating]]:
     ]
 
 
-def all_comparisons(sql: Sql, user: int) -> list[tuple[int, int, StoredComparison]]:
-    """Likewise of comparisons; numbers of the one photo and of the other."""
-    rows = sql.run(f"{_COMPARISONS} WHERE user_id = :user ORDER BY comparisons.id", user=user)
-    return [(row[1], row[4], _comparison(row)) for row in rows]
+def judged(sql: Sql, user: int) -> tuple[dict[str, int], list[tuple[str, str, str | None]]]:
+    """All photos of which a user ever said anything that she did not withdraw.
+
+    Returns:
+        the number of each photo, by identity; and (name, identity, sha256) for each of her names of it and
+        each file that is known to hold it.
+    """
+    rows: set[tuple[int, str, str, str | None]] = set()
+    for table, photo, image, sha256 in _JUDGED:
+        rows |= set(
+            sql.run(
+                f"SELECT {photo}, identity, {image}, {sha256} FROM {table}"  # noqa: S608  (our own names)
+                f" JOIN photos ON photos.id = {photo} WHERE user_id = :user",
+                user=user,
+            )
+        )
+    names = [(image, identity, sha256) for _, identity, image, sha256 in rows]
+    called = {number: (image, identity) for number, identity, image, _ in rows}
+    files = run_in(
+        sql, "SELECT photo_id, sha256 FROM file_digests WHERE photo_id IN {chosen}", sorted(called)
+    )
+    names += [(*called[number], sha256) for number, sha256 in files]
+    return {identity: number for number, identity, _, _ in rows}, names
 
 
 def flags_of(sql: Sql, user: int) -> list[StoredFlag]:

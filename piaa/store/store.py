@@ -11,6 +11,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from generic.errors import ModelMismatch, NotFitted, StoreError, UnknownUser
@@ -27,7 +28,7 @@ from piaa.store.records import (
     VersionSummary,
     check_user,
 )
-from piaa.store.said import Said, all_comparisons, all_ratings, flags_of, read_said
+from piaa.store.said import Said, all_ratings, flags_of, judged, read_said
 from piaa.store.saying import Saying, say
 from piaa.store.sql import Database, Sql
 from piaa.store.user_content import UserContent, import_user, read_content
@@ -128,14 +129,17 @@ class Store:
         with self._reading(user) as (sql, number):
             return flags_of(sql, number)
 
-    def withdraw(self, user: str, images: Sequence[str], choose: Choose, *, source: str) -> list[int]:
+    def withdraw(
+        self, user: str, images: Sequence[str], choose: Choose, *, source: str, who: str | None = None
+    ) -> list[int]:
         """Delete all that a person ever said of photos, and every version that was learned with it.
 
         Args:
             user: who takes it back.
             images: names, identities or sha256 of photos.
-            choose: which photos these are, of all that she rated and compared; see :data:`Choose`.
+            choose: which photos these are, of all that she judged; see :data:`Choose`.
             source: where she takes it back.
+            who: a key's id, for the audit; None is the source.
 
         Returns:
             the numbers of the versions that went; what they held is overwritten in a file.
@@ -144,14 +148,10 @@ class Store:
             UnknownUser: the store, or the file itself, has no such user.
         """
         with self._writing(user) as (sql, number):
-            photos = {one.photo: photo for photo, one in all_ratings(sql, number)}
-            names = [(one.image, one.photo, one.sha256) for _, one in all_ratings(sql, number)]
-            for a, b, one in all_comparisons(sql, number):
-                photos |= {one.a_photo: a, one.b_photo: b}
-                names += [(one.a, one.a_photo, None), (one.b, one.b_photo, None)]
+            photos, names = judged(sql, number)
             chosen = choose(user, images, names)
             gone = saying.withdraw(sql, number, sorted({photos[one] for one in chosen}), source)
-            note(sql, source, "withdraw", user)
+            note(sql, who or source, "withdraw", user)
         self.database.scrub()
         return gone
 
@@ -250,8 +250,14 @@ class Store:
         with self._reading(user) as (sql, number):
             return active_number(sql, number) or None
 
-    def restore(self, user: str, version: int, *, source: str) -> None:
+    def restore(self, user: str, version: int, *, source: str, who: str | None = None) -> None:
         """Have an earlier version count, with what she had said by then; what she said since is history.
+
+        Args:
+            user: whose version.
+            version: its number.
+            source: where it is asked for.
+            who: a key's id, for the audit; None is the source.
 
         Raises:
             UnknownUser: the store, or the file itself, has no such user.
@@ -260,6 +266,7 @@ class Store:
         with self._writing(user) as (sql, number):
             self._known(self._versions(sql, number), user, version)
             restore(sql, number, version, source)
+            note(sql, who or source, f"restore version {version}", user)
 
     # ---- people ----
 
@@ -298,10 +305,15 @@ class Store:
             active = active_number(sql, number)
             found = [one.version for one in self._versions(sql, number)]
             chosen = [one for one in found if all_versions or one == active]
-            versions = [load_version(sql, user, one, self.name) for one in chosen]
-            return read_content(sql, number, user, versions)
+            versions, skipped = [], []
+            for one in chosen:
+                try:
+                    versions.append(load_version(sql, user, one, self.name))
+                except StoreError as error:  # one damaged row must not keep the others from being saved
+                    skipped.append(str(error))
+            return replace(read_content(sql, number, user, versions), skipped=tuple(skipped))
 
-    def export(self, user: str, path: Path, *, all_versions: bool = False) -> int:
+    def export(self, user: str, path: Path, *, all_versions: bool = False) -> UserContent:
         """Write all that a person said and the version that counts, or all, to a file that ``import_`` reads.
 
         Args:
@@ -310,7 +322,7 @@ class Store:
             all_versions: write every version instead of the one that counts.
 
         Returns:
-            the number of versions written.
+            what was written; damaged versions are not, and named.
 
         Raises:
             UnknownUser: the store, or the file itself, has no such user.
@@ -318,7 +330,7 @@ class Store:
         """
         content = self.content(user, all_versions=all_versions)
         write_user_file(path, content)
-        return len(content.versions)
+        return content
 
     def import_(self, path: Path, *, user: str | None = None, replace: bool = False) -> UserSummary:
         """Add a person from an exported file; version numbers and dates stay as they are in the file.

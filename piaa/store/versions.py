@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -116,6 +117,7 @@ def insert_version(
             "digest": hashlib.sha256(record.state).hexdigest(),
             "learned_from": learned_from,
             "linear_form": linear_form,
+            "form_checksum": checksum(linear_form) if linear_form else "",
         },
     )
     sql.run(
@@ -154,6 +156,8 @@ def load_version(sql: Sql, user: str, number: int, store: str) -> StoredAdapter:
         pairs = [(a, b) if one.outcome == "a" else (b, a) for a, b, one in compared]
         scale = (summary.scale_low, summary.scale_high)
         state = attach(state, *_arrays(sql, photos, pairs, ratings, scale, summary.model_hash))
+        if hashlib.sha256(state).hexdigest() != digest:
+            raise StoreError(_lost_vectors(sql, version, user, number, store, summary.model_hash))
     return StoredAdapter(
         user=user,
         version=number,
@@ -167,6 +171,20 @@ def load_version(sql: Sql, user: str, number: int, store: str) -> StoredAdapter:
         ratings=ratings,
         comparisons=comparisons,
         extra=summary.extra,
+    )
+
+
+def _lost_vectors(sql: Sql, version: int, user: str, number: int, store: str, model_hash: str) -> str:
+    """What is wrong with a version whose vectors are not as they were."""
+    names = {photo: rating.image for photo, rating in ratings_of_version(sql, version)}
+    for a, b, one in comparisons_of_version(sql, version):
+        names |= {a: one.a, b: one.b}
+    whole, _, _ = vectors_of(sql, names, model_hash)
+    lost = [repr(name) for photo, name in names.items() if photo not in whole]
+    return (
+        f"version {number} of user {user!r} in store {store!r} was learned with vectors that are damaged "
+        f"({', '.join(lost[:3]) or 'which, cannot be told'}); learn again without them: piaa fit-user --user "
+        f"{shlex.quote(user)}, or give these ratings again, with the photos"
     )
 
 
@@ -290,7 +308,7 @@ def _only(sql: Sql, table: str, chosen: str, user: int, change: int, version: in
         f"INSERT INTO {table} (user_id, {columns}, added_by)"  # noqa: S608  (our own names)
         f" SELECT user_id, {columns}, CAST(:change AS BIGINT) FROM {table}"
         f" WHERE ended_by IS NOT NULL AND id IN ({chosen})"
-        f"{last if table == 'ratings' else ''}{none_counts(table)}",
+        f"{last if table == 'ratings' else ''}{none_counts(table)} ORDER BY id",
         change=change,
         version=version,
     )

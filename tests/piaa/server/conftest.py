@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -7,13 +8,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
+from PIL import Image
 
-from piaa.store.database import StoreDatabase
 from piaa.store.keys import KeyStore
+from piaa.store.place import open_database
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -65,6 +69,14 @@ class Server:
         data = {"ratings": json.dumps(ratings)}
         return self.http.post(f"/v1/users/{user}/ratings", data=data, files=files, **options)
 
+    def say(
+        self, kind: str, user: str, rows: list[dict[str, object]], files: dict[str, bytes] | None = None
+    ) -> httpx.Response:
+        """Post ``ratings``, ``comparisons`` or ``flags`` with these files."""
+        images = [("image", file) for file in (files or {}).items()]
+        data = {kind: json.dumps(rows)}
+        return self.http.post(f"/v1/users/{user}/{kind}", data=data, files=images or None)
+
     def fit(self, user: str, adapter: str = "auto") -> dict:
         """The job of a fit, when it has ended."""
         answer = self.http.post(f"/v1/users/{user}/fit", params={"adapter": adapter})
@@ -82,6 +94,34 @@ class Server:
     def score(self, users: list[str], files: list[tuple[str, bytes]], **options: object) -> httpx.Response:
         images = [("image", file) for file in files]
         return self.http.post("/v1/score", data={"user": users}, files=images, **options)
+
+
+@pytest.fixture(scope="session")
+def picture() -> Callable[[int], bytes]:
+    """``picture(number)``: a JPEG for each number, of which no album and no cache knows."""
+
+    def draw(number: int) -> bytes:
+        colours = np.random.default_rng(1000 + number).integers(0, 256, (6, 6, 3), np.uint8)
+        out = io.BytesIO()
+        Image.fromarray(colours).resize((72, 60), Image.Resampling.BICUBIC).save(out, "JPEG", quality=92)
+        return out.getvalue()
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def starred() -> Callable[[bytes], bytes]:
+    """``starred(jpeg)``: the same picture after another program gave it five stars and a comment."""
+
+    def write(jpeg: bytes) -> bytes:
+        xmp = b'http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x="adobe:ns:meta/"><xmp:Rating>5</xmp:Rating>'
+        segments = b"".join(
+            b"\xff" + marker + (len(text) + 2).to_bytes(2, "big") + text
+            for marker, text in ((b"\xe1", xmp), (b"\xfe", b"five stars"))
+        )
+        return jpeg[:2] + segments + jpeg[2:]
+
+    return write
 
 
 @pytest.fixture(scope="session")
@@ -104,7 +144,7 @@ def serve(tiny_model, tmp_path_factory):
 def server(serve, tmp_path_factory):
     """One server that asks for keys, asked as an admin, for tests that use users of their own."""
     place = tmp_path_factory.mktemp("store") / "piaa.db"
-    database = StoreDatabase(place)
+    database = open_database(place)
     keys = KeyStore(database)
     secrets = {"admin": keys.create_key("admin")[1], "ana": keys.create_key("user", "ana")[1]}
     gone, secrets["revoked"] = keys.create_key("admin")

@@ -18,7 +18,7 @@ from generic.errors import PiaaError
 from generic.model.generic_model import GenericModel
 from generic.photos.open import load_pixels
 from piaa.server.client import Client, ServerError
-from piaa.store.adapter_store import AdapterStore
+from piaa.store.store import Store
 
 PAGE = Path(__file__).parents[3] / "docs" / "serve.md"
 
@@ -60,7 +60,7 @@ def test_an_export_holds_all_and_can_be_imported(client, server, album, names, t
     assert str(caught.value) == "there is no user 'uma'; rate some photos for the user first"
     rated = {album / name: score for name, score in zip(names, (5, 1, 4, 2), strict=False)}
     client.rate("uma", rated, scale=(0, 10))
-    assert client.export("uma").adapters is None
+    assert client.export("uma").adapters["versions"] == []
     jobs = [client.wait(client.fit("uma", adapter).id) for adapter in ("ridge", "generic")]
     client.rollback("uma", 1)
     got = client.export("uma")
@@ -78,9 +78,9 @@ def test_an_export_holds_all_and_can_be_imported(client, server, album, names, t
     finally:
         torch.set_num_threads(threads)
     (tmp_path / "uma.json").write_text(json.dumps(got.adapters))
-    there, here = AdapterStore(Path(server.store)), AdapterStore(tmp_path / "new.db")
+    there, here = Store(Path(server.store)), Store(tmp_path / "new.db")
     assert here.import_(tmp_path / "uma.json").n_versions == 2
-    assert here.history("uma") == there.history("uma")
+    assert here.content("uma") == there.content("uma")
     client.erase("uma")
 
 

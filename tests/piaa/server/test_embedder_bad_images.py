@@ -72,5 +72,5 @@ def test_a_bad_image_is_reported_and_the_others_are_scored(server, what):
     ratings = json.dumps([{"image": "x.jpg", "score": 3}, {"image": "good.jpg", "score": 3}])
     rated = server.http.post("/v1/users/nobody/ratings", data={"ratings": ratings}, files=files)
     assert rated.status_code == 422
-    assert rated.json()["detail"] == f"1 of 2 images cannot be used, no rating was stored: {problem}"
+    assert rated.json()["detail"] == f"1 of 2 images cannot be used, nothing was stored: {problem}"
     assert server.http.get("/v1/users/nobody").status_code == 404

@@ -16,6 +16,12 @@ ROUTES = {
     "score own and other": ("POST", "/v1/score", {"data": {"user": ["ana", "bob"]}}),
     "rate own": ("POST", "/v1/users/ana/ratings", {}),
     "rate other": ("POST", "/v1/users/bob/ratings", {}),
+    "compare own": ("POST", "/v1/users/ana/comparisons", {}),
+    "compare other": ("POST", "/v1/users/bob/comparisons", {}),
+    "flag own": ("POST", "/v1/users/ana/flags", {}),
+    "flag other": ("POST", "/v1/users/bob/flags", {}),
+    "withdraw own": ("DELETE", "/v1/users/ana/ratings/" + "0" * 64, {}),
+    "withdraw other": ("DELETE", "/v1/users/bob/ratings/" + "0" * 64, {}),
     "fit own": ("POST", "/v1/users/ana/fit", {}),
     "fit other": ("POST", "/v1/users/bob/fit", {}),
     "see own": ("GET", "/v1/users/ana", {}),
@@ -82,6 +88,10 @@ def test_table(guarded, album, names, who, what):
             "data": {"ratings": json.dumps([{"image": "a", "score": 3}])},
             "files": [("image", ("a", (album / names[0]).read_bytes()))],
         }
+    if what.startswith("compare"):
+        options = {"data": {"comparisons": json.dumps([{"a": "a", "b": "b", "outcome": "a"}])}}
+    if what.startswith("flag"):
+        options = {"data": {"flags": json.dumps([{"image": "a", "flag": "pick"}])}}
     answer = httpx.request(
         method, guarded.url + path.format(**guarded.jobs), headers=headers, timeout=30, **options
     )

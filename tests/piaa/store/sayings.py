@@ -69,6 +69,11 @@ def scores(store: Store, user: str) -> dict[str, float]:
     return {one.image: one.score for one in store.said(user, MODEL).ratings}
 
 
+def packed(state: Mapping[str, Any]) -> bytes:
+    """An adapter's state as versions have it."""
+    return pack({key: np.ascontiguousarray(value) for key, value in state.items()})
+
+
 def fitted(store: Store, user: str, **changes: Any) -> tuple[AdapterRecord, Any]:
     """A ridge adapter of all ratings that count, and what it was learned from."""
     said = store.said(user, MODEL)
@@ -81,7 +86,7 @@ def fitted(store: Store, user: str, **changes: Any) -> tuple[AdapterRecord, Any]
         "model_hash": MODEL,
         "scale_low": said.scale[0],
         "scale_high": said.scale[1],
-        "state": pack({key: np.ascontiguousarray(value) for key, value in adapter.state().items()}),
+        "state": packed(adapter.state()),
         "ratings": said.ratings,
     }
     return AdapterRecord(**{**values, **changes}), said
@@ -104,7 +109,7 @@ def fitted_pairs(store: Store, user: str, **changes: Any) -> tuple[AdapterRecord
         "model_hash": MODEL,
         "scale_low": said.scale[0],
         "scale_high": said.scale[1],
-        "state": pack(state),
+        "state": packed(state),
         "comparisons": used,
     }
     return AdapterRecord(**{**values, **changes}), said
