@@ -173,9 +173,11 @@ def users_restore(
 @reporting
 def users_undo(user: Name, model: ModelOption = "piaa-lite", store: StoreOption = None) -> None:
     """Take back the last change of what a person said, whoever made it."""
+    from piaa.people.learn_on import adapter_of_what_is_kept
     from piaa.store.store import Store
 
-    change, versions = Store(store).undo(user, source="terminal")
+    keeper = Store(store)
+    change, versions = keeper.undo(user, source="terminal")
     typer.echo(
         f"{user}: took back {change.what} of {change.at} ({change.source}: {change.n_added} new, "
         f"{change.n_ended} replaced)"
@@ -183,19 +185,21 @@ def users_undo(user: Name, model: ModelOption = "piaa-lite", store: StoreOption 
     for version in versions:
         typer.echo(f"version {version} counts again")
     if not versions:
-        learn_again(user, model, store, as_json=False)
+        learn_again(user, adapter_of_what_is_kept(keeper, user), model, store, as_json=False)
 
 
-def learn_again(user: str, model: str, store: str | None, *, as_json: bool) -> None:
-    """Learn from what is left, if anything is."""
+def learn_again(user: str, adapter: str, model: str, store: str | None, *, as_json: bool) -> None:
+    """Learn from what is left, if anything is; from comparisons by the adapter for these."""
     import piaa
     from piaa.commands.report_fit import report_fit
     from piaa.people.tell import known_of
     from piaa.store.store import Store
 
     keeper, chosen = Store(store), piaa.load_model(model)
-    if known_of(keeper, user, chosen.generic.hash) is not None:
-        report_fit(chosen.refit(user, store=store), keeper.name, as_json=as_json)
+    known = known_of(keeper, user, chosen.generic.hash)
+    if known is not None:
+        person = chosen.refit(user, store=store, adapter=adapter if known.ratings else None)
+        report_fit(person, keeper.name, as_json=as_json)
     elif as_json:
         print_json({"user": user, "version": keeper.active(user), "n_ratings": 0, "store": keeper.name})
     else:
@@ -233,12 +237,15 @@ def users_forget_rating(
 ) -> None:
     """Withdraw ratings: delete them and every version that was learned with them, and learn again."""
     from piaa.people.choose import choose_photos
+    from piaa.people.learn_on import adapter_of_what_is_kept
     from piaa.store.store import Store
 
-    gone = Store(store).withdraw(user, images, choose_photos, source="terminal")
+    keeper = Store(store)
+    adapter = adapter_of_what_is_kept(keeper, user)  # before its version goes
+    gone = keeper.withdraw(user, images, choose_photos, source="terminal")
     if gone and not as_json:
         typer.echo(f"{user}: deleted {_versions(gone)}, learned with what is withdrawn")
-    learn_again(user, model, store, as_json=as_json)
+    learn_again(user, adapter, model, store, as_json=as_json)
 
 
 def _versions(numbers: list[int]) -> str:

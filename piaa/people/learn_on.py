@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from generic.errors import PiaaError, RatingsError
 from piaa.adapters.base import Adapter
+from piaa.adapters.registry import DEFAULT, adapter_class
 from piaa.ratings.scale import Scale
 from piaa.ratings.table import Duplicates
 from piaa.store.records import SeenPhoto, StoredComparison, StoredRating
 from piaa.store.said import Said, said
+from piaa.store.store import Store
 
 Rated = tuple[SeenPhoto, float]
 
@@ -76,6 +79,22 @@ def said_without(before: Said, photos: set[str]) -> Said:
         tuple(one for one in before.comparisons if photos.isdisjoint((one.a_photo, one.b_photo))),
         {photo: vector for photo, vector in before.vectors.items() if photo not in photos},
     )
+
+
+def last_adapter(store: Store, user: str) -> str:
+    """Name of the adapter of the version that counts; the usual one if that learned from no rating."""
+    active = store.active(user)
+    found = [one.adapter for one in store.versions(user) if one.version == active and one.n_ratings]
+    return found[0] if found else DEFAULT
+
+
+def adapter_of_what_is_kept(store: Store, user: str) -> str:
+    """As :func:`last_adapter`, but the usual one too if that needs more than what a store keeps."""
+    name = last_adapter(store, user)
+    with suppress(PiaaError):  # one of another package that is gone
+        kind = adapter_class(name)
+        return DEFAULT if kind.needs_pixels or kind.needs_start else name
+    return DEFAULT
 
 
 def check_learns_on(user: str, adapter: Adapter) -> None:

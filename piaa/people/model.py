@@ -22,7 +22,7 @@ from piaa.adapters.registry import DEFAULT, adapter_class, make_adapter, names_w
 from piaa.meta.start import Start
 from piaa.people.estimate import estimate_of
 from piaa.people.learn import Learned, adapter_name, learn, linear_form_of, record_of
-from piaa.people.learn_on import said_of_pairs, said_with
+from piaa.people.learn_on import last_adapter, said_of_pairs, said_with
 from piaa.people.opened_model import OpenedModel, Settings
 from piaa.people.person import Person
 from piaa.people.rated import RatedPhotos, rated_once, read_rated
@@ -184,7 +184,7 @@ class Model(OpenedModel):
         try:
             while True:
                 said = keeper.said(user, self.generic.hash)
-                name = adapter_name(said, adapter, self._last_adapter(keeper, user))
+                name = adapter_name(said, adapter, last_adapter(keeper, user))
                 person = self._learn(
                     user, said, self.maker(name, meta), files or {}, Unsaved(said=said, place=store)
                 )
@@ -197,11 +197,6 @@ class Model(OpenedModel):
                     return replace(person, version=version)
         finally:
             keeper.close()
-
-    def _last_adapter(self, store: Store, user: str) -> str:
-        active = store.active(user)
-        found = [one for one in store.versions(user) if one.version == active and one.n_ratings]
-        return found[0].adapter if found else DEFAULT
 
     def _learn(
         self,

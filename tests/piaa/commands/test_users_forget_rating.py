@@ -65,6 +65,12 @@ def test_two_photos_of_one_name_are_withdrawn_together(rate, piaa, shown, rated,
     assert numbers(shown, "ana") == [3]
 
 
+def test_she_is_learned_again_by_the_adapter_that_she_had(rate, piaa, learned, tiny_model, table, names):
+    assert rate("ana", part(table, 0, 1, 2), "--adapter", "ridge").exit_code == 0
+    result = piaa("users", "forget-rating", "ana", names[0], "--model", tiny_model)
+    assert learned("ana", "2 ratings", "ridge") in result.stdout
+
+
 def test_a_photo_is_also_named_by_its_hash(rate, piaa, shown, rated, tiny_model, table, names):
     assert rate("ana", part(table, 0, 1, 2)).exit_code == 0
     one, other, _ = shown("ana")["ratings"]
