@@ -103,6 +103,8 @@ class VectorAdapter(Adapter):
         """
         check_format(state, self.name)
         learned = {key: value for key, value in state.items() if key not in (FEATURES, SCORES, VERSION)}
+        if FEATURES not in state:  # the store has none of the vectors any more
+            raise StoreError(_lost(self.name))
         self._support = (state[FEATURES], state[SCORES])
         if not learned.keys() >= set(self.derived):  # releases before kept it
             learned |= self._derive(self._whole())
@@ -113,10 +115,7 @@ class VectorAdapter(Adapter):
         """The support's features in canonical order, shape (k, 1 + d)."""
         features, scores = cast("tuple[NDArray[Any], Array]", self._support)
         if not np.isfinite(features).all():
-            raise StoreError(
-                f"adapter {self.name!r} was learned with vectors of photos that are damaged in the store; learn "
-                "again without them: piaa fit-user --user NAME"
-            )
+            raise StoreError(_lost(self.name))
         x, _ = _batch([check_support(features, scores)])
         return np.asarray(x[0])
 
@@ -183,6 +182,13 @@ class VectorAdapter(Adapter):
                 for place, (_, y), one in zip(some, supports, learned, strict=True):
                     fits[place]._accept(features[place], y, one)
         return fits
+
+
+def _lost(name: str) -> str:
+    return (
+        f"adapter {name!r} was learned with vectors of photos that are damaged in the store; learn again "
+        "without them: piaa fit-user --user NAME"
+    )
 
 
 def _batch(supports: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:

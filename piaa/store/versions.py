@@ -214,7 +214,7 @@ def _arrays(
     *,
     whole: bool = False,
 ) -> tuple[NDArray[np.float32] | None, NDArray[np.float64]]:
-    """Vectors and unit scores of a version's support; a damaged vector is NaN unless all must be ``whole``."""
+    """Vectors and unit scores of a version's support; a damaged vector is NaN unless all must be whole."""
     if pairs:
         photos = [*(better for better, _ in pairs), *(worse for _, worse in pairs)]
         scores = np.repeat([1.0, 0.0], len(pairs))
