@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -156,8 +155,6 @@ def load_version(sql: Sql, user: str, number: int, store: str) -> StoredAdapter:
         pairs = [(a, b) if one.outcome == "a" else (b, a) for a, b, one in compared]
         scale = (summary.scale_low, summary.scale_high)
         state = attach(state, *_arrays(sql, photos, pairs, ratings, scale, summary.model_hash))
-        if hashlib.sha256(state).hexdigest() != digest:
-            raise StoreError(_lost_vectors(sql, version, user, number, store, summary.model_hash))
     return StoredAdapter(
         user=user,
         version=number,
@@ -171,20 +168,6 @@ def load_version(sql: Sql, user: str, number: int, store: str) -> StoredAdapter:
         ratings=ratings,
         comparisons=comparisons,
         extra=summary.extra,
-    )
-
-
-def _lost_vectors(sql: Sql, version: int, user: str, number: int, store: str, model_hash: str) -> str:
-    """What is wrong with a version whose vectors are not as they were."""
-    names = {photo: rating.image for photo, rating in ratings_of_version(sql, version)}
-    for a, b, one in comparisons_of_version(sql, version):
-        names |= {a: one.a, b: one.b}
-    whole, _, _ = vectors_of(sql, names, model_hash)
-    lost = [repr(name) for photo, name in names.items() if photo not in whole]
-    return (
-        f"version {number} of user {user!r} in store {store!r} was learned with vectors that are damaged "
-        f"({', '.join(lost[:3]) or 'which, cannot be told'}); learn again without them: piaa fit-user --user "
-        f"{shlex.quote(user)}, or give these ratings again, with the photos"
     )
 
 
@@ -231,7 +214,7 @@ def _arrays(
     *,
     whole: bool = False,
 ) -> tuple[NDArray[np.float32] | None, NDArray[np.float64]]:
-    """Vectors and unit scores of a version's support; a damaged vector is 0 unless all must be ``whole``."""
+    """Vectors and unit scores of a version's support; a damaged vector is NaN unless all must be whole."""
     if pairs:
         photos = [*(better for better, _ in pairs), *(worse for _, worse in pairs)]
         scores = np.repeat([1.0, 0.0], len(pairs))
@@ -240,7 +223,7 @@ def _arrays(
     vectors, _, _ = vectors_of(sql, photos, model_hash)
     if not vectors or (whole and not set(photos) <= set(vectors)):
         return None, scores
-    blank = np.zeros_like(next(iter(vectors.values())))
+    blank = np.full_like(next(iter(vectors.values())), np.nan)
     return np.stack([vectors.get(photo, blank) for photo in photos]), scores
 
 
