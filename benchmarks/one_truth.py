@@ -4,7 +4,7 @@
     uv run python benchmarks/one_truth.py --photos ~/Pictures/summer
 
 A real `piaa serve`, real commands and this process share one store in a file. Six steps: five ratings by
-`piaa fit-user`, three more over HTTP, a fit over HTTP, a rating withdrawn in the terminal, one added in Python,
+`piaa fit-user`, three more over HTTP, a fit over HTTP, a rating withdrawn in the terminal, one added and then
 a fit in Python. After each of them the three are asked for her ratings and for the scores of all photos; none
 has a vector that another one computed. Fails unless the ratings are the same, and the scores to 1e-9.
 """

@@ -60,10 +60,7 @@ def sources() -> set[str]:
     files |= set((ROOT / "generic" / "weights").glob("*.onnx"))
     files |= set((ROOT / "protocols" / "datasets").glob("*.txt"))
     files |= {ROOT / name / "py.typed" for name in ("generic", "piaa", "protocols")}
-    return {path.relative_to(ROOT).as_posix() for path in files} | {
-        "cli.py",
-        "piaa/store/migrations/schema.sql",
-    }
+    return {path.relative_to(ROOT).as_posix() for path in files} | {"cli.py"}
 
 
 def test_wheel_holds_the_four_names_only(wheel):

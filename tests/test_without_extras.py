@@ -71,7 +71,7 @@ def home(tmp_path_factory, album, names) -> Path:
 EVALUATE = "evaluate --dataset table --root . --ratings people.csv --images photos --repeats 1 --shots"
 COMMANDS = {
     "fit": "fit-user --user dan --ratings ratings.csv --images photos --no-cache --json",
-    "fit, ridge": "fit-user --user dan --ratings ratings.csv --images photos --adapter ridge",
+    "fit, ridge": "fit-user --user dor --ratings ratings.csv --images photos --adapter ridge",
     "add": "fit-user --user ana --ratings more.csv --images photos --add",
     "pairs": "fit-user --user eve --pairs pairs.csv --images photos",
     "score": "score photos --user ana",
@@ -79,9 +79,15 @@ COMMANDS = {
     "score to csv": "score photos --user ana --out scores.csv",
     "score to json": "score photos --user ana --out scores.json",
     "suggest": "suggest photos --user ana --out suggest.csv",
+    "fit, again": "fit-user --user ana",
     "users list": "users list",
+    "users history": "users history ana",
+    "users versions": "users versions ana",
     "users show": "users show ana --json",
     "users export": "users export ana ana.piaa",
+    "backup": "backup today.db",
+    "keys list": "keys list --json",
+    "keys audit": "keys audit --json",
     "models list": "models list",
     "models info": "models info --json",
     "cache info": "cache info",
@@ -145,8 +151,8 @@ EXTRAS = {
         "torch",
         "train",
     ),
-    "serve --no-keys --port 0": ("piaa serve", "sqlalchemy", "serve"),
-    "keys list": ("piaa keys list", "sqlalchemy", "serve"),
+    "serve --no-keys --port 0": ("piaa serve", "uvicorn", "serve"),
+    "users list --store postgresql://nowhere/piaa": ("a store in PostgreSQL", "psycopg", "postgres"),
     "score photos --user ana --out x.parquet": ("writing x.parquet", "pyarrow", "parquet"),
 }
 
@@ -160,10 +166,10 @@ def test_a_command_that_needs_an_extra_says_which(home, line, missing):
 
 
 def test_with_json_it_is_an_error_as_others_are(home):
-    done = run(home, "keys", "list", "--json")
+    done = run(home, "users", "list", "--store", "postgresql://nowhere/piaa", "--json")
     assert done.returncode == 1
     assert json.loads(done.stdout) == {
-        "error": f"piaa keys list needs {cure('sqlalchemy', 'serve')}",
+        "error": f"a store in PostgreSQL needs {cure('psycopg', 'postgres')}",
         "kind": "MissingPackage",
         "problems": [],
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from generic.photos.find import printable
@@ -85,8 +84,8 @@ def _told(model: Model, photo: Path, user: str, store: str | None) -> tuple[dict
     ]
     if not person.ratings or not person.adapter.keeps_support:
         return facts, [*lines, "what she was learned from is no list of ratings to explain it by"]
-    rated = person.adapter.support[0].astype(np.float64)
-    vector = model.vector_of(photo).astype(np.float64)
+    rated = person.adapter.support[0].astype("float64")
+    vector = model.vector_of(photo).astype("float64")
     near = nearest(vector, rated, person.ratings, model.prior)
     facts["nearest"] = [asdict(one) for one in near]
     lines.append("nearest of the photos that she rated (1 is the same photo):")

@@ -72,6 +72,7 @@ def fit_user(
     """Learn a person from rated or compared photos, or again from all that the store knows of her."""
     _check_ways(ratings, pairs, images, add=add, replace=replace, duplicates=duplicates)
     from piaa.adapters.registry import DEFAULT
+    from piaa.people.learn_on import last_adapter
     from piaa.people.tell import known_of
     from piaa.store.store import Store
 
@@ -80,7 +81,8 @@ def fit_user(
     known = known_of(keeper, user, chosen.generic.hash)
     told = None
     if ratings is not None or pairs is not None:
-        chosen.maker(adapter or DEFAULT, meta)  # a wrong name or model shows before any photo is read
+        usual = DEFAULT if known is None else last_adapter(keeper, user)
+        chosen.maker(adapter or usual, meta)  # a wrong name or model shows before any photo is read
         if known is not None and not (add or replace):
             replace = _ask(user, known, keeper.name)
         told = _tell(
@@ -126,14 +128,11 @@ def _ask(user: str, known: Said, store: str) -> bool:
     Raises:
         StoreError: this is no terminal.
     """
-    from generic.errors import StoreError
     from piaa.people.learn import count_of
+    from piaa.people.save import refusal
 
     if not sys.stdin.isatty():
-        raise StoreError(
-            f"store {store!r} knows {count_of(known)} of user {user!r}; pass --add to add to them, or "
-            "--replace to put these in their place (they stay in the history)"
-        )
+        raise refusal(store, user, known)
     note(f"The store knows {count_of(known)} of {user}.")
     while True:
         question = "Add to them, replace them (they stay in the history), or stop?"

@@ -21,12 +21,12 @@ from piaa.adapters.pairs import PairsAdapter
 from piaa.adapters.registry import DEFAULT, adapter_class, make_adapter, names_where
 from piaa.meta.start import Start
 from piaa.people.estimate import estimate_of
+from piaa.people.fitted import Unsaved
 from piaa.people.learn import Learned, adapter_name, learn, linear_form_of, record_of
 from piaa.people.learn_on import last_adapter, said_of_pairs, said_with
 from piaa.people.opened_model import OpenedModel, Settings
 from piaa.people.person import Person
 from piaa.people.rated import RatedPhotos, rated_once, read_rated
-from piaa.people.save import Unsaved
 from piaa.ratings.accept import RatingsLike, as_ratings
 from piaa.ratings.scale import Scale
 from piaa.ratings.table import Duplicates

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,18 +18,16 @@ from piaa.adapters.base import Adapter
 from piaa.adapters.prediction import Array, bend
 from piaa.adapters.registry import make_adapter
 from piaa.people.choose import choose_photos
-from piaa.people.estimate import RankEstimate, estimate_of
+from piaa.people.estimate import estimate_of
+from piaa.people.fitted import Fitted, Unsaved
 from piaa.people.learn import adapter_name, learn
 from piaa.people.learn_on import check_learns_on, merge_ratings, said_with, said_without
-from piaa.people.opened_model import OpenedModel
 from piaa.people.rated import rated_once, read_rated
-from piaa.people.save import Unsaved, save_person
+from piaa.people.save import save_person
 from piaa.people.score_table import ScoreTable
 from piaa.ratings.accept import RatingsLike, as_ratings
-from piaa.ratings.scale import Scale
 from piaa.ratings.table import Duplicates
 from piaa.store.place import Place
-from piaa.store.records import StoredComparison, StoredRating
 from piaa.store.said import Said
 
 if TYPE_CHECKING:
@@ -39,27 +37,8 @@ _CHUNK = 512
 
 
 @dataclass(frozen=True, kw_only=True)
-class Person:
+class Person(Fitted):
     """A fitted person; made by ``fit_user`` or ``load`` of :class:`piaa.people.model.Model`."""
-
-    model: OpenedModel
-    user: str
-    scale: Scale
-    adapter: Adapter
-    ratings: tuple[StoredRating, ...] = ()
-    """The ratings that she was learned from, in the order of the adapter's support."""
-    comparisons: tuple[StoredComparison, ...] = ()
-    """The comparisons that she was learned from instead."""
-    version: int | None = None
-    """Her version in the store that she was loaded from."""
-    estimate: RankEstimate | None = None
-    """How well she will be ranked, if she was fitted just now and gave enough ratings to tell."""
-    skipped: Mapping[str, str] = field(default_factory=dict)
-    """Rated photos that could not be used, with the reason."""
-    n_unused: int = 0
-    """Comparisons that she gave, but was not learned from, since she gave ratings."""
-    unsaved: Unsaved = field(default_factory=Unsaved, repr=False)
-    """What she said that no store knows, and where she was loaded from."""
 
     def score(self, photos: str | Path | Sequence[str | Path]) -> pd.DataFrame:
         """Score photos; predicting learns nothing and changes nothing.
@@ -155,7 +134,7 @@ class Person:
             ImageError: not one rated photo can be read.
             PiaaError: her adapter cannot learn on.
         """
-        said = self.unsaved.known(self)
+        said = self.unsaved.known(self.user, self.model.generic.hash)
         check_learns_on(self.user, self.adapter)
         table = as_ratings(ratings, self.scale, self.user)
         read = read_rated(self.model, table.images, Path(images), user=self.user, progress=progress)
@@ -175,7 +154,7 @@ class Person:
             TooFewRatings: nothing would be left.
             PiaaError: her adapter cannot learn on.
         """
-        said = self.unsaved.known(self)
+        said = self.unsaved.known(self.user, self.model.generic.hash)
         check_learns_on(self.user, self.adapter)
         known = [(one.image, one.photo, one.sha256) for one in said.ratings]
         for one in said.comparisons:

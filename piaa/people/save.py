@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
 from generic.errors import StoreError, UnknownUser
 from piaa.adapters.registry import make_adapter
+from piaa.people.fitted import Fitted, Unsaved
 from piaa.people.learn import Learned, adapter_name, count_of, learn, linear_form_of, record_of
 from piaa.people.learn_on import check_learns_on
 from piaa.store.place import Place
@@ -17,61 +13,17 @@ from piaa.store.said import Said
 from piaa.store.saying import Saying
 from piaa.store.store import Store
 
-if TYPE_CHECKING:
-    from piaa.people.person import Person
 
-
-@dataclass(frozen=True, kw_only=True)
-class Unsaved:
-    """What a person in memory has to tell the store."""
-
-    said: Said | None = None
-    """All that she was learned from; None for a person as she was loaded."""
-    ratings: tuple[tuple[SeenPhoto, float], ...] = ()
-    comparisons: tuple[tuple[SeenPhoto, SeenPhoto, str], ...] = ()
-    withdrawn: tuple[str, ...] = field(default=())
-    """Identities of photos."""
-    place: Place = None
-    """Where she was loaded from."""
-
-    def known(self, person: Person) -> Said:
-        """All that she said; of a person as she was loaded, what the store knows by now."""
-        if self.said is not None:
-            return self.said
-        store = Store(self.place)
-        try:
-            return store.said(person.user, person.model.generic.hash)
-        finally:
-            store.close()
-
-    def with_ratings(self, fresh: Sequence[tuple[SeenPhoto, float]]) -> Unsaved:
-        """And these."""
-        again = {photo.identity for photo, _ in fresh}
-        kept = (one for one in self.ratings if one[0].identity not in again)
-        return dataclasses.replace(self, ratings=(*kept, *fresh))
-
-    def without(self, photos: set[str]) -> Unsaved:
-        """And without all that concerns these photos, by identity."""
-        return dataclasses.replace(
-            self,
-            ratings=tuple(one for one in self.ratings if one[0].identity not in photos),
-            comparisons=tuple(
-                one for one in self.comparisons if photos.isdisjoint((one[0].identity, one[1].identity))
-            ),
-            withdrawn=(*self.withdrawn, *sorted(photos)),
-        )
-
-
-def save_person(person: Person, place: Place, *, add: bool, replace: bool, source: str = "python") -> int:
+def save_person(person: Fitted, place: Place, *, add: bool, replace: bool, source: str = "python") -> int:
     """See :meth:`piaa.people.person.Person.save`."""
-    if person.version is not None and place not in (None, person.unsaved.place):
-        return save_person(copied(person), place, add=add, replace=replace, source=source)
-    unsaved, generic = person.unsaved, person.model.generic
-    if person.version is not None and unsaved.said is None:
-        return person.version  # as it was loaded
+    unsaved, version, generic = person.unsaved, person.version, person.model.generic
+    if version is not None and place not in (None, unsaved.place):
+        unsaved, version = copied(person), None  # another store does not know her
+    if version is not None and unsaved.said is None:
+        return version  # as it was loaded
     store = Store(unsaved.place if place is None else place)
     try:
-        if not (add or replace or person.version is not None):
+        if not (add or replace or version is not None):
             check_new(store, person.user, generic.hash)
         if add:
             check_learns_on(person.user, person.adapter)
@@ -83,14 +35,14 @@ def save_person(person: Person, place: Place, *, add: bool, replace: bool, sourc
             scale=(person.scale.low, person.scale.high) if unsaved.ratings else None,
         )
         store.say(person.user, saying, replace=replace, withdrawn=unsaved.withdrawn)
-        return _keep(store, person)
+        return _keep(store, person, unsaved.said)
     finally:
         store.close()
 
 
-def copied(person: Person) -> Person:
-    """A person who was loaded, as somebody whom another store does not know."""
-    known = person.unsaved.known(person)
+def copied(person: Fitted) -> Unsaved:
+    """All that a person who was loaded has to tell another store."""
+    known = person.unsaved.known(person.user, person.model.generic.hash)
     judged = [(one.image, one.photo, one.sha256) for one in known.ratings]
     for one in known.comparisons:
         judged += [(one.a, one.a_photo, None), (one.b, one.b_photo, None)]
@@ -98,15 +50,14 @@ def copied(person: Person) -> Person:
         photo: SeenPhoto(identity=photo, sha256=sha256, image=image, vector=known.vectors.get(photo))
         for image, photo, sha256 in judged
     }
-    unsaved = Unsaved(
+    return Unsaved(
         said=known if _learned_from_all(person, known) else None,
         ratings=tuple((seen[one.photo], one.score) for one in known.ratings),
         comparisons=tuple((seen[one.a_photo], seen[one.b_photo], one.outcome) for one in known.comparisons),
     )
-    return dataclasses.replace(person, version=None, unsaved=unsaved)
 
 
-def _learned_from_all(person: Person, known: Said) -> bool:
+def _learned_from_all(person: Fitted, known: Said) -> bool:
     if known.ratings:
         return {(one.photo, one.score) for one in person.ratings} == {
             (one.photo, one.score) for one in known.ratings
@@ -125,25 +76,29 @@ def check_new(store: Store, user: str, model_hash: str) -> None:
     except UnknownUser:
         return
     if said.ratings or said.comparisons:
-        raise StoreError(
-            f"store {store.name!r} knows {count_of(said)} of user {user!r}; pass --add to add to them, or "
-            "--replace to put these in their place (they stay in the history)"
-        )
+        raise refusal(store.name, user, said)
 
 
-def _keep(store: Store, person: Person) -> int:
+def refusal(store: str, user: str, said: Said) -> StoreError:
+    """What somebody is answered who does not say what becomes of ratings that a store knows."""
+    return StoreError(
+        f"store {store!r} knows {count_of(said)} of user {user!r}; pass --add to add to them, or "
+        "--replace to put these in their place (they stay in the history)"
+    )
+
+
+def _keep(store: Store, person: Fitted, known: Said | None) -> int:
     while True:
         said = store.said(person.user, person.model.generic.hash)
-        learned = _same(person, said) or _learned(person, said)
+        learned = _same(person, known, said) or _learned(person, said)
         record = record_of(person.model, learned, said.scale)
         version = store.keep(person.user, record, said, linear_form=linear_form_of(learned.adapter))
         if version is not None:
             return version
 
 
-def _same(person: Person, said: Said) -> Learned | None:
+def _same(person: Fitted, known: Said | None, said: Said) -> Learned | None:
     """What was learned already, if it was from all that the store knows, as rows of the store."""
-    known = person.unsaved.said
     if known is None or known.digest != said.digest:
         return None
     ratings = {one.photo: one for one in said.ratings}
@@ -155,6 +110,6 @@ def _same(person: Person, said: Said) -> Learned | None:
     )
 
 
-def _learned(person: Person, said: Said) -> Learned:
+def _learned(person: Fitted, said: Said) -> Learned:
     name = adapter_name(said, None, person.adapter.name)
     return learn(person.model, person.user, said, lambda: make_adapter(name, person.model.prior))

@@ -38,12 +38,12 @@ def check(rows: list[list[str]]) -> None:
     assert all(re.fullmatch(r"\d\.\de[+-]\d\d", number) and float(number) <= 1e-9 for number in numbers)
 
 
-def test_the_three_agree(user_folders, tiny_model, tmp_path):
+def test_the_three_agree(user_folders, tmp_path):
     pytest.importorskip("pyarrow")
     pytest.importorskip("uvicorn")
     (tmp_path / "album").mkdir()
     render_album(tmp_path / "album", 12, 7)
-    check(run("--photos", tmp_path / "album", "--model", tiny_model))
+    check(run("--photos", tmp_path / "album"))
 
 
 @pytest.mark.slow
