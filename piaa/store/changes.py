@@ -37,7 +37,7 @@ class Change:
     n_ended: int
     """Rows that it ended, which stay as history."""
     n_withdrawn: int
-    """Ratings and comparisons that it deleted."""
+    """Ratings, comparisons and flags that counted and that it deleted."""
     version: int | None
     """The version that counts because of it, if it chose one."""
     undone: bool
