@@ -195,7 +195,7 @@ def test_the_tour_of_the_page(server, album, names, tmp_path):
         if "/fit" in line:
             server.follow(re.search(r'"id":"([0-9a-f]+)"', done.stdout)[1])
         ran += 1
-    assert ran == 7
+    assert ran == 10
     assert server.http.get("/v1/users/tia").status_code == 404
 
 
