@@ -93,7 +93,7 @@ class Bench:
         kept = ("--store", self.work / "piaa.db", "--cache", self.work / "cache")
         scale = ("--scale", f"{SCALE.low:g}", f"{SCALE.high:g}")
         source = ("--ratings", ratings, "--images", self.data.folder)
-        piaa("fit-user", *common, *source, *scale, "--adapter", adapter, *kept)
+        piaa("fit-user", *common, *source, *scale, "--adapter", adapter, "--replace", *kept)
         piaa("score", photos, *common, "--out", out, *kept)
         with out.open(newline="") as file:
             rows = list(csv.DictReader(file))

@@ -92,14 +92,16 @@ class Fit:
 
     def __init__(self, vectors: np.ndarray, scores: np.ndarray, prior: Prior) -> None:
         adapter = make_adapter("auto", prior).fit(vectors, scores)
-        state = pack({key: np.ascontiguousarray(value) for key, value in adapter.state().items()})
+        form = adapter.linear_form()
+        # As that release had it, which kept the places of the rated photos twice.
+        found = {**adapter.state(), "rated": form.places, "format": np.array(2)}
+        state = pack({key: np.ascontiguousarray(value) for key, value in found.items()})
         (length,) = struct.unpack("<Q", state[:8])
         header = json.loads(state[8 : 8 + length])
         spans = [header[name]["data_offsets"] for name in ("rated", "support.features")]
         (a, b), (c, d) = [(8 + length + start, 8 + length + end) for start, end in spans]
         self._parts = (state[:a], state[b:c], state[d:])
-        form = adapter.linear_form()
-        self._form = form.pack()[: -form.places.nbytes]
+        self._form = np.concatenate((form.coefficients, form.weights)).astype("<f8").tobytes()
         axes = np.eye(vectors.shape[1] - 1, vectors.shape[1], 1)
         self._to_places = places(axes, prior)
 

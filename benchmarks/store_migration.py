@@ -22,9 +22,12 @@ from schema_2 import People, Rows, write_file, write_postgres
 
 def migrate(place: str | Path) -> None:
     """Open a store with today's piaa, which brings it to today's schema."""
-    from piaa.store.database import StoreDatabase
+    from piaa.store.place import open_database
 
-    StoreDatabase(place).close()
+    database = open_database(place)
+    with database.writing():
+        pass
+    database.close()
 
 
 def told(batches: Iterable[Rows], people: int) -> Iterator[Rows]:

@@ -60,8 +60,9 @@ class Store:
 
 def schema_2(place: Path, model: Model) -> Store:
     """The release whose store has schema 2."""
-    from piaa.server.fitter import Fitter
     from piaa.store.database import StoreDatabase
+
+    from piaa.server.fitter import Fitter
     from piaa.store.serving import Given, ServiceStore
 
     database = StoreDatabase(place)
@@ -90,7 +91,39 @@ def schema_2(place: Path, model: Model) -> Store:
     return Store(rate, fit, database.close)
 
 
-STORES = {2: schema_2}
+def schema_3(place: Path, model: Model) -> Store:
+    """The release whose store has schema 3."""
+    from piaa.people.learn import learn, linear_form_of, record_of
+    from piaa.store.records import SeenPhoto
+    from piaa.store.saying import Saying
+    from piaa.store.store import Store as People
+
+    store, make = People(place), model.maker("auto")
+
+    def rate(user: str, photos: Sequence[Photo], scores: Sequence[float]) -> None:
+        seen = [
+            SeenPhoto(identity=_identity(one), sha256=one.sha256, image=one.name, vector=one.vector)
+            for one in photos
+        ]
+        ratings = list(zip(seen, scores, strict=True))
+        store.say(user, Saying(ratings=ratings, model_hash=model.generic.hash, source="http", scale=SCALE))
+
+    def fit(user: str) -> None:
+        said = store.said(user, model.generic.hash)
+        learned = learn(model, user, said, make)
+        record, form = record_of(model, learned, said.scale), linear_form_of(learned.adapter)
+        if store.keep(user, record, said, linear_form=form) is None:
+            raise RuntimeError(f"the fit of {user} was not kept")
+
+    return Store(rate, fit, store.close)
+
+
+def _identity(photo: Photo) -> str:
+    """Of its image data, which differs from the hash of its file."""
+    return hashlib.sha256(photo.sha256.encode()).hexdigest()
+
+
+STORES = {2: schema_2, 3: schema_3}
 """How each release is asked, by its store's schema."""
 
 

@@ -9,7 +9,7 @@
     │   ├── BadRowsError        some of its rows, each named (piaa.ratings.files.problems)
     │   ├── ScaleError          a score lies outside its scale, or a scale is impossible
     │   └── TooFewRatings       not enough ratings for what was asked
-    ├── StoreError              the adapter store cannot be used
+    ├── StoreError              the store cannot be used
     │   ├── StoreUnavailable    not at this moment: its database is away or busy
     │   ├── UnknownUser         the store has no such user
     │   ├── ModelMismatch       an adapter was fitted on another generic model
@@ -64,7 +64,7 @@ class TooFewRatings(RatingsError):
 
 
 class StoreError(PiaaError):
-    """The adapter store cannot be used."""
+    """The store cannot be used."""
 
 
 class StoreUnavailable(StoreError):

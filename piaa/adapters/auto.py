@@ -25,7 +25,7 @@ from piaa.adapters.prediction import Array, State
 from piaa.adapters.prior import STRANGERS, TASTES, Prior, coefficients_of
 from piaa.adapters.prior_checks import check_memory, check_narrow, check_prior_memory
 from piaa.adapters.spread import own_spread
-from piaa.adapters.vectors import VectorAdapter
+from piaa.adapters.vectors import VectorAdapter, canonical_order
 
 SIZES = (0.0, 0.1, 0.3)
 """Variances of the smooth function, in those of a person's ratings around the generic score."""
@@ -50,6 +50,7 @@ class AutoAdapter(VectorAdapter):
 
     name: ClassVar[str] = "auto"
     has_linear_form: ClassVar[bool] = True
+    derived: ClassVar[tuple[str, ...]] = ("rated",)
 
     def __init__(self, prior: Prior | None = None) -> None:
         if prior is not None:
@@ -70,6 +71,9 @@ class AutoAdapter(VectorAdapter):
         states = mixture_of(self._prior).posterior(self._basis(flat).reshape(u, k, -1), y, kernels)
         return [{**_packed(state), "rated": one} for state, one in zip(states, z, strict=True)]
 
+    def _derive(self, x: Array) -> State:
+        return {"rated": places(x, self._prior)}
+
     def _check_memory(self, k: int) -> None:
         """Raises TooLarge unless the cells of the average, which are held together, fit into memory."""
         if self._prior is None:
@@ -87,10 +91,12 @@ class AutoAdapter(VectorAdapter):
         """See :class:`piaa.adapters.base.Adapter`."""
         learned, width = fitted(self._learned, self.name), self.support[0].shape[1]
         z, prior = learned["rated"], self._prior
+        features, scores = self.support
+        rated = features[canonical_order(features, scores)] if features.dtype == np.float32 else None
         weights, smooth = np.split(learned["mean"], [len(learned["mean"]) - len(z)])
         center, spread = LINE if prior is None else (prior.center, prior.spread)
         coefficients = coefficients_of(weights, width, center, spread)
-        return LinearForm(coefficients=coefficients, weights=smooth, places=z)
+        return LinearForm(coefficients=coefficients, weights=smooth, places=z, rated=rated)
 
     def _basis(self, x: Array) -> Array:
         return line_basis(x) if self._prior is None else self._prior.basis(x)

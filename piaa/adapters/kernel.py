@@ -20,10 +20,7 @@ def places(x: Array, prior: Prior | None) -> Array:
     """
     if prior is None:
         return np.asarray(x[:, 1:] / np.sqrt(2 * max(x.shape[1] - 1, 1)))
-    variances, directions = np.linalg.eigh(prior.covariance[2:, 2:])
-    root = directions * np.sqrt(np.maximum(variances, 0.0))
-    length = max(float(np.sqrt(2 * np.maximum(variances, 0.0).sum())), 1e-12)
-    return np.asarray(np.einsum("nd,dm->nm", x[:, 1 : 1 + prior.n_directions], root / length))
+    return np.asarray(np.einsum("nd,dm->nm", x[:, 1 : 1 + prior.n_directions], prior.reach))
 
 
 def squared_distances(a: Array, b: Array) -> Array:

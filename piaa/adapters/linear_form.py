@@ -21,6 +21,8 @@ from piaa.adapters.kernel import places
 from piaa.adapters.prediction import Array, bend
 from piaa.adapters.prior import Prior
 
+_VECTORS = b"v"
+"""Ends a packed form with vectors; without them the length is a multiple of 8."""
 _AT_ONCE = 2**22
 """Kernel values in memory at once: 32 MiB."""
 
@@ -35,16 +37,22 @@ class LinearForm:
     """Of the smooth function, shape (k,); k is 0 if there is none."""
     places: Array = field(default_factory=lambda: np.zeros((0, 0)))
     """Where the rated photos lie, shape (k, m)."""
+    rated: NDArray[np.float32] | None = None
+    """The rated photos' vectors, shape (k, 1 + d), from which the places come, if they are float32: half as
+    large, they are packed in their stead."""
 
     @property
     def n_bytes(self) -> int:
         """Memory, in bytes."""
-        return self.coefficients.nbytes + self.weights.nbytes + self.places.nbytes
+        rated = 0 if self.rated is None else self.rated.nbytes
+        return self.coefficients.nbytes + self.weights.nbytes + self.places.nbytes + rated
 
     def pack(self) -> bytes:
         """For the store; :meth:`unpack` is the inverse."""
-        parts = (self.coefficients, self.weights, self.places.ravel())
-        return np.concatenate(parts).astype("<f8").tobytes()
+        head = np.concatenate((self.coefficients, self.weights)).astype("<f8").tobytes()
+        if self.rated is None:
+            return head + self.places.astype("<f8").tobytes()
+        return head + np.ascontiguousarray(self.rated, "<f4").tobytes() + _VECTORS
 
     @classmethod
     def unpack(cls, content: bytes, prior: Prior | None, d: int) -> LinearForm | None:
@@ -55,12 +63,29 @@ class LinearForm:
             prior: of the model.
             d: length of the embedding.
         """
+        if len(content) % 4:
+            return cls._of_vectors(content, prior, d)
         values, m = np.frombuffer(content, "<f8"), _width(prior, d)
         k, rest = divmod(len(values) - 2 - d, 1 + m)
         if k < 0 or rest:
             return None
         coefficients, weights, flat = np.split(values, [2 + d, 2 + d + k])
         return cls(coefficients=coefficients, weights=weights, places=flat.reshape(k, m))
+
+    @classmethod
+    def _of_vectors(cls, content: bytes, prior: Prior | None, d: int) -> LinearForm | None:
+        numbers = content.removesuffix(_VECTORS)
+        k, rest = divmod(len(numbers) - 8 * (2 + d), 8 + 4 * (1 + d))
+        if k < 0 or rest or numbers == content:
+            return None
+        coefficients, weights = np.split(np.frombuffer(numbers, "<f8", 2 + d + k), [2 + d])
+        rated = np.frombuffer(numbers, "<f4", offset=8 * (2 + d + k)).reshape(k, 1 + d)
+        return cls(
+            coefficients=coefficients,
+            weights=weights,
+            places=places(rated.astype(np.float64), prior),
+            rated=rated,
+        )
 
 
 def unit_scores(forms: Sequence[LinearForm], features: NDArray[Any], prior: Prior | None) -> Array:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,17 @@ class Prior:
     def n_directions(self) -> int:
         """How many of the embedding's leading directions are used."""
         return len(self.mean) - 2
+
+    @cached_property
+    def reach(self) -> Array:
+        """Directions in which people differ, each as long as they do, shape (n_directions, n_directions).
+
+        Scaled to a root mean squared distance of 1 between two photos.
+        """
+        variances, directions = np.linalg.eigh(self.covariance[2:, 2:])
+        root = directions * np.sqrt(np.maximum(variances, 0.0))
+        length = max(float(np.sqrt(2 * np.maximum(variances, 0.0).sum())), 1e-12)
+        return np.asarray(root / length)
 
     def basis(self, features: NDArray[Any]) -> Array:
         """phi(x), shape (..., p), from model vectors of shape (..., 1 + d)."""

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from generic.errors import StoreError
 
-FORMAT = 2
-"""1, without a number, was that of adapters that did not remember their support, and of network adapters
-whose intervals rested on errors that were not held out."""
+FORMAT = 3
+"""2 kept what follows from the support as well. 1, without a number, was that of adapters that did not
+remember their support, and of network adapters whose intervals rested on errors that were not held out."""
+_OLDEST = 2
 VERSION = "format"
 """Key of the number in a state."""
 
@@ -23,13 +24,15 @@ def check_format(state: Mapping[str, NDArray[Any]], name: str) -> None:
         StoreError: an older or a newer piaa saved it.
     """
     found = int(state[VERSION].item()) if VERSION in state else 1
-    if found < FORMAT:
+    if found < _OLDEST:
         raise StoreError(
-            f"adapter {name!r} was saved by an older piaa (state format {found}, this piaa reads {FORMAT}); "
+            f"adapter {name!r} was saved by an older piaa (state format {found}, this piaa reads "
+            f"{_OLDEST} to {FORMAT}); "
             "fit the person again: piaa fit-user --user NAME --ratings FILE --images DIR"
         )
     if found > FORMAT:
         raise StoreError(
-            f"adapter {name!r} was saved by a newer piaa (state format {found}, this piaa reads {FORMAT}); "
+            f"adapter {name!r} was saved by a newer piaa (state format {found}, this piaa reads "
+            f"{_OLDEST} to {FORMAT}); "
             "upgrade piaa: pip install --upgrade piaa"
         )

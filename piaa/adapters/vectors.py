@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from generic.errors import ShapeError, TooFewRatings
+from generic.errors import ShapeError, StoreError, TooFewRatings
 from piaa.adapters.base import Adapter
 from piaa.adapters.checks import check_finite, check_support, check_width, fitted
 from piaa.adapters.prediction import Array, Prediction, State
@@ -41,6 +41,8 @@ class VectorAdapter(Adapter):
 
     fits_many: ClassVar[bool] = True
     keeps_support: ClassVar[bool] = True
+    derived: ClassVar[tuple[str, ...]] = ()
+    """What of the learned arrays follows from the support alone, and is not kept twice."""
 
     def __init__(self, prior: Prior | None = None) -> None:
         super().__init__(prior)
@@ -90,18 +92,37 @@ class VectorAdapter(Adapter):
         """See :class:`piaa.adapters.base.Adapter`."""
         learned = fitted(self._learned, self.name)
         features, scores = self.support
-        return {**learned, FEATURES: features, SCORES: scores, VERSION: np.array(FORMAT)}
+        kept = {key: value for key, value in learned.items() if key not in self.derived}
+        return {**kept, FEATURES: features, SCORES: scores, VERSION: np.array(FORMAT)}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> Self:
         """See :class:`piaa.adapters.base.Adapter`.
 
         Raises:
-            StoreError: an older or a newer piaa saved it.
+            StoreError: an older or a newer piaa saved it, or the store lost a vector that it needs.
         """
         check_format(state, self.name)
-        self._learned = {key: value for key, value in state.items() if key not in (FEATURES, SCORES, VERSION)}
+        learned = {key: value for key, value in state.items() if key not in (FEATURES, SCORES, VERSION)}
+        if FEATURES not in state:  # the store has none of the vectors any more
+            raise StoreError(_lost(self.name))
         self._support = (state[FEATURES], state[SCORES])
+        if not learned.keys() >= set(self.derived):  # releases before kept it
+            learned |= self._derive(self._whole())
+        self._learned = learned
         return self
+
+    def _whole(self) -> Array:
+        """The support's features in canonical order, shape (k, 1 + d)."""
+        features, scores = cast("tuple[NDArray[Any], Array]", self._support)
+        if not np.isfinite(features).all():
+            raise StoreError(_lost(self.name))
+        x, _ = _batch([check_support(features, scores)])
+        return np.asarray(x[0])
+
+    def _derive(self, x: Array) -> State:
+        """The arrays named in ``derived``, from the features (k, 1 + d) in canonical order."""
+        del x
+        return {}
 
     # ---- learning on ----
 
@@ -161,6 +182,13 @@ class VectorAdapter(Adapter):
                 for place, (_, y), one in zip(some, supports, learned, strict=True):
                     fits[place]._accept(features[place], y, one)
         return fits
+
+
+def _lost(name: str) -> str:
+    return (
+        f"adapter {name!r} was learned with vectors of photos that are damaged in the store; learn again "
+        "without them: piaa fit-user --user NAME"
+    )
 
 
 def _batch(supports: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:

@@ -1,25 +1,58 @@
-"""``piaa explain``: where a model looked in a photo."""
+"""``piaa explain``: why a photo has its score."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 
-from piaa.commands.options import AsJson, MaxPixels, ModelOption
+from generic.photos.find import printable
+from piaa.commands import options
 from piaa.commands.terminal import print_json, reporting
+
+if TYPE_CHECKING:
+    from piaa.people.model import Model
 
 
 @reporting
 def explain(
     photo: Annotated[Path, typer.Argument(help="The photo.")],
-    out: Annotated[Path, typer.Option(help="Write the picture here: .png, .jpg, .jpeg or .webp.")],
-    model: ModelOption = "piaa-lite",
-    max_pixels: MaxPixels = None,
-    as_json: AsJson = False,
+    user: Annotated[
+        str | None, typer.Option("--user", "-u", help="Whose score: by photos that she rated.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw where the model looked here, which needs the extra train: .png, .jpg, .jpeg or .webp."
+        ),
+    ] = None,
+    model: options.ModelOption = "piaa-lite",
+    store: options.StoreOption = None,
+    max_pixels: options.MaxPixels = None,
+    as_json: options.AsJson = False,
 ) -> None:
-    """Draw where a model's attention looked in a photo, and what raised its score."""
+    """Say why a photo has its score: for a person, by photos that she rated; for a model, where it looked."""
+    if user is None and out is None:
+        raise typer.BadParameter("give --user NAME, or --out PICTURE, or both")
+    facts: dict[str, Any] = {}
+    lines: list[str] = []
+    if out is not None:
+        facts, lines = _drawn(photo, out, model, max_pixels)
+    if user is not None:
+        chosen = options.open_model(model, None, False, max_pixels)
+        facts["person"], told = _told(chosen, photo, user, store)
+        lines = [*told, *lines]
+    if as_json:
+        print_json(facts)
+        return
+    for line in lines:
+        typer.echo(line)
+
+
+def _drawn(photo: Path, out: Path, model: str, max_pixels: int | None) -> tuple[dict[str, Any], list[str]]:
+    """Where the model looked, as a picture."""
     from generic.explain.picture import caption, check_output, draw
     from generic.model.registry import find_model
 
@@ -32,13 +65,55 @@ def explain(
 
     explanation = look_at(GenericModel(file), photo, max_pixels=max_pixels)
     draw(explanation, out)
-    if as_json:
-        print_json({**explanation.facts(), "picture": str(out)})
-        return
-    typer.echo(caption(explanation))
-    typer.echo(f"drawn: {out}")
+    return {**explanation.facts(), "picture": str(out)}, [caption(explanation), f"drawn: {out}"]
+
+
+def _told(model: Model, photo: Path, user: str, store: str | None) -> tuple[dict[str, Any], list[str]]:
+    """A person's score, the photos that she rated near it, and what parts it from their average."""
+    from dataclasses import asdict
+
+    from piaa.people.reasons import nearest, parts_of
+
+    person = model.load(user, store=store)
+    (row,) = person.score_table(photo).rows()
+    facts: dict[str, Any] = {"user": user, "scale": person.scale.to_json(), **row}
+    facts |= {"nearest": [], "parts": None}
+    low, high = row["low"], row["high"]
+    lines = [
+        f"{user}: {row['score']:.2f} on {person.scale} (80 % interval {low:.2f} … {high:.2f}; "
+        f"generic {row['generic']:.2f})"
+    ]
+    if not person.ratings or not person.adapter.keeps_support:
+        return facts, [*lines, "what she was learned from is no list of ratings to explain it by"]
+    rated = person.adapter.support[0].astype(np.float64)
+    vector = model.vector_of(photo).astype(np.float64)
+    near = nearest(vector, rated, person.ratings, model.prior)
+    facts["nearest"] = [asdict(one) for one in near]
+    lines.append("nearest of the photos that she rated (1 is the same photo):")
+    lines += [f"  {one.likeness:.2f}  gave {one.score:g}  {printable(one.image)}" for one in near]
+    if not person.adapter.has_linear_form:
+        return facts, [*lines, f"adapter {person.adapter.name} is no sum whose parts could be told"]
+    width = person.scale.high - person.scale.low
+    parts = parts_of(
+        person.adapter.linear_form(), vector, rated, [one.image for one in person.ratings], model.prior, width
+    )
+    facts["parts"] = {**asdict(parts), "total": parts.total}
+    lines.append(f"beside the average of them {_signed(parts.total)}:")
+    lines.append(f"  {_signed(parts.generic)}  the generic score")
+    for one in parts.directions:
+        towards, away = (", ".join(map(printable, some)) for some in (one.towards, one.away))
+        lines.append(f"  {_signed(one.adds)}  direction {one.number}: as {towards}; unlike {away}")
+    lines.append(f"  {_signed(parts.others)}  all other directions")
+    lines.append(f"  {_signed(parts.alike)}  photos like it")
+    return facts, lines
+
+
+def _signed(value: float) -> str:
+    """With its sign, but for what rounds to 0."""
+    text = f"{value:+.2f}"
+    return " 0.00" if text in ("+0.00", "-0.00") else text
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command(epilog="Example: piaa explain photo.jpg --out why.png")(explain)
+    app.command(epilog="Example: piaa explain photo.jpg --user ana")(explain)

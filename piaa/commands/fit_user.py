@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
-import click
 import typer
 
+from generic.errors import PiaaError
 from piaa.commands import options
-from piaa.commands.terminal import counted, note, print_json, progress_bar, report_skipped, reporting
+from piaa.commands.report_fit import report_fit
+from piaa.commands.terminal import note, progress_bar, reporting
 
 if TYPE_CHECKING:
     from piaa.people.model import Model
-    from piaa.people.person import Person
     from piaa.people.rated import RatedPhotos
     from piaa.ratings.table import Duplicates
     from piaa.store.said import Said
@@ -88,7 +88,12 @@ def fit_user(
         )
     files = _files(chosen, keeper, user, images, told)
     keeper.close()
-    person = chosen.refit(user, store=store, adapter=adapter, meta=meta, files=files)
+    try:
+        person = chosen.refit(user, store=store, adapter=adapter, meta=meta, files=files)
+    except PiaaError as error:
+        if told is not None:
+            error.args = (f"{error} (what the table says is kept)",)
+        raise
     report_fit(person, keeper.name, told.skipped if told else {}, as_json=as_json)
 
 
@@ -130,15 +135,14 @@ def _ask(user: str, known: Said, store: str) -> bool:
             "--replace to put these in their place (they stay in the history)"
         )
     note(f"The store knows {count_of(known)} of {user}.")
-    choice: str = typer.prompt(
-        "Add to them, replace them (they stay in the history), or stop?",
-        type=click.Choice(["add", "replace", "stop"]),
-        default="add",
-        err=True,
-    )
-    if choice == "stop":
-        raise typer.Abort
-    return choice == "replace"
+    while True:
+        question = "Add to them, replace them (they stay in the history), or stop?"
+        choice = str(typer.prompt(question, default="add", err=True)).strip().lower()
+        if choice == "stop":
+            raise typer.Abort
+        if choice in ("add", "replace"):
+            return choice == "replace"
+        note("please type add, replace or stop")
 
 
 def _tell(
@@ -192,56 +196,6 @@ def _files(
     if images is not None:
         files = {**files_of(model, store.said(user, model.generic.hash), images), **files}
     return files
-
-
-def report_fit(
-    person: Person, store: str, skipped: Mapping[str, str] | None = None, *, as_json: bool
-) -> None:
-    """Say what was learned and where it lies."""
-    from piaa.people.estimate import describe_estimate
-
-    estimate, generic = person.estimate, person.model.generic
-    skipped = {**(skipped or {}), **person.skipped}
-    if as_json:
-        print_json(
-            {
-                "user": person.user,
-                "version": person.version,
-                "adapter": person.adapter.name,
-                "model": generic.name,
-                "model_hash": generic.hash,
-                "scale": person.scale.to_json(),
-                "n_ratings": len(person.ratings),
-                **({"n_pairs": len(person.comparisons)} if person.comparisons else {}),
-                **({"n_pairs_unused": person.n_unused} if person.n_unused else {}),
-                "estimate": estimate.__dict__ if estimate else None,
-                "store": store,
-                "skipped": dict(skipped),
-            }
-        )
-        return
-    given, what = _given(person)
-    report_skipped(skipped, len(what) + len(skipped), "photos")
-    typer.echo(
-        f"{person.user}: learned from {given} ({person.adapter.name} on {generic.name} {generic.hash[:8]})"
-    )
-    if person.n_unused:
-        note(
-            f"{counted(person.n_unused, 'comparison')} of {person.user} kept, but not used: who gave ratings "
-            "is learned from those"
-        )
-    scores = [rating.score for rating in person.ratings]
-    told = describe_estimate(estimate, scores, person.adapter.name, compared=bool(person.comparisons))
-    typer.echo(f"expected ranking: {told}")
-    typer.echo(f"stored: {store}, version {person.version}")
-
-
-def _given(person: Person) -> tuple[str, set[str]]:
-    """What she was learned from, in words, and its photos."""
-    if person.comparisons:
-        photos = {name for one in person.comparisons for name in one.pair}
-        return counted(len(person.comparisons), "comparison"), photos
-    return f"{len(person.ratings)} ratings", {one.image for one in person.ratings}
 
 
 def add_to(app: typer.Typer) -> None:

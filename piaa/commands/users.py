@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from piaa.commands.options import AsJson, ModelOption, StoreOption
-from piaa.commands.terminal import counted, print_json, reporting
+from piaa.commands.terminal import counted, note, print_json, reporting
 
 if TYPE_CHECKING:
     from piaa.store.records import VersionSummary
@@ -113,7 +113,7 @@ def _echo_versions(versions: list[VersionSummary], active: int | None) -> None:
     for one in versions:
         counts = "  counts now" if one.version == active else ""
         typer.echo(
-            f"version {one.version} of {one.created}: {one.n_ratings} ratings on "
+            f"version {one.version} of {one.created}: {counted(one.n_ratings, 'rating')} on "
             f"{one.scale_low:g}..{one.scale_high:g}, {one.adapter} on {one.model_name} {one.model_hash[:8]}, "
             f"{one.n_bytes} bytes{counts}"
         )
@@ -189,7 +189,7 @@ def users_undo(user: Name, model: ModelOption = "piaa-lite", store: StoreOption 
 def learn_again(user: str, model: str, store: str | None, *, as_json: bool) -> None:
     """Learn from what is left, if anything is."""
     import piaa
-    from piaa.commands.fit_user import report_fit
+    from piaa.commands.report_fit import report_fit
     from piaa.people.tell import known_of
     from piaa.store.store import Store
 
@@ -199,7 +199,8 @@ def learn_again(user: str, model: str, store: str | None, *, as_json: bool) -> N
     elif as_json:
         print_json({"user": user, "version": keeper.active(user), "n_ratings": 0, "store": keeper.name})
     else:
-        typer.echo(f"{user}: nothing is left to learn from")
+        still = f"; version {keeper.active(user)} counts until she rates again" * bool(keeper.active(user))
+        typer.echo(f"{user}: nothing is left to learn from{still}")
 
 
 @users_app.command("delete")
@@ -257,8 +258,10 @@ def users_export(
     """Write a person to a file that another store can import."""
     from piaa.store.store import Store
 
-    n_versions = Store(store).export(user, out, all_versions=all_versions)
-    typer.echo(f"exported {user}: {counted(n_versions, 'version')} to {out}")
+    content = Store(store).export(user, out, all_versions=all_versions)
+    for problem in content.skipped:
+        note(f"left out: {problem}")
+    typer.echo(f"exported {user}: {counted(len(content.versions), 'version')} to {out}")
 
 
 @users_app.command("import")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from generic.cache.features import Features, default_cache_folder
+from generic.cache.features import FeatureCache, Features, default_cache_folder
+from generic.errors import ImageError
 from generic.model.generic_model import GenericModel
 from generic.photos.lazy_pixels import LazyPixels
 from piaa.adapters.base import Photos
@@ -40,6 +41,18 @@ class OpenedModel:
     def prior(self) -> Prior | None:
         """What the model file knows of how people differ, if it does."""
         return Prior.from_tensors(self.generic.tensors(PREFIX))
+
+    def vector_of(self, photo: Path) -> Features:
+        """The vector of one photo, shape (1 + d,).
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        with FeatureCache.open(self.settings.cache) as cache:
+            (found,) = self.generic.embed([photo], cache=cache, max_pixels=self.settings.max_pixels)
+        if found.vector is None:
+            raise found.error or ImageError(f"cannot read image {str(photo)!r}")
+        return found.vector
 
     def photos(self, vectors: Features, paths: Sequence[Path]) -> Photos:
         """Photos for an adapter that changes the network: their files are decoded when it asks for them."""

@@ -10,6 +10,7 @@ from fastapi import APIRouter, File, Form, Path, Request, UploadFile
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from generic.errors import ImageError, PiaaError
+from generic.photos.facts import PhotoFacts, photo_facts
 from piaa.adapters.registry import DEFAULT
 from piaa.ratings.scale import Scale
 from piaa.server.paths import UserId
@@ -208,7 +209,8 @@ async def _match(
         raise Problem(
             422, f"image {absent[0]!r} is named, but no file of that name was sent; send it as 'image'"
         )
-    found = await see(services, [files[name] for name in names], digests)
+    uploaded = [files[name] for name in names]
+    found = await see(services, uploaded, digests)
     images = [image for image, _, _ in found]
     bad = [one for one in images if one.problem]
     if bad:
@@ -217,11 +219,26 @@ async def _match(
             f"{len(bad)} of {len(images)} images cannot be used, nothing was stored: {bad[0].problem}",
             images=[one.model_dump() for one in images],
         )
+    facts = [photo_facts(content) for content in [await _again(upload) for upload in uploaded]]
+    facts += [PhotoFacts()] * len(digests)
     seen = {}
-    for key, (image, identity, outcome) in zip([*names, *digests], found, strict=True):
+    for key, fact, (image, identity, outcome) in zip([*names, *digests], facts, found, strict=True):
         assert not isinstance(outcome, ImageError)  # noqa: S101  (refused above)
-        seen[key] = SeenPhoto(identity=identity, sha256=image.sha256, image=image.image, vector=outcome)
+        seen[key] = SeenPhoto(
+            identity=identity,
+            sha256=image.sha256,
+            image=image.image,
+            vector=outcome,
+            width=fact.width,
+            height=fact.height,
+            taken=fact.taken,
+        )
     return seen, images
+
+
+async def _again(upload: UploadFile) -> bytes:
+    await upload.seek(0)
+    return await upload.read()
 
 
 def _is_hash(key: str) -> bool:

@@ -26,6 +26,11 @@ def note(sql: Sql, who: str, what: str, user: str | None = None) -> None:
     insert(sql, "audit", {"at": now(), "who": who, "what": what, "user_name": user})
 
 
+def forget_name(sql: Sql, user: str, instead: str) -> None:
+    """Name somebody who is deleted by something else in all that was noted so far."""
+    sql.run("UPDATE audit SET user_name = :instead WHERE user_name = :user", instead=instead, user=user)
+
+
 def entries(sql: Sql, n: int) -> list[Entry]:
     """The last n entries, oldest first."""
     rows = sql.run("SELECT at, who, what, user_name FROM audit ORDER BY id DESC LIMIT :n", n=n)

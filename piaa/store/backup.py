@@ -14,7 +14,7 @@ from generic.atomic import atomic_path
 from generic.errors import StoreError
 from piaa.store.audit import note
 from piaa.store.sql import Database, Sql, insert_many
-from piaa.store.sqlite import SqliteFile
+from piaa.store.sqlite import PRIVATE, SqliteFile
 
 TABLES = (
     *("users", "photos", "models", "file_digests", "vectors", "changes", "ratings", "flags", "comparisons"),
@@ -56,7 +56,9 @@ def back_up(database: Database, path: Path) -> Contents:
             with SqliteFile(half).writing() as target, database.reading() as source:
                 _copy(source, target, _columns(target))
         with SqliteFile(half).reading() as sql:
-            return contents(sql)
+            found = contents(sql)
+    path.chmod(PRIVATE)  # also where there was a file that others could read
+    return found
 
 
 def restore_from(path: Path, database: Database) -> tuple[Contents, Path | None]:
@@ -75,10 +77,15 @@ def restore_from(path: Path, database: Database) -> tuple[Contents, Path | None]
     source = SqliteFile(path)
     if not source.exists():
         raise StoreError(f"there is no file {str(path)!r} to restore from; name one that piaa backup wrote")
+    if isinstance(database, SqliteFile) and database.exists() and path.samefile(database.path):
+        raise StoreError(f"{str(path)!r} is the store itself; name a file that piaa backup wrote")
     with source.reading() as sql:
         found = contents(sql)  # also makes sure that it is one
     if isinstance(database, SqliteFile):
-        return found, database.replace_by(source)
+        kept = database.replace_by(source)
+        with database.writing() as target:
+            note(target, "terminal", "restore")
+        return found, kept
     with source.reading() as sql, database.writing() as target:
         for table in reversed(TABLES):
             target.run(f"DELETE FROM {table}")  # noqa: S608  (our own names)

@@ -1,8 +1,8 @@
 """The journal of what changed in what a person said, and how the last change is taken back.
 
 A rating, comparison or flag is a row that one change added and a later one may end. Undoing a change is a
-change as well: it ends what the other added and adds again what it ended. What was withdrawn is deleted,
-and no undo brings it back.
+change as well: it ends what the other added, and what the other ended counts again. What was withdrawn is
+deleted, and no undo brings it back.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class Change:
     at: str
     """ISO 8601, UTC."""
     what: str
-    """``rate``, ``replace``, ``compare``, ``flag``, ``withdraw``, ``restore`` or ``undo``."""
+    """``rate``, ``replace``, ``compare``, ``flag``, ``import``, ``withdraw``, ``restore`` or ``undo``."""
     source: str
     """Where it came from: one of :data:`piaa.store.records.SOURCES`."""
     n_added: int
     """Rows that it added."""
     n_ended: int
-    """Rows that it ended, which stay as history."""
+    """Rows that it ended, which stay as history; none once it is undone, for they count again."""
     n_withdrawn: int
     """Ratings, comparisons and flags that counted and that it deleted."""
     version: int | None
@@ -110,22 +110,44 @@ def undo(sql: Sql, user: int, name: str, source: str) -> tuple[Change, tuple[int
             "which was deleted for good; rate these photos again instead"
         )
     change = begin(sql, user, "undo", source)
-    for table, columns in SAID.items():
-        sql.run(
-            f"UPDATE {table} SET ended_by = :change WHERE added_by = :last AND ended_by IS NULL",  # noqa: S608
-            change=change,
-            last=last.id,
-        )
-        sql.run(
-            f"INSERT INTO {table} (user_id, {columns}, added_by)"  # noqa: S608  (our own names)
-            f" SELECT user_id, {columns}, CAST(:change AS BIGINT) FROM {table}"
-            f" WHERE ended_by = :last{none_counts(table)}",
-            change=change,
-            last=last.id,
-        )
+    for table in SAID:
+        _take_back(sql, table, last.id, change)
+    _use_scale_of_ratings(sql, user)
     sql.run("UPDATE changes SET undone_by = :change WHERE id = :last", change=change, last=last.id)
     before = sql.run("SELECT model_id, version_before FROM changes WHERE id = :id", id=last.id)[0]
     return last, (None if before[0] is None or before[1] is None else (int(before[0]), int(before[1])))
+
+
+def _take_back(sql: Sql, table: str, last: int, change: int) -> None:
+    sql.run(
+        f"UPDATE {table} SET ended_by = :change WHERE added_by = :last AND ended_by IS NULL",  # noqa: S608
+        change=change,
+        last=last,
+    )
+    ended = "ended_by = :last AND added_by <> :last"  # what an import brought as history stays that
+    # Two photos may turn out to be one after each of them was rated; the last rating counts.
+    newest = f" AND id IN (SELECT max(id) FROM {table} WHERE {ended} GROUP BY photo_id)"  # noqa: S608
+    sql.run(
+        f"UPDATE {table} SET ended_by = NULL WHERE {ended}"  # noqa: S608  (our own names)
+        f"{'' if table == 'comparisons' else newest}{none_counts(table)}",
+        last=last,
+    )
+
+
+def _use_scale_of_ratings(sql: Sql, user: int) -> None:
+    """The scale of the newest rating that counts is the user's; without any, it stays as it is."""
+    rows = sql.run(
+        "SELECT scale_low, scale_high FROM ratings WHERE user_id = :id AND ended_by IS NULL"
+        " ORDER BY id DESC LIMIT 1",
+        id=user,
+    )
+    for low, high in rows:
+        sql.run(
+            "UPDATE users SET scale_low = :low, scale_high = :high WHERE id = :id",
+            low=low,
+            high=high,
+            id=user,
+        )
 
 
 def none_counts(table: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,16 +125,13 @@ def keep_vectors(sql: Sql, vectors: Mapping[int, NDArray[np.float32] | None], mo
     if not there:
         return
     model, rows = model_id(sql, model_hash), []
+    _, _, damaged = vectors_of(sql, there, model_hash)
+    worthless = "DELETE FROM vectors WHERE model_id = :model AND photo_id IN {chosen}"
+    run_in(sql, worthless, sorted(damaged), model=model)
     for photo, vector in there.items():
         content = np.ascontiguousarray(vector, "<f4").tobytes()
         rows.append({"photo_id": photo, "model_id": model, "vector": content, "checksum": checksum(content)})
-    insert_many(
-        sql,
-        "vectors",
-        rows,
-        "ON CONFLICT (photo_id, model_id) DO UPDATE SET vector = excluded.vector"
-        " WHERE vectors.vector <> excluded.vector AND vectors.checksum = excluded.checksum",
-    )
+    insert_many(sql, "vectors", rows, "ON CONFLICT (photo_id, model_id) DO NOTHING")
 
 
 def vectors_of(
@@ -167,10 +164,11 @@ def drop_unused(sql: Sql, photos: Iterable[int]) -> None:
     run_in(sql, f"DELETE FROM photos WHERE id IN {{chosen}} AND {unused}", sorted(set(photos)))  # noqa: S608
 
 
-def photos_of_user(sql: Sql, user: int) -> list[int]:
-    """Numbers of all photos that a user ever said something of."""
+def photos_of_user(sql: Sql, user: int, chosen: Collection[str] | None = None) -> list[int]:
+    """Numbers of the photos that a user ever said something of; of all, or of some chosen by identity."""
     parts = " UNION ".join(
         f"SELECT {column} FROM {table} WHERE user_id = :user"  # noqa: S608  (our own names)
         for table, column in _REFERRING
     )
-    return [int(photo) for (photo,) in sql.run(parts, user=user)]
+    found = {int(photo) for (photo,) in sql.run(parts, user=user)}
+    return sorted(found if chosen is None else found & set(_numbers(sql, sorted(set(chosen))).values()))

@@ -1,4 +1,4 @@
-"""What the adapter store keeps: one fitted adapter with its ratings, as plain values, checked on entry."""
+"""What the store keeps, as plain values: photos seen, ratings, comparisons, flags, fitted adapters."""
 
 from __future__ import annotations
 
@@ -198,6 +198,19 @@ def check_user(user: str) -> None:
     if problem is not None:
         shown = user if len(user) <= _MAX_NAME else user[:20] + "..."
         raise StoreError(f"user name {shown!r} {problem}; choose another name")
+
+
+def check_image(image: str) -> None:
+    """Raises StoreError unless a photo can be kept under this name: some text that UTF-8 has.
+
+    Raises:
+        StoreError: it cannot.
+
+    Example:
+        >>> check_image("summer 2024/Größe 写真.jpg")
+    """
+    if not image or not _is_utf8(image) or "\0" in image:
+        raise StoreError(f"photo {image!r} has no name in UTF-8; rename the file (nothing was stored)")
 
 
 def _text_problem(text: str) -> str | None:

@@ -9,13 +9,17 @@ from generic.errors import ScaleError
 from piaa.store.changes import begin, end
 from piaa.store.clock import now
 from piaa.store.photos import drop_unused, keep_photos
-from piaa.store.records import SeenPhoto
+from piaa.store.records import SeenPhoto, check_image
 from piaa.store.sql import Sql, insert_many, run_in
 
 
 @dataclass(frozen=True, kw_only=True)
 class Saying:
-    """What a person says at once, of photos that somebody saw."""
+    """What a person says at once, of photos that somebody saw.
+
+    Raises:
+        StoreError: a photo has a name that cannot be stored.
+    """
 
     ratings: Sequence[tuple[SeenPhoto, float]] = ()
     """Photos, each once, and their scores in the units of the scale."""
@@ -29,6 +33,10 @@ class Saying:
     """Where she says it: one of :data:`piaa.store.records.SOURCES`."""
     scale: tuple[float, float] | None = None
     """Lowest and highest score; None is that of her ratings before, and 1 to 5 for somebody new."""
+
+    def __post_init__(self) -> None:
+        for photo in self.photos:
+            check_image(photo.image)
 
     @property
     def photos(self) -> list[SeenPhoto]:

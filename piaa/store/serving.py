@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from piaa.store.sql import Database, run_in
+from piaa.store.states import checksum
 
 _ACTIVE = (
     "FROM users JOIN active ON active.user_id = users.id JOIN versions ON versions.id = active.version_id"
@@ -82,12 +83,15 @@ class ServingStore:
         return found
 
     def linear_forms(self, users: Sequence[str], model_hash: str) -> dict[str, tuple[str, bytes | None]]:
-        """Digest and stored linear form of the version of a model that counts for each of these users."""
+        """Digest and linear form, unless it is damaged, of these users' versions of a model that count."""
         with self.database.reading() as sql:
             rows = run_in(
                 sql,
-                f"SELECT name, digest, linear_form {_ACTIVE} AND hash = :hash",
+                f"SELECT name, digest, linear_form, form_checksum {_ACTIVE} AND hash = :hash",
                 users,
                 hash=model_hash,
             )
-        return {name: (digest, form) for name, digest, form in rows}
+        return {
+            name: (digest, form if form and checksum(form) == kept else None)
+            for name, digest, form, kept in rows
+        }

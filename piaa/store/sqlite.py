@@ -21,7 +21,7 @@ from generic.errors import StoreError, StoreUnavailable
 from piaa.store import migrations
 from piaa.store.sql import Sql, SqliteSql
 
-_PRIVATE = 0o600
+PRIVATE = 0o600
 _PRAGMAS = ("synchronous = FULL", "secure_delete = ON", "foreign_keys = ON")
 _TABLES = {1: {"meta", "users", "adapters", "ratings"}, 3: {"meta", "users", "versions", "ratings"}}
 """Some of a store's tables from a schema version on; other programs have databases too."""
@@ -113,9 +113,9 @@ class SqliteFile:
             return
         self._make_file()
         with self._connection("rw") as connection:
+            self._bring_up_to_date(connection)  # which erases nothing that must be overwritten
             for pragma in _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
-            self._bring_up_to_date(connection)
             with _transaction(connection, "BEGIN IMMEDIATE"):
                 yield SqliteSql(connection)
 
@@ -201,9 +201,9 @@ class SqliteFile:
                 "name another file with --store"
             ) from error
         with suppress(OSError):  # what is wrong with it, opening it says
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, _PRIVATE))
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, PRIVATE))
             if self.path.stat().st_mode & 0o077:  # written by an earlier release
-                self.path.chmod(_PRIVATE)
+                self.path.chmod(PRIVATE)
 
     @contextmanager
     def _connection(self, mode: str) -> Iterator[sqlite3.Connection]:
@@ -325,7 +325,7 @@ def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
 
 def _copy(connection: sqlite3.Connection, path: Path) -> None:
     """The database in a new file for its owner alone, in the form in which one file is the whole truth."""
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, _PRIVATE))
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE))
     with closing(sqlite3.connect(path, isolation_level=None)) as copy:
         connection.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")

@@ -11,11 +11,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from generic.errors import ModelMismatch, NotFitted, StoreError, UnknownUser
 from piaa.store import saying
-from piaa.store.audit import note
+from piaa.store.audit import forget_name, note
 from piaa.store.changes import Change, history, undo
 from piaa.store.photos import drop_unused, photos_of_user
 from piaa.store.place import Place, open_database
@@ -91,9 +92,9 @@ class Store:
         check_user(user)
         with self.database.writing() as sql:
             number = user_id(sql, user)
-            gone = [photo for photo, one in all_ratings(sql, number) if one.photo in set(withdrawn)]
+            gone = photos_of_user(sql, number, withdrawn)
             if gone:
-                saying.withdraw(sql, number, sorted(set(gone)), what.source)
+                saying.withdraw(sql, number, gone, what.source)
             say(sql, number, user, what, replace=replace)
             counts = "SELECT count(*) FROM ratings WHERE user_id = :id AND ended_by IS NULL"
             n_ratings = int(sql.run(counts, id=number)[0][0])
@@ -289,7 +290,8 @@ class Store:
             photos = photos_of_user(sql, number)
             sql.run("DELETE FROM users WHERE id = :id", id=number)
             drop_unused(sql, photos)
-            note(sql, source, "erase", f"user {number}")  # not her name, which is gone
+            forget_name(sql, user, f"user {number}")
+            note(sql, source, "erase", f"user {number}")
         self.database.scrub()
         return n_versions
 
@@ -303,10 +305,15 @@ class Store:
             active = active_number(sql, number)
             found = [one.version for one in self._versions(sql, number)]
             chosen = [one for one in found if all_versions or one == active]
-            versions = [load_version(sql, user, one, self.name) for one in chosen]
-            return read_content(sql, number, user, versions)
+            versions, skipped = [], []
+            for one in chosen:
+                try:
+                    versions.append(load_version(sql, user, one, self.name))
+                except StoreError as error:  # one damaged row must not keep the others from being saved
+                    skipped.append(str(error))
+            return replace(read_content(sql, number, user, versions), skipped=tuple(skipped))
 
-    def export(self, user: str, path: Path, *, all_versions: bool = False) -> int:
+    def export(self, user: str, path: Path, *, all_versions: bool = False) -> UserContent:
         """Write all that a person said and the version that counts, or all, to a file that ``import_`` reads.
 
         Args:
@@ -315,7 +322,7 @@ class Store:
             all_versions: write every version instead of the one that counts.
 
         Returns:
-            the number of versions written.
+            what was written; damaged versions are not, and named.
 
         Raises:
             UnknownUser: the store, or the file itself, has no such user.
@@ -323,7 +330,7 @@ class Store:
         """
         content = self.content(user, all_versions=all_versions)
         write_user_file(path, content)
-        return len(content.versions)
+        return content
 
     def import_(self, path: Path, *, user: str | None = None, replace: bool = False) -> UserSummary:
         """Add a person from an exported file; version numbers and dates stay as they are in the file.
@@ -353,7 +360,8 @@ class Store:
                 sql.run("DELETE FROM users WHERE name = :name", name=content.user)
                 drop_unused(sql, photos)
             import_user(sql, content)
-            (found,) = [one for one in list_users(sql, content.user) if one.user == content.user]
+            (found,) = list_users(sql, content.user)
+        self.database.scrub()
         return found
 
     def _known(self, found: Sequence[VersionSummary], user: str, version: int) -> None:

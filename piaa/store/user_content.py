@@ -89,6 +89,8 @@ class UserContent:
     comparisons: tuple[SaidRow, ...] = ()
     flags: tuple[SaidRow, ...] = ()
     vectors: tuple[VectorRow, ...] = field(default=(), repr=False)
+    skipped: tuple[str, ...] = ()
+    """Versions that are damaged, with the reason."""
 
 
 def read_content(sql: Sql, number: int, user: str, versions: Sequence[StoredAdapter]) -> UserContent:
@@ -128,7 +130,9 @@ def read_content(sql: Sql, number: int, user: str, versions: Sequence[StoredAdap
         vectors=tuple(
             VectorRow(photo=photo, model_hash=one, vector=bytes(vector)) for photo, one, vector in vectors
         ),
-        **rows,
+        ratings=rows["ratings"],
+        comparisons=rows["comparisons"],
+        flags=rows["flags"],
     )
 
 

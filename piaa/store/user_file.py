@@ -151,7 +151,9 @@ def _from_json(user: str, content: dict[str, Any]) -> UserContent:
             VectorRow(**{**row, "vector": base64.b64decode(row["vector"], validate=True)})
             for row in said.get("vectors", ())
         ),
-        **rows,
+        ratings=rows["ratings"],
+        comparisons=rows["comparisons"],
+        flags=rows["flags"],
     )
 
 

@@ -116,6 +116,7 @@ def insert_version(
             "digest": hashlib.sha256(record.state).hexdigest(),
             "learned_from": learned_from,
             "linear_form": linear_form,
+            "form_checksum": checksum(linear_form) if linear_form else "",
         },
     )
     sql.run(
@@ -213,7 +214,7 @@ def _arrays(
     *,
     whole: bool = False,
 ) -> tuple[NDArray[np.float32] | None, NDArray[np.float64]]:
-    """Vectors and unit scores of a version's support; a damaged vector is 0 unless all must be ``whole``."""
+    """Vectors and unit scores of a version's support; a damaged vector is NaN unless all must be whole."""
     if pairs:
         photos = [*(better for better, _ in pairs), *(worse for _, worse in pairs)]
         scores = np.repeat([1.0, 0.0], len(pairs))
@@ -222,7 +223,7 @@ def _arrays(
     vectors, _, _ = vectors_of(sql, photos, model_hash)
     if not vectors or (whole and not set(photos) <= set(vectors)):
         return None, scores
-    blank = np.zeros_like(next(iter(vectors.values())))
+    blank = np.full_like(next(iter(vectors.values())), np.nan)
     return np.stack([vectors.get(photo, blank) for photo in photos]), scores
 
 
@@ -290,7 +291,7 @@ def _only(sql: Sql, table: str, chosen: str, user: int, change: int, version: in
         f"INSERT INTO {table} (user_id, {columns}, added_by)"  # noqa: S608  (our own names)
         f" SELECT user_id, {columns}, CAST(:change AS BIGINT) FROM {table}"
         f" WHERE ended_by IS NOT NULL AND id IN ({chosen})"
-        f"{last if table == 'ratings' else ''}{none_counts(table)}",
+        f"{last if table == 'ratings' else ''}{none_counts(table)} ORDER BY id",
         change=change,
         version=version,
     )

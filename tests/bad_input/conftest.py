@@ -26,7 +26,7 @@ from piaa.adapters.prior import PREFIX
 from piaa.meta import learner
 from piaa.meta.head import Standard
 from piaa.meta.start import Choices, Start
-from piaa.store.adapter_store import AdapterStore
+from piaa.store.store import Store
 
 RATINGS = "image,score\nphoto-01.jpg,5\nphoto-02.jpg,1\nphoto-03.jpg,4\n"
 
@@ -61,6 +61,11 @@ def locked_photos(place):
 @pytest.fixture
 def truncated_photo(place):
     (place / "photos/extra.jpg").write_bytes((place / "photos/photo-01.jpg").read_bytes()[:900])
+
+
+@pytest.fixture
+def a_copy(place):
+    shutil.copy(place / "photos/photo-05.jpg", place / "photos/copy.jpg")
 
 
 @pytest.fixture
@@ -161,11 +166,12 @@ def damaged_model(place):
 
 @pytest.fixture
 def older_state(place):
-    keeper = AdapterStore(place / "piaa.db")
+    keeper = Store(place / "piaa.db")
     stored = keeper.load("ana")
     state = load(stored.state)
     del state["format"]
-    keeper.save("ana", dataclasses.replace(stored, state=save(state)))
+    older = dataclasses.replace(stored, state=save(state))
+    keeper.keep("ana", older, keeper.said("ana", stored.model_hash))
 
 
 # ---- weights to convert ----

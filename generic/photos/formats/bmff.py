@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from generic.photos.formats.boxes import Reader, boxes
 from generic.photos.formats.exif import Header, details, orientation, turn
 from generic.photos.formats.source import Odd, Part, Source, cut, number, part
 
 _ABOUT = (b"Exif", b"mime", b"uri ")
 _XMP = b"mime"
-_MOST_BOXES = 10_000
-_MOST_ITEMS = 10_000
+_ELSEWHERE = (b"meta", b"mdat", b"free", b"skip")
+"""Boxes of a file that are read by their parts, or are room."""
+_READ = (b"iinf", b"iloc", b"iprp", b"iref", b"idat", b"pitm", b"free", b"skip")
 _TURNED = (1, 8, 3, 6)
 """The orientation, as EXIF counts, after 0 to 3 quarter turns against the clock."""
 
@@ -25,12 +27,19 @@ class Item:
     """One of the things in a file: an image, a tile of one, or a block about one."""
 
     kind: bytes
+    entry: Part
+    """All that the list of items says of it."""
     properties: list[tuple[int, int]] = field(default_factory=list)
     """(whether it must be understood, its place in the list of properties, from 1)."""
     extents: list[tuple[int, int]] = field(default_factory=list)
     """(start, size) of its data, in the file or in the box idat."""
     inside: bool = False
     """Its data lie in the box idat."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of its data."""
+        return sum(size for _, size in self.extents)
 
 
 @dataclass
@@ -43,7 +52,8 @@ class Meta:
     properties: list[tuple[bytes, Part]] = field(default_factory=list)
     """Type and content of each."""
     references: list[tuple[bytes, int, tuple[int, ...]]] = field(default_factory=list)
-    groups: list[tuple[bytes, Part]] = field(default_factory=list)
+    others: list[tuple[bytes, Part]] = field(default_factory=list)
+    """Type and content of each box in it that is not read here, and of its own head."""
     idat: tuple[int, int] = (0, 0)
     """Where the box idat begins and ends."""
 
@@ -56,8 +66,9 @@ class Meta:
             yield cut(self.source, first + start, size)
 
     def block(self, kind: bytes) -> Part | None:
-        """The data of the only item of a kind; Odd if there are two."""
-        found = [item for item in self.items.values() if item.kind == kind]
+        """The data of the only item of a kind; None if it has none; Odd if there are two."""
+        # Programs that take a block away may leave its item, empty.
+        found = [item for item in self.items.values() if item.kind == kind and item.size]
         if len(found) > 1:
             raise Odd
         return b"".join(map(bytes, self.data(found[0]))) if found else None
@@ -72,11 +83,9 @@ def header(source: Source) -> Header:
     """What the file says of its primary image; reads the box ``meta``, EXIF and XMP."""
     meta = read_meta(source)
     primary = meta.items[meta.primary]
-    extent, rotation = meta.of(primary, b"ispe"), meta.of(primary, b"irot")
-    # Cut by fractions of a pixel, which decoders round as they like.
-    cropped = meta.of(primary, b"clap") is not None
+    rotation = meta.of(primary, b"irot")
     return Header(
-        size=None if extent is None or cropped else (number(extent, 4, 4), number(extent, 8, 4)),
+        size=_extent(meta, primary),
         orientation=_TURNED[rotation[0] & 3] if rotation else turn(_said(meta), meta.block(_XMP)),
         details=details(_exif(meta)),
     )
@@ -86,23 +95,33 @@ def image_parts(source: memoryview) -> Iterator[Part]:
     """The picture; Odd unless it is still and all its data lie in this file."""
     meta = read_meta(source)
     images = {at: item for at, item in sorted(meta.items.items()) if item.kind not in _ABOUT}
-    if sum(map(_size, images.values())) > 2 * len(source):
+    if sum(item.size for item in images.values()) > 2 * len(source):
         raise Odd
     for kind, start, end in boxes(source, 0, len(source)):
-        if kind == b"ftyp":
-            yield part("brands", source[start:end])
+        if kind not in _ELSEWHERE:
+            yield part(f"box {kind!r}", source[start:end])
     yield part("primary", b"%d" % meta.primary)
     yield part("turn", b"%d" % turn(_said(meta), meta.block(_XMP)))
-    for kind, content in (*meta.properties, *meta.groups):
+    for kind, content in (*meta.properties, *meta.others):
         yield part(f"property {kind!r}", content)
     yield part("joined", repr([it for it in meta.references if {it[1], *it[2]} <= images.keys()]).encode())
     for at, item in images.items():
-        yield part(f"item {at} {item.kind!r}", repr((item.properties, _size(item))).encode())
+        yield part(f"item {at}", item.entry)
+        yield part("properties", repr((item.properties, item.inside, item.size)).encode())
         yield from meta.data(item)
 
 
-def _size(item: Item) -> int:
-    return sum(size for _, size in item.extents)
+def _extent(meta: Meta, primary: Item) -> tuple[int, int] | None:
+    """Width and height as decoded, before the image is turned; None if decoders may differ."""
+    extent, crop = meta.of(primary, b"ispe"), meta.of(primary, b"clap")
+    if extent is None:
+        return None
+    if crop is None:
+        return number(extent, 4, 4), number(extent, 8, 4)
+    # The decoder of AVIF crops nothing, and fractions of a pixel are rounded by each as it likes.
+    width, part_of, height, part_of_height = (number(crop, at, 4) for at in (0, 4, 8, 12))
+    whole = primary.kind == b"hvc1" and part_of == part_of_height == 1
+    return (width, height) if whole else None
 
 
 def _said(meta: Meta) -> int | None:
@@ -117,22 +136,6 @@ def _exif(meta: Meta) -> Part | None:
     return None if content is None else content[4 + number(content, 0, 4) :]
 
 
-def boxes(source: Source, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Type, start and end of the content of each box in a range; Odd unless they fill it."""
-    for _ in range(_MOST_BOXES):
-        if start == end:
-            return
-        size, kind, head = number(source, start, 4), bytes(cut(source, start + 4, 4)), 8
-        if size == 1:
-            size, head = number(source, start + 8, 8), 16
-        size = size or end - start
-        if size < head or start + size > end:
-            raise Odd
-        yield kind, start + head, start + size
-        start += size
-    raise Odd
-
-
 def read_meta(source: Source) -> Meta:
     """The box ``meta`` of a file without tracks; Odd unless there is one, and it is as expected."""
     top = {kind: (start, end) for kind, start, end in boxes(source, 0, len(source))}
@@ -141,71 +144,39 @@ def read_meta(source: Source) -> Meta:
     start, end = top[b"meta"]
     inside = {kind: (at, stop) for kind, at, stop in boxes(source, start + 4, end)}
     meta = Meta(source, idat=inside.get(b"idat", (0, 0)))
-    meta.groups = [
-        (b"grpl", cut(source, at, stop - at)) for kind, (at, stop) in inside.items() if kind == b"grpl"
-    ]
-    _read_kinds(_Reader(source, *inside[b"iinf"]), meta)
-    _read_places(_Reader(source, *inside[b"iloc"]), meta)
+    meta.others = [(b"meta", cut(source, start, 4))]
+    for kind, at, stop in boxes(source, start + 4, end):
+        if kind not in _READ:
+            meta.others.append((kind, cut(source, at, stop - at)))
+    _read_kinds(Reader(source, *inside[b"iinf"]), meta)
+    _read_places(Reader(source, *inside[b"iloc"]), meta)
     _read_properties(source, *inside[b"iprp"], meta)
     if b"iref" in inside:
-        _read_references(_Reader(source, *inside[b"iref"]), meta)
-    primary = _Reader(source, *inside[b"pitm"])
+        _read_references(Reader(source, *inside[b"iref"]), meta)
+    primary = Reader(source, *inside[b"pitm"])
     meta.primary = primary.take(4 if primary.version else 2)
     return meta
 
 
-class _Reader:
-    """A box that begins with a version and flags, read number by number."""
-
-    def __init__(self, source: Source, start: int, end: int) -> None:
-        self._content = bytes(cut(source, start, end - start))
-        self._at = 0
-        self.start = start
-        self.version, self.flags = self.take(1), self.take(3)
-
-    def take(self, size: int) -> int:
-        """The next number; Odd at the end."""
-        value = number(self._content, self._at, size) if size else 0
-        self._at += size
-        return value
-
-    @property
-    def here(self) -> int:
-        """Where in the file the next number lies."""
-        return self.start + self._at
-
-    @property
-    def left(self) -> int:
-        """Bytes that are still to read."""
-        return len(self._content) - self._at
-
-
-def _count(reader: _Reader, size: int) -> range:
-    n = reader.take(size)
-    if n > _MOST_ITEMS:
-        raise Odd
-    return range(n)
-
-
-def _read_kinds(reader: _Reader, meta: Meta) -> None:
-    n = len(_count(reader, 4 if reader.version else 2))
+def _read_kinds(reader: Reader, meta: Meta) -> None:
+    n = len(reader.count(4 if reader.version else 2))
     for kind, start, end in boxes(meta.source, reader.here, reader.here + reader.left):
-        entry = _Reader(meta.source, start, end)
+        entry = Reader(meta.source, start, end)
         if kind != b"infe" or entry.version not in (2, 3):
             raise Odd
         at, protected = entry.take(2 if entry.version == 2 else 4), entry.take(2)
         if protected or at in meta.items:
             raise Odd
-        meta.items[at] = Item(entry.take(4).to_bytes(4, "big"))
+        meta.items[at] = Item(entry.take(4).to_bytes(4, "big"), cut(meta.source, start, end - start))
     if len(meta.items) != n:
         raise Odd
 
 
-def _read_places(reader: _Reader, meta: Meta) -> None:
+def _read_places(reader: Reader, meta: Meta) -> None:
     sizes, more = reader.take(1), reader.take(1)
     offset, length, base, index = sizes >> 4, sizes & 15, more >> 4, more & 15 if reader.version else 0
     wide = reader.version == 2
-    for _ in _count(reader, 4 if wide else 2):
+    for _ in reader.count(4 if wide else 2):
         at = reader.take(4 if wide else 2)
         method = reader.take(2) & 15 if reader.version else 0
         elsewhere, first = reader.take(2), reader.take(base)
@@ -213,7 +184,7 @@ def _read_places(reader: _Reader, meta: Meta) -> None:
         if elsewhere or method > 1 or item.extents:
             raise Odd
         item.inside = method == 1
-        for _ in _count(reader, 2):
+        for _ in reader.count(2):
             reader.take(index)
             item.extents.append((first + reader.take(offset), reader.take(length)))
 
@@ -223,19 +194,19 @@ def _read_properties(source: Source, start: int, end: int, meta: Meta) -> None:
         if kind == b"ipco":
             meta.properties += [(it, cut(source, a, b - a)) for it, a, b in boxes(source, at, stop)]
         elif kind == b"ipma":
-            _read_associations(_Reader(source, at, stop), meta)
+            _read_associations(Reader(source, at, stop), meta)
 
 
-def _read_associations(reader: _Reader, meta: Meta) -> None:
+def _read_associations(reader: Reader, meta: Meta) -> None:
     wide = reader.flags & 1
-    for _ in _count(reader, 4):
+    for _ in reader.count(4):
         item = meta.items[reader.take(4 if reader.version else 2)]
-        for _ in _count(reader, 1):
+        for _ in reader.count(1):
             value = reader.take(2 if wide else 1)
             item.properties.append((value >> (15 if wide else 7), value & (0x7FFF if wide else 0x7F)))
 
 
-def _read_references(reader: _Reader, meta: Meta) -> None:
+def _read_references(reader: Reader, meta: Meta) -> None:
     size = 4 if reader.version else 2
     for kind, start, end in boxes(meta.source, reader.here, reader.here + reader.left):
         first, n = number(meta.source, start, size), number(meta.source, start + size, 2)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from generic.photos.formats import jpeg
-from generic.photos.formats.bmff import boxes
+from generic.photos.formats.boxes import boxes
 from generic.photos.formats.directory import Directories, Directory
 from generic.photos.formats.exif import Header, details_of, said_by, turn, turn_of
 from generic.photos.formats.source import Odd, Part, Source, cut, number

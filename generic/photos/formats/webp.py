@@ -35,6 +35,9 @@ def image_parts(source: memoryview) -> Iterator[Part]:
             xmp.append(source[at : at + size])
         elif kind != b"VP8X":
             kept.append(source[at - 8 : at + size])
+        if kind == b"VP8L":
+            # Transparent or not, as these data say; the decoder does not ask VP8X.
+            flags = flags & ~_ALPHA | _lossless(source[at : at + size])[0]
     # The decoder passes over what is not announced.
     if (len(exif), len(xmp)) != (bool(flags & _EXIF), bool(flags & _XMP)):
         raise Odd
@@ -49,12 +52,17 @@ def _canvas(source: Source) -> tuple[int, int, int]:
     content = cut(source, at, min(size, 10))
     if kind == b"VP8X":
         return content[0], number(content, 4, 3, "little") + 1, number(content, 7, 3, "little") + 1
-    if kind == b"VP8L" and content[0] == 0x2F:
-        bits = number(content, 1, 4, "little")
-        return _ALPHA * (bits >> 28 & 1), (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8L":
+        return _lossless(content)
     if kind == b"VP8 " and bytes(content[3:6]) == b"\x9d\x01\x2a":
         return 0, number(content, 6, 2, "little") & 0x3FFF, number(content, 8, 2, "little") & 0x3FFF
     raise Odd
+
+
+def _lossless(content: Part) -> tuple[int, int, int]:
+    """As :func:`_canvas`, of data without loss."""
+    bits = number(content, 1, 4, "little")
+    return _ALPHA * (bits >> 28 & 1), (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
 
 
 def _chunks(source: Source) -> Iterator[tuple[bytes, int, int]]:

@@ -114,6 +114,7 @@ _TABLES = (
         digest TEXT NOT NULL,
         learned_from TEXT NOT NULL,
         linear_form {bytes},
+        form_checksum TEXT NOT NULL,
         UNIQUE (user_id, number))""",
     """CREATE TABLE version_ratings (
         version_id BIGINT NOT NULL REFERENCES versions (id) ON DELETE CASCADE,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from generic.cache.contents import Content
 from generic.cache.features import FeatureCache
 from generic.errors import ImageError
 
@@ -21,6 +22,11 @@ NAME = "piaa-features.sqlite"
 
 def digest_of(text: object) -> str:
     return hashlib.sha256(str(text).encode()).hexdigest()
+
+
+def content_of(text: object) -> Content:
+    """Of a file that is no photo, whose identity is its sha256."""
+    return Content(digest_of(text), digest_of(text))
 
 
 def change(folder: Path, query: str, *values: object) -> int:
@@ -50,11 +56,11 @@ def test_digest_is_that_of_the_content_and_a_change_shows(tmp_path):
     image = tmp_path / "a.jpg"
     image.write_bytes(b"one" * 100_000)
     with FeatureCache.open(tmp_path / "cache") as cache:
-        assert cache.digest_many([image]) == ({image: digest_of("one" * 100_000)}, {})
+        assert cache.digest_many([image]) == ({image: content_of("one" * 100_000)}, {})
         # The same size within the same tick of the clock: only a memo written too early would be wrong.
         for i in range(50):
             image.write_bytes(b"%03d" % i * 100_000)
-            assert cache.digest_many([image]) == ({image: digest_of(f"{i:03d}" * 100_000)}, {})
+            assert cache.digest_many([image]) == ({image: content_of(f"{i:03d}" * 100_000)}, {})
 
 
 def test_digest_of_what_cannot_be_read(tmp_path):
@@ -70,7 +76,7 @@ def test_digest_of_what_cannot_be_read(tmp_path):
     for folder in (None, tmp_path / "cache"):
         with FeatureCache.open(folder) as cache:
             digests, errors = cache.digest_many([missing, good, tmp_path, pipe, good, good / "in.jpg"])
-            assert digests == {good: digest_of("good")}
+            assert digests == {good: content_of("good")}
             assert errors.keys() == expected.keys()
             for path, reason in expected.items():
                 assert type(errors[path]) is ImageError
@@ -100,7 +106,7 @@ def test_five_hundred_known_files_take_no_time(tmp_path, old_files):
             began = time.perf_counter()
             assert cache.digest_many(old_files) == first
             took.append(time.perf_counter() - began)
-    assert first == ({path: hashlib.sha256(path.read_bytes()).hexdigest() for path in old_files}, {})
+    assert first == ({path: content_of(path.read_text()) for path in old_files}, {})
     assert min(took) < 0.015
 
 
@@ -109,25 +115,26 @@ def test_unchanged_file_is_not_read_again_and_a_changed_one_is(tmp_path, old_fil
     settle(old_files)
     before = touched.stat()
     with FeatureCache.open(tmp_path) as cache:
-        assert cache.digest_many([kept, touched]) == ({kept: digest_of("007"), touched: digest_of("008")}, {})
+        assert cache.digest_many([kept, touched]) == (
+            {kept: content_of("007"), touched: content_of("008")},
+            {},
+        )
         # Same size, same modification time: the change time still tells.
         touched.write_bytes(b"new")
         os.utime(touched, ns=(before.st_atime_ns, before.st_mtime_ns))
         # A false memo shows whether a file is believed or read.
-        check = f"{zlib.crc32(digest_of('believed').encode()):08x}"
-        query = "UPDATE files SET digest = ?, stamp = substr(stamp, 1, length(stamp) - 8) || ?"
-        assert change(tmp_path, query, digest_of("believed"), check) == 2
-        believed = {kept: digest_of("believed"), touched: digest_of("new")}
+        false = 2 * digest_of("believed")
+        check = f"{zlib.crc32(false.encode()):08x}"
+        query = "UPDATE known SET contents = ?, stamp = substr(stamp, 1, length(stamp) - 8) || ?"
+        assert change(tmp_path, query, false, check) == 2
+        believed = {kept: content_of("believed"), touched: content_of("new")}
         assert cache.digest_many([kept, touched]) == (believed, {})
-        # As the release before wrote it, without a checksum.
-        assert change(tmp_path, "UPDATE files SET stamp = substr(stamp, 1, length(stamp) - 9)") == 2
-        assert cache.digest_many([kept]) == ({kept: believed[kept]}, {})
         assert cache.clear() == 0
-        assert cache.digest_many([kept]) == ({kept: digest_of("007")}, {})
+        assert cache.digest_many([kept]) == ({kept: content_of("007")}, {})
         content = (tmp_path / NAME).read_bytes()
-        for column in ("digest", "stamp"):
+        for column in ("contents", "stamp"):
             for damage in (digest_of("x"), digest_of("x")[:63], "g" * 64, b"\xff" * 64, b"", 7):
-                assert change(tmp_path, f"UPDATE files SET {column} = ?", damage) == 1
-                assert cache.digest_many([kept]) == ({kept: digest_of("007")}, {})
+                assert change(tmp_path, f"UPDATE known SET {column} = ?", damage) == 1
+                assert cache.digest_many([kept]) == ({kept: content_of("007")}, {})
     assert b"7.jpg" not in content
     assert bytes(kept.parent) not in content

@@ -23,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generic.cache import file
+from generic.cache.contents import Content
 from generic.cache.features import CacheInfo, FeatureCache, default_cache_folder
 from generic.errors import CacheError, ShapeError
 
@@ -283,7 +284,7 @@ def test_nothing_on_disk_without_a_folder(tmp_path, monkeypatch):
     with FeatureCache.open(None) as cache:
         cache.put_many(vectors(2), "m")
         assert cache.get_many(list(vectors(2)), "m") == {}
-        assert cache.digest_many([image]) == ({image: digest_of("image")}, {})
+        assert cache.digest_many([image]) == ({image: Content(digest_of("image"), digest_of("image"))}, {})
         assert cache.info() == CacheInfo(path=None, n_bytes=0, n_entries=0, models={})
         assert cache.clear() == 0
         with pytest.raises(ShapeError):

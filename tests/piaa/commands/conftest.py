@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors import safe_open
 
+from generic.model.checkpoint import read_header
 from generic.photos.open import load_pixels
 
 SCORES = (5, 1, 4, 2, 3, 5, 2, 1, 4, 3)
@@ -70,6 +76,71 @@ def scores_of(piaa, album, tiny_model):
         result = piaa("score", album, "--user", user, "--model", tiny_model, "--json")
         assert result.exit_code == 0, result.stderr
         return json.loads(result.stdout)["scores"]
+
+    return run
+
+
+@pytest.fixture
+def shown(piaa):
+    """``shown(user)``: all that ``piaa users show`` says of her."""
+
+    def run(user):
+        result = piaa("users", "show", user, "--json")
+        assert (result.exit_code, result.stderr) == (0, "")
+        return json.loads(result.stdout)
+
+    return run
+
+
+@pytest.fixture
+def rated(shown):
+    """``rated(user)``: names and scores of the ratings that count, in the order in which she gave them."""
+    return lambda user: {row["image"]: row["score"] for row in shown(user)["ratings"]}
+
+
+@pytest.fixture
+def learned(tiny_model):
+    """``learned(user, given)``: what a fit says first."""
+    short = read_header(tiny_model).hash[:8]
+    return lambda user, given, adapter="auto": (
+        f"{user}: learned from {given} ({adapter} on piaa-tiny {short})\n"
+    )
+
+
+@pytest.fixture
+def early():
+    """``early(n)``: what a fit expects of n ratings."""
+    return lambda n: (
+        f"expected ranking: too early to tell from {n} rating{'s' * (n != 1)}; from 20 on an estimate is "
+        "printed\n"
+    )
+
+
+@pytest.fixture
+def on_a_terminal(user_folders):
+    """``on_a_terminal(arguments, question, answer)``: exit code of piaa, and what a person saw.
+
+    Types the answer as soon as the question is there.
+    """
+    pty = pytest.importorskip("pty")
+
+    def run(arguments, question, answer):
+        terminal, other = pty.openpty()
+        command = [sys.executable, "-m", "cli", *map(str, arguments)]
+        process = subprocess.Popen(command, stdin=other, stdout=other, stderr=other, start_new_session=True)
+        os.close(other)
+        seen, typed, until = b"", False, time.monotonic() + 60
+        while time.monotonic() < until:
+            if select.select([terminal], [], [], 0.1)[0]:
+                try:
+                    seen += os.read(terminal, 4096)
+                except OSError:  # the other end is closed
+                    break
+            if not typed and question.encode() in seen:
+                os.write(terminal, answer.encode())
+                typed = True
+        os.close(terminal)
+        return process.wait(10), seen.decode().replace("\r\n", "\n")
 
     return run
 

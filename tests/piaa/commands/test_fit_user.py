@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from generic.model.checkpoint import read_header
+from piaa.demo.scenes import draw_scenes, render
 
 
 def short_hash(path: Path) -> str:
@@ -22,7 +23,7 @@ def test_fit_user_says_what_was_learned_and_where_it_lies(fit, tiny_model, tmp_p
         "expected ranking: too early to tell from 10 ratings; from 20 on an estimate is printed\n"
         f"stored: {tmp_path / 'piaa.db'}, version 1\n"
     )
-    assert fit().stdout.endswith(f"stored: {tmp_path / 'piaa.db'}, version 2\n")
+    assert fit("ana", "--replace").stdout.endswith(f"stored: {tmp_path / 'piaa.db'}, version 2\n")
 
 
 def test_fit_user_as_json(fit, tiny_model, tmp_path):
@@ -43,12 +44,10 @@ def test_fit_user_as_json(fit, tiny_model, tmp_path):
 
 
 def test_fit_user_from_twenty_ratings_on_prints_an_estimate(piaa, album, tiny_model, warm, tmp_path):
-    # Twenty photos from twelve: copies of eight under other names.
     folder = tmp_path / "twenty"
     shutil.copytree(album, folder)
-    photos = sorted(folder.rglob("photo-*"))
-    for path in photos[:8]:
-        shutil.copy(path, folder / f"copy-{path.name}")
+    for number, scene in enumerate(draw_scenes(8, 4)):
+        render(scene, (96, 72)).save(folder / f"more-{number}.png")
     table = tmp_path / "twenty.csv"
     names = [path.name for path in sorted(folder.rglob("*.*"))]
     table.write_text("\n".join(["image,score", *(f"{n},{i % 5 + 1}" for i, n in enumerate(names))]))
@@ -60,7 +59,9 @@ def test_fit_user_from_twenty_ratings_on_prints_an_estimate(piaa, album, tiny_mo
         r"\(cross-validated on 20; without learning -?\d\.\d\d\)",
         lines[1],
     )
-    estimate = json.loads(piaa(*command, "--json").stdout)["estimate"]
+    estimate = json.loads(piaa("fit-user", "--user", "ana", "--model", tiny_model, "--json").stdout)[
+        "estimate"
+    ]
     assert set(estimate) == {"srcc", "error", "generic"}
     assert f"SRCC {estimate['srcc']:.2f} ± {estimate['error']:.2f}" in lines[1]
     assert f"without learning {estimate['generic']:.2f})" in lines[1]
@@ -85,7 +86,7 @@ def test_fit_user_takes_repeated_pairs_as_told(piaa, album, tiny_model, warm, na
     command = ("fit-user", "--user", "ana", "--ratings", table, "--images", album, "--model", tiny_model)
 
     def learned(choice):
-        assert piaa(*command, "--duplicates", choice).exit_code == 0
+        assert piaa(*command, "--duplicates", choice, "--replace").exit_code == 0
         return [r["score"] for r in json.loads(piaa("users", "show", "ana", "--json").stdout)["ratings"]]
 
     assert learned("last") == [4, 2]

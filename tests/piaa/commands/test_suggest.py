@@ -35,7 +35,7 @@ def test_somebody_new_gets_suggestions_in_her_scale_too(piaa, album, tiny_model,
     command = ("suggest", album, "-n", 4, "--model", tiny_model)
     nobody = json.loads(piaa(*command, "--json").stdout)
     named = piaa(*command, "--user", "eve", "--json")
-    assert named.stderr == "eve is not in the store yet: suggestions are for somebody new\n"
+    assert named.stderr == "the store knows no ratings of eve yet: suggestions are for somebody new\n"
     assert json.loads(named.stdout)["suggestions"] == nobody["suggestions"]
     out = tmp_path / "next.csv"
     written = piaa(*command, "--out", out)

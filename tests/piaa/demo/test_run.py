@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -86,6 +89,55 @@ def test_own_photos_ask_for_ratings(tmp_path):
         ranked = [row["image"] for row in csv.DictReader(file)]
     assert len(ranked) == 5
     assert not {row["image"] for row in rated} & set(ranked)
+
+
+def test_answers_are_kept_when_the_demo_is_killed(tmp_path, user_folders):
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    render_album(photos, 14, 3)
+    command = ("demo", "--photos", photos, "--out", out)
+    asked = answer_and_kill([sys.executable, "-m", "cli", *map(str, command)], ["5", "1", "4"])
+    assert len(asked) == 4
+    kept = json.loads(run("users", "show", "me", "--store", out / "piaa.db", "--json").stdout)
+    assert [(row["image"], row["score"]) for row in kept["ratings"]] == list(
+        zip(asked, (5, 1, 4), strict=False)
+    )
+    assert kept["versions"] == []
+
+    result = run(*command, answers="3\n" * 7)
+    assert result.exit_code == 0, result.output
+    prompts = re.findall(r"(\d+)\. (\S+)  \[1-5, empty to leave out\]", result.stdout)
+    assert [number for number, _ in prompts] == ["4", "5", "6", "7", "8", "9", "10"]
+    assert prompts[0][1] == asked[3]
+    assert "me rated 10 photos; ranked the other 4:" in result.stdout
+    with (out / "ratings.csv").open() as file:
+        rated = {row["image"]: row["score"] for row in csv.DictReader(file)}
+    assert rated == {**dict(zip(asked, "514", strict=False)), **{name: "3" for _, name in prompts}}
+    # A third run has nothing left to ask.
+    again = run(*command)
+    assert again.exit_code == 0, again.output
+    assert "[1-5" not in again.stdout
+
+
+def answer_and_kill(command, answers):
+    """Types each answer when it is asked for and kills the program at the next question; names asked."""
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    seen = b""
+    for answer in [*answers, None]:
+        while not seen.endswith(b"empty to leave out]: "):
+            piece = process.stdout.read(1)
+            assert piece, seen.decode()
+            seen += piece
+        if answer is None:
+            process.kill()
+        else:
+            seen += b"\n"
+            process.stdin.write(f"{answer}\n".encode())
+            process.stdin.flush()
+    process.communicate()
+    return re.findall(r"\d+\. (\S+)  \[1-5", seen.decode())
 
 
 def test_no_answer_is_one_line(tmp_path):

@@ -1,19 +1,31 @@
-"""Stores as earlier releases left them; who is in them: fixtures/schema-2/people.py."""
+"""A store in each place; stores as earlier releases left them, of fixtures/schema-2/people.py."""
 
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import json
+import os
 import sqlite3
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
-SCHEMA_2 = Path(__file__).parent / "fixtures" / "schema-2"
+from piaa.store.place import open_database
+from piaa.store.store import Store
+
+HERE = Path(__file__).parent
+
+SCHEMA_2 = HERE / "fixtures" / "schema-2"
 
 
 class Schema2:
@@ -62,3 +74,66 @@ def schema_2(tmp_path) -> Schema2:
     folder = tmp_path / "schema-2"
     folder.mkdir()
     return Schema2(folder)
+
+
+@pytest.fixture(scope="session")
+def sayings() -> ModuleType:
+    """sayings.py, loaded as ``kill`` is."""
+    spec = importlib.util.spec_from_file_location("piaa_tests_sayings", HERE / "sayings.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request, tmp_path) -> str:
+    """Where no store is yet: a file, and an empty PostgreSQL."""
+    return str(tmp_path / "piaa.db") if request.param == "sqlite" else request.getfixturevalue("postgres")
+
+
+@pytest.fixture(params=["file", "served", "postgres"])
+def store(request, tmp_path) -> Iterator[Store]:
+    """An empty store: a file as commands use it, one that a server holds open, and PostgreSQL."""
+    where = request.getfixturevalue("postgres") if request.param == "postgres" else tmp_path / "piaa.db"
+    n = 0 if request.param == "file" else 3
+    store = Store(database=open_database(where, connections=n))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def file_store(tmp_path) -> Store:
+    """A file as commands use it, that does not wait long for others."""
+    return Store(tmp_path / "piaa.db", timeout_s=0.2)
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[..., subprocess.Popen[str]]:
+    """Starts Python in a process of its own, which can import ``sayings``; its arguments are sys.argv[1:]."""
+    folders = (str(HERE.parents[2]), str(HERE))
+
+    def start(source: str, *arguments: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(source), *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
+        )
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def refusal() -> Callable[..., str]:
+    """``refusal(Kind, call, *arguments)``: the message of an error of just this kind, which is one line."""
+
+    def message(kind: type[Exception], call: Callable[..., object], *arguments: Any, **options: Any) -> str:
+        with pytest.raises(kind) as caught:
+            call(*arguments, **options)
+        assert type(caught.value) is kind
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    return message

@@ -101,6 +101,11 @@ def assert_same_bits(one, other):
 # ---- people stored before ----
 
 
+def without_format(state):
+    """What was learned; the number of the format is today's."""
+    return {key: np.asarray(value) for key, value in state.items() if key != "format"}
+
+
 def test_a_fit_begins_with_the_factors_that_it_always_began_with(stored):
     trained = low_rank.add_low_rank(personal_copy(tiny(), own=()), RANK, freeze_stem=True)
     start = {name: factor.detach().numpy() for name, factor in trained.items()}
@@ -111,7 +116,7 @@ def test_a_fit_begins_with_the_factors_that_it_always_began_with(stored):
 def test_a_person_stored_before_is_restored(stored):
     state = part(stored, "state.")
     person = adapter().restore(state)
-    assert_same_bits({key: np.asarray(value) for key, value in person.state().items()}, state)
+    assert_same_bits(without_format(person.state()), without_format(state))
     scores = person.predict(photos_and_ratings()[0]).score
     np.testing.assert_allclose(scores, stored["scores"], rtol=0, atol=1e-6)
     assert np.ptp(scores) > 0.3
@@ -120,7 +125,7 @@ def test_a_person_stored_before_is_restored(stored):
 
 
 def test_a_fit_gives_the_person_that_it_gave_before(stored):
-    before, now = part(stored, "state."), fit().state()
+    before, now = without_format(part(stored, "state.")), without_format(fit().state())
     assert now.keys() == before.keys()
     for key, value in now.items():
         # Half precision keeps 11 bits; another processor may round the last one otherwise.

@@ -1,0 +1,130 @@
+"""``piaa fit-user --pairs``: comparisons alone, and beside ratings."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+NO_SCORES = (
+    "expected ranking: comparisons give no scores to check it with; rate some photos to get an estimate\n"
+)
+
+
+def part(table, *places):
+    names = list(table)
+    return {names[place]: table[names[place]] for place in places}
+
+
+def compared(shown, user):
+    return [(one["a"], one["b"], one["outcome"]) for one in shown(user)["comparisons"]]
+
+
+def test_comparisons_are_learned_and_kept(compare, scores_of, learned, names, tmp_path):
+    order = names[:6]
+    pairs = [(order[i], order[j]) for i in range(6) for j in range(i + 1, 6)]
+    # The order that the crowd's scores do not have, so that it is learned.
+    for user, told in (("ana", pairs), ("ben", [(worse, better) for better, worse in pairs])):
+        result = compare(user, told * 3)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert result.stdout == (
+            f"{learned(user, '45 comparisons', 'pairs')}{NO_SCORES}"
+            f"stored: {tmp_path / 'piaa.db'}, version 1\n"
+        )
+    ranks = {
+        user: [place.get(name) for name in order]
+        for user in ("ana", "ben")
+        for place in [{row["image"]: rank for rank, row in enumerate(scores_of(user))}]
+    }
+    agreed = {user: np.corrcoef(ranks[user], range(6))[0, 1] for user in ranks}
+    assert agreed["ana"] > 0.5
+    assert agreed["ben"] < -0.5
+    content = json.loads(compare("ana", pairs, "--replace", "--json").stdout)
+    assert (content["n_pairs"], content["n_ratings"], content["adapter"]) == (15, 0, "pairs")
+    assert content["version"] == 2
+
+
+def test_a_person_who_compared_is_known(compare, names, tmp_path):
+    assert compare("ana", [(names[0], names[1]), (names[2], names[3])]).exit_code == 0
+    refused = compare("ana", [(names[4], names[5])])
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        f"piaa: store {str(tmp_path / 'piaa.db')!r} knows 2 comparisons of user 'ana'; pass --add to add to "
+        "them, or --replace to put these in their place (they stay in the history)\n"
+    )
+
+
+def test_added_comparisons_are_as_if_given_at_once(compare, scores_of, shown, names):
+    first, more = [(names[0], names[1])], [(names[2], names[3]), (names[4], names[0])]
+    assert compare("ana", first).exit_code == 0
+    assert compare("ana", more, "--add").exit_code == 0
+    assert compare("ben", first + more).exit_code == 0
+    assert compared(shown, "ana") == compared(shown, "ben") == [(*pair, "a") for pair in first + more]
+    assert scores_of("ana") == scores_of("ben")
+
+
+def test_replaced_comparisons_are_history_and_ratings_stay(compare, rate, shown, rated, piaa, table, names):
+    assert rate("ana", part(table, 0, 1)).exit_code == 0
+    assert compare("ana", [(names[0], names[1])], "--add").exit_code == 0
+    assert compare("ana", [(names[2], names[3])], "--replace").exit_code == 0
+    assert compared(shown, "ana") == [(names[2], names[3], "a")]
+    assert rated("ana") == part(table, 0, 1)
+    lines = [line.split(maxsplit=1)[1] for line in piaa("users", "history", "ana").stdout.splitlines()]
+    assert lines == [
+        "rate     table   2 new",
+        "compare  table   1 new",
+        "replace  table   1 new, 1 replaced",
+    ]
+
+
+def test_comparisons_beside_ratings_are_kept_and_told_not_to_be_used(
+    compare, rate, scores_of, shown, piaa, learned, early, table, names, tmp_path
+):
+    assert rate("ana", part(table, 0, 1, 2)).exit_code == 0
+    before = scores_of("ana")
+    result = compare("ana", [(names[0], names[1]), (names[3], names[4])], "--add")
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "2 comparisons of ana kept, but not used: who gave ratings is learned from those\n"
+    )
+    assert result.stdout == (
+        f"{learned('ana', '3 ratings')}{early(3)}stored: {tmp_path / 'piaa.db'}, version 2\n"
+    )
+    assert scores_of("ana") == before
+    assert compared(shown, "ana") == [(names[0], names[1], "a"), (names[3], names[4], "a")]
+    content = json.loads(compare("ana", [(names[5], names[6])], "--add", "--json").stdout)
+    assert (content["n_ratings"], content["n_pairs_unused"]) == (3, 3)
+    assert "n_pairs" not in content
+    assert piaa("users", "list").stdout.startswith("ana: 3 ratings, 3 comparisons, auto on piaa-tiny ")
+
+
+def test_ratings_join_comparisons_and_are_learned_from(compare, rate, scores_of, rated, table, names):
+    assert compare("ana", [(names[0], names[1])]).exit_code == 0
+    result = rate("ana", part(table, 2, 3), "--add")
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "1 comparison of ana kept, but not used: who gave ratings is learned from those\n"
+    )
+    assert rate("ben", part(table, 2, 3)).exit_code == 0
+    assert rated("ana") == part(table, 2, 3)
+    assert scores_of("ana") == scores_of("ben")
+
+
+def test_suggestions_for_a_person_who_compared_are_those_for_somebody_new(
+    compare, piaa, album, tiny_model, names
+):
+    assert compare("ana", [(names[0], names[1])]).exit_code == 0
+    command = ("suggest", album, "-n", 4, "--model", tiny_model, "--json")
+    mine = piaa(*command, "--user", "ana")
+    assert mine.stderr == "the store knows no ratings of ana yet: suggestions are for somebody new\n"
+    assert json.loads(mine.stdout)["suggestions"] == json.loads(piaa(*command).stdout)["suggestions"]
+
+
+def test_comparisons_are_not_learned_by_an_adapter_of_ratings(compare, shown, names):
+    refused = compare("ana", [(names[0], names[1])], "--adapter", "bayes")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        "piaa: adapter 'bayes' learns from ratings, but there are 1 comparisons and no rating; leave it out, "
+        "or rate some photos (what the table says is kept)\n"
+    )
+    assert compared(shown, "ana") == [(names[0], names[1], "a")]
