@@ -26,7 +26,8 @@ import piaa
 from generic.seeds import stream
 from piaa.adapters.prior import Prior
 from piaa.adapters.registry import make_adapter
-from piaa.store.database import StoreDatabase
+from piaa.store.learned_from import learned_from
+from piaa.store.place import open_database
 from piaa.store.records import AdapterRecord
 from piaa.store.versions import add_version, user_id
 
@@ -40,7 +41,7 @@ def fill(place: Path, n: int, n_auto: int) -> None:
     model = piaa.load_model("piaa-lite", cache=False)
     draw, d, prior = stream(0, "serve", "users"), model.prior.n_directions, model.prior
     bases = {name: seeds(name, prior, draw, d) for name in ("auto", "ridge")}
-    database = StoreDatabase(place)
+    database, nothing = open_database(place), learned_from([], [])
     for start in range(0, n, 2000):
         with database.writing() as sql:
             for number in range(start, min(n, start + 2000)):
@@ -57,7 +58,7 @@ def fill(place: Path, n: int, n_auto: int) -> None:
                     scale_high=5,
                     state=pack({key: np.ascontiguousarray(value) for key, value in state.items()}),
                 )
-                add_version(sql, user_id(sql, f"user-{number}"), record, form.pack())
+                add_version(sql, user_id(sql, f"user-{number}"), record, nothing, form.pack())
         tell(f"{min(n, start + 2000)} users")
     database.close()
 

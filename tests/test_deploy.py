@@ -44,6 +44,12 @@ def test_every_file_that_the_container_copies_exists():
         assert (ROOT / name).exists(), name
 
 
+def test_the_container_has_the_extras_of_a_server_with_postgres():
+    installs = [rest for word, rest in instructions() if word == "RUN" and "pip install" in rest]
+    (extras,) = re.findall(r"'\.\[([\w,]+)\]'", " ".join(installs))
+    assert {"serve", "postgres"} <= set(extras.split(","))
+
+
 def test_the_container_runs_as_a_user_of_its_own_and_is_asked_whether_it_is_ready():
     found = dict(instructions())
     assert found["USER"] == "1000"  # a number, so that a host without that name can tell it is not root

@@ -246,7 +246,7 @@ def _path(user: str) -> str:
 def _check_names(paths: Sequence[str | Path]) -> None:
     """Raises PiaaError if the server could not tell two files apart."""
     if len({Path(path).name for path in paths}) < len(paths):
-        raise PiaaError("two of the rated files have the same name; rate them in two calls")
+        raise PiaaError("two of the files have the same name; send them in two calls")
 
 
 def _files(paths: Sequence[str | Path]) -> list[tuple[str, tuple[str, bytes]]] | None:

@@ -177,3 +177,19 @@ def test_a_memo_is_believed_only_while_the_file_is_as_it_was(tmp_path, image):
         image.write_bytes(photo(3))
         os.utime(image, ns=(status.st_atime_ns, status.st_mtime_ns))
         assert contents(cache, image)[0].sha256 == sha256(photo(3))
+
+
+def test_what_a_photo_sent_by_somebody_holds_is_remembered(tmp_path):
+    plain, starred = photo(), photo(5)
+    contents = [Content(hashlib.sha256(one).hexdigest(), photo_identity(one)) for one in (plain, starred)]
+    assert contents[0].identity == contents[1].identity
+    with FeatureCache.open(tmp_path) as cache:
+        cache.put_many({contents[0].identity: VECTOR}, "m")
+        cache.remember(contents[:1])
+    with FeatureCache.open(tmp_path) as cache:
+        assert list(cache.get_many([one.sha256 for one in contents], "m")) == [contents[0].sha256]
+        cache.remember(contents)
+        assert cache.contents_of([one.sha256 for one in contents]) == {one.sha256: one for one in contents}
+        found = cache.get_many([one.sha256 for one in contents], "m")
+    for one in contents:
+        np.testing.assert_array_equal(found[one.sha256], VECTOR)
