@@ -92,6 +92,14 @@ def fitted(store: Store, user: str, **changes: Any) -> tuple[AdapterRecord, Any]
     return AdapterRecord(**{**values, **changes}), said
 
 
+def fitted_constant(store: Store, user: str) -> tuple[AdapterRecord, Any]:
+    """A version from all ratings that count, which needs no vectors."""
+    said = store.said(user, MODEL)
+    values = {"adapter": "constant", "model_name": "piaa-lite", "model_hash": MODEL, "state": b"constant"}
+    low, high = said.scale
+    return AdapterRecord(**values, scale_low=low, scale_high=high, ratings=said.ratings), said
+
+
 def fitted_pairs(store: Store, user: str, **changes: Any) -> tuple[AdapterRecord, Any]:
     """A version from the comparisons that count: its state is just what they are, as of every adapter."""
     said = store.said(user, MODEL)
