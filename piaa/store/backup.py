@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from generic.atomic import atomic_path
-from generic.errors import StoreError
+from generic.errors import OutputError, StoreError
 from piaa.store.audit import note
 from piaa.store.sql import Database, Sql, insert_many
 from piaa.store.sqlite import SqliteFile
@@ -48,6 +48,10 @@ def back_up(database: Database, path: Path) -> Contents:
     """
     if not database.exists():
         raise StoreError(f"there is no store {database.name!r} to back up; name another one with --store")
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OutputError(
+            f"cannot write {str(path)!r}: a backup is a file, not a device or a pipe; name a file"
+        )
     with atomic_path(path) as half:
         half.unlink()
         if isinstance(database, SqliteFile):
@@ -78,7 +82,10 @@ def restore_from(path: Path, database: Database) -> tuple[Contents, Path | None]
     with source.reading() as sql:
         found = contents(sql)  # also makes sure that it is one
     if isinstance(database, SqliteFile):
-        return found, database.replace_by(source)
+        kept = database.replace_by(source)
+        with database.writing() as target:
+            note(target, "terminal", "restore")
+        return found, kept
     with source.reading() as sql, database.writing() as target:
         for table in reversed(TABLES):
             target.run(f"DELETE FROM {table}")  # noqa: S608  (our own names)

@@ -150,6 +150,8 @@ class SqliteFile:
     def replace_by(self, source: SqliteFile) -> Path | None:
         """Take over another store as a whole, within one transaction; others may have this one open.
 
+        One of an earlier release is brought up to date by the next one who writes.
+
         Returns:
             where what was there before is kept; None if there was nothing.
 
@@ -160,8 +162,6 @@ class SqliteFile:
         self._make_file()
         with source._connection("rw") as one, self._connection("rw") as other:
             one.backup(other)
-        with self.writing():
-            pass  # one of an earlier release is migrated
         return kept
 
     def _keep_aside(self) -> Path:
