@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -55,7 +56,6 @@ def cluster_lock(tmp_path_factory) -> Iterator[TextIO]:
 def postgres(cluster_lock) -> str:
     """The URL of an empty PostgreSQL database that no other worker uses."""
     import psycopg
-    from sqlalchemy import make_url
 
     url = os.environ["PIAA_TEST_POSTGRES_URL"]
     worker = os.environ.get("PYTEST_XDIST_WORKER")
@@ -64,7 +64,7 @@ def postgres(cluster_lock) -> str:
         with psycopg.connect(url, autocommit=True) as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
                 connection.execute(f"CREATE DATABASE {name}")
-        url = make_url(url).set(database=name).render_as_string(hide_password=False)
+        url = urlsplit(url)._replace(path=f"/{name}").geturl()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP SCHEMA public CASCADE")
         connection.execute("CREATE SCHEMA public")
