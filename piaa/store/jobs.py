@@ -157,20 +157,25 @@ class JobStore:
             user = int(owner[0][0])
             sql.run(f"SELECT id FROM users WHERE id = :id{sql.for_update}", id=user)  # noqa: S608
             if not still_said(sql, user, record):
-                sql.run("UPDATE jobs SET state = 'queued' WHERE id = :id", id=job.id)
+                # No server died of it: it may be taken up as often as a new one.
+                sql.run("UPDATE jobs SET state = 'queued', attempts = 0 WHERE id = :id", id=job.id)
                 return None
             version = add_version(sql, user, record, learned.digest, linear_form)
             sql.run("UPDATE jobs SET state = 'done', version = :v WHERE id = :id", v=version, id=job.id)
             return version
 
     def fail(self, job: Job, error: str) -> None:
-        """End a job without an adapter."""
+        """End a job without an adapter; nothing changes if another server took it over and ended it."""
         with self.database.writing() as sql:
             self._end(sql, job.id, error)
 
     @staticmethod
     def _end(sql: Sql, job: str, error: str) -> None:
-        sql.run("UPDATE jobs SET state = 'failed', error = :error WHERE id = :id", error=error, id=job)
+        sql.run(
+            "UPDATE jobs SET state = 'failed', error = :error WHERE id = :id AND state = 'running'",
+            error=error,
+            id=job,
+        )
 
     def _user(self, sql: Sql, user: str, *, lock: bool = False) -> int:
         check_user(user)
