@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from piaa.store.database import StoreDatabase
 from PIL import Image
 from record import table, tell, write_result
 from safetensors.numpy import save as pack
@@ -26,7 +27,6 @@ import piaa
 from generic.seeds import stream
 from piaa.adapters.prior import Prior
 from piaa.adapters.registry import make_adapter
-from piaa.store.database import StoreDatabase
 from piaa.store.records import AdapterRecord
 from piaa.store.versions import add_version, user_id
 

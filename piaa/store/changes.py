@@ -143,7 +143,10 @@ def _use_scale_of_ratings(sql: Sql, user: int) -> None:
     )
     for low, high in rows:
         sql.run(
-            "UPDATE users SET scale_low = :low, scale_high = :high WHERE id = :id", low=low, high=high, id=user
+            "UPDATE users SET scale_low = :low, scale_high = :high WHERE id = :id",
+            low=low,
+            high=high,
+            id=user,
         )
 
 

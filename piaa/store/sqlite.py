@@ -198,8 +198,8 @@ class SqliteFile:
             half.replace(kept)
         except OSError as error:
             raise StoreError(
-                f"cannot keep a copy of store {self.name!r} in {str(kept)!r}: {error.strerror}; make the folder "
-                "writable, and leave room in it for a second file (the store is unchanged)"
+                f"cannot keep a copy of store {self.name!r} in {str(kept)!r}: {error.strerror}; make the "
+                "folder writable, and leave room in it for a second file (the store is unchanged)"
             ) from error
         finally:
             with suppress(OSError):

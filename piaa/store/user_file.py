@@ -167,7 +167,9 @@ def _vectors(rows: Any) -> tuple[VectorRow, ...]:  # noqa: ANN401  (refused if i
     widths: dict[str, int] = {}
     for one in found:
         if widths.setdefault(one.model_hash, len(one.vector)) != len(one.vector):
-            raise ValueError(f"vectors of {widths[one.model_hash]} and of {len(one.vector)} bytes by one model")
+            raise ValueError(
+                f"vectors of {widths[one.model_hash]} and of {len(one.vector)} bytes by one model"
+            )
     return found
 
 

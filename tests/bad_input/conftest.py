@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from piaa.store.adapter_store import AdapterStore
 from safetensors.numpy import load, save
 from safetensors.torch import save_file
 
@@ -26,7 +27,6 @@ from piaa.adapters.prior import PREFIX
 from piaa.meta import learner
 from piaa.meta.head import Standard
 from piaa.meta.start import Choices, Start
-from piaa.store.adapter_store import AdapterStore
 
 RATINGS = "image,score\nphoto-01.jpg,5\nphoto-02.jpg,1\nphoto-03.jpg,4\n"
 

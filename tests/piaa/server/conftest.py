@@ -11,8 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from piaa.store.database import StoreDatabase
+
 from piaa.store.keys import KeyStore
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from safetensors.numpy import load as unpack
-
 from piaa.store.adapter_store import AdapterStore
 from piaa.store.database import StoreDatabase
+from safetensors.numpy import load as unpack
+
 from piaa.store.serving import ServiceStore
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from piaa.store.adapter_store import AdapterStore
 
 from generic.errors import PiaaError
 from generic.model.generic_model import GenericModel
 from generic.photos.open import load_pixels
 from piaa.server.client import Client, ServerError
-from piaa.store.adapter_store import AdapterStore
 
 PAGE = Path(__file__).parents[3] / "docs" / "serve.md"
 

@@ -1,4 +1,4 @@
-"""What people say in tests of the store; conftest.py gives it to tests as ``sayings``, and programs import it.
+"""What people say in tests of the store; tests have it as ``sayings``, and programs import it.
 
 Photo number n is called ``n.jpg``; what was seen of it depends on n alone.
 """

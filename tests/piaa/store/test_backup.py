@@ -161,7 +161,7 @@ def test_a_copy_of_the_file_alone_loses_what_a_backup_keeps(tmp_path, sayings):
 @pytest.mark.parametrize("from_served", [False, True])
 def test_restoring_under_a_server_that_has_the_store_open(tmp_path, sayings, from_served):
     source = open_database(tmp_path / "source.db", connections=2 * from_served)
-    Store(database=source).say("zoe", sayings.rated({n: 3 for n in range(200)}))
+    Store(database=source).say("zoe", sayings.rated(dict.fromkeys(range(200), 3)))
     server = Store(database=open_database(tmp_path / "piaa.db", connections=2))
     server.say("ana", sayings.rated({1: 1, 2: 2}))
     # The file itself, not a backup of it.
@@ -184,8 +184,9 @@ def test_a_backup_of_an_earlier_release_is_brought_up_to_date(schema_2, open_kin
     restore_from(tmp_path / "backup.db", store.database)
     assert [one.version for one in store.versions("ana")] == [1, 2]
     assert len(store.content("ana").ratings) == 10
-    assert sayings.everything(open_database(tmp_path / "backup.db"))["users"] == (
-        sayings.everything(store.database)["users"]
+    assert (
+        sayings.everything(open_database(tmp_path / "backup.db"))["users"]
+        == (sayings.everything(store.database)["users"])
     )
 
 
@@ -227,7 +228,7 @@ def test_a_full_disk_leaves_the_last_backup(file_store, sayings, refusal, tmpfs,
     with tmpfs(tmp_path / "disk", "600k") as disk:
         back_up(file_store.database, disk / "backup.db")
         before = (disk / "backup.db").read_bytes()
-        file_store.say("ana", sayings.rated({n: 1 for n in range(2000)}))
+        file_store.say("ana", sayings.rated(dict.fromkeys(range(2000), 1)))
         assert refusal(OutputError, back_up, file_store.database, disk / "backup.db") == (
             f"cannot write '{disk / 'backup.db'}': the disk is full; "
             "free some space or name a file in another folder"

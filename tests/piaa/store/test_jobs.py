@@ -1,4 +1,4 @@
-"""Fits that were asked for: taken by one server at a time, taken over when it falls silent, given up after some."""
+"""Fits that were asked for: taken by one server, taken over when it falls silent, given up in the end."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_fit_that_ends_its_servers_is_given_up(jobs, clock):
 
 
 def test_what_was_withdrawn_meanwhile_is_learned_again_however_often(jobs, store, sayings):
-    store.say("ana", sayings.rated({n: 3 for n in range(10, 20)}))
+    store.say("ana", sayings.rated(dict.fromkeys(range(10, 20), 3)))
     job = jobs.enqueue("ana", "ridge")
     for number in range(10, 10 + ATTEMPTS + 1):
         taken = jobs.claim()

@@ -80,7 +80,9 @@ def test_the_version_that_counts_is_the_same(old):
 def test_shown_versions_are_the_same(old):
     store, expected = old
     for user, one in expected["users"].items():
-        for row, before in zip(store.versions(user), (one["show"] or {"versions": []})["versions"], strict=True):
+        for row, before in zip(
+            store.versions(user), (one["show"] or {"versions": []})["versions"], strict=True
+        ):
             found = {**asdict(row), "model": row.model_name, "scale": [row.scale_low, row.scale_high]}
             kept = before.keys() & found.keys() - {"n_bytes"}  # smaller now, without the vectors
             assert {"version", "created", "adapter", "model", "model_hash", "scale", "n_ratings"} <= kept
@@ -151,7 +153,8 @@ def test_fits_that_were_asked_for_are_there(old):
 def test_keys_open_what_they_opened(old):
     store, expected = old
     keys = KeyStore(store.database)
-    assert [asdict(key) for key in keys.keys()] == expected["keys"]
+    listed = keys.keys()
+    assert [asdict(key) for key in listed] == expected["keys"]
     for key in expected["keys"]:
         secret = expected.get("secrets", {})[key["id"]]
         found = keys.key_of(secret)

@@ -1,4 +1,4 @@
-"""A SQLite file of an earlier schema: read as it lies, kept beside before it is migrated, or left as it was."""
+"""A SQLite file of an earlier schema: read as it lies, kept beside the migrated one, or left as it was."""
 
 from __future__ import annotations
 
@@ -208,7 +208,10 @@ def test_a_new_file_has_the_tables_of_a_migrated_one(schema_2, tmp_path, sayings
                 (
                     sorted(row for row in rows if not re.match("sqlite_", row[1])),
                     {name: connection.execute(f"PRAGMA table_info({name})").fetchall() for name in names},
-                    {name: connection.execute(f"PRAGMA foreign_key_list({name})").fetchall() for name in names},
+                    {
+                        name: connection.execute(f"PRAGMA foreign_key_list({name})").fetchall()
+                        for name in names
+                    },
                     connection.execute("SELECT * FROM meta").fetchall(),
                 )
             )

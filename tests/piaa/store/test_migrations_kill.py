@@ -62,7 +62,12 @@ def test_a_killed_migration_of_a_file(kill, run_here, schema_2_people, sayings, 
     expected = sayings.everything(database)
     killed = half_done = 0
     runs = kill.kills(
-        kill.snippet(MIGRATE, path), n, folder=tmp_path, name="migration", prepare=prepare, from_first_line=True
+        kill.snippet(MIGRATE, path),
+        n,
+        folder=tmp_path,
+        name="migration",
+        prepare=prepare,
+        from_first_line=True,
     )
     for one in runs:
         killed += one.killed

@@ -15,7 +15,9 @@ from piaa.store.user_file import to_json
 
 def old_file(store: Store, user: str, path) -> dict:
     """What a release before wrote of a person: her versions alone."""
-    content = {key: value for key, value in to_json(store.content(user)).items() if key not in ("said", "sha256")}
+    content = {
+        key: value for key, value in to_json(store.content(user)).items() if key not in ("said", "sha256")
+    }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     content["sha256"] = hashlib.sha256(text.encode()).hexdigest()
     path.write_text(json.dumps(content, ensure_ascii=False))
@@ -39,7 +41,9 @@ def test_a_file_of_an_earlier_release_is_merged_by_time(target, schema_2, tmp_pa
         newest = {row.sha256 or row.image: row.score for one in versions for row in one.ratings}
         model = versions[-1].model_hash
         assert {row.sha256 or row.image: row.score for row in target.said(user, model).ratings} == newest
-        assert target.said(user, model).vectors.keys() >= {row.photo for row in target.said(user, model).ratings}
+        assert target.said(user, model).vectors.keys() >= {
+            row.photo for row in target.said(user, model).ratings
+        }
 
 
 def test_a_digest_of_an_imported_version_is_that_of_what_she_said(target, schema_2, tmp_path):

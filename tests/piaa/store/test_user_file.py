@@ -272,9 +272,7 @@ def test_values_of_another_kind_are_refused(exported, refused, change):
 
 def test_versions_that_are_none_or_twice_are_refused(exported, refused, file_store, tmp_path):
     without = forge(exported, lambda c: (c.update(versions=[]), c.pop("said")))
-    assert refused(without) == (
-        "it holds the versions [], expected one or more, each once; export it again"
-    )
+    assert refused(without) == ("it holds the versions [], expected one or more, each once; export it again")
     assert refused(forge(exported, last(version=1))) == (
         "it holds the versions [1, 1, 2], expected one or more, each once; export it again"
     )
