@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _MIGRATING = 0x70696161
 """The advisory lock that lets one process at a time migrate."""
 _PHOTOS = 0x70686F74
-"""The advisory lock for photos: one must not be merged with another, or forgotten, while somebody rates it."""
+"""The advisory lock for photos: one must not be forgotten, or merged with another, while it is rated."""
 _NAME = re.compile(r":(\w+)")
 _STREAMED = 200
 

@@ -33,7 +33,7 @@ class Sql(Protocol):
         """Have a table that got rows with ids of their own count on from the largest."""
 
     def hold_photos(self) -> None:
-        """Until this transaction ends no other one adds, merges or forgets photos; call before any of that."""
+        """Until this transaction ends no other one adds, merges or forgets photos; call it before that."""
 
 
 class Database(Protocol):
