@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from generic.atomic import atomic_path
-from generic.errors import StoreError
+from generic.errors import OutputError, StoreError
 from piaa.store.audit import note
 from piaa.store.sql import Database, Sql, insert_many
 from piaa.store.sqlite import PRIVATE, SqliteFile
@@ -48,6 +48,10 @@ def back_up(database: Database, path: Path) -> Contents:
     """
     if not database.exists():
         raise StoreError(f"there is no store {database.name!r} to back up; name another one with --store")
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OutputError(
+            f"cannot write {str(path)!r}: a backup is a file, not a device or a pipe; name a file"
+        )
     with atomic_path(path) as half:
         half.unlink()
         if isinstance(database, SqliteFile):

@@ -165,13 +165,17 @@ class JobStore:
             return version
 
     def fail(self, job: Job, error: str) -> None:
-        """End a job without an adapter."""
+        """End a job without an adapter; nothing changes if another server took it over and ended it."""
         with self.database.writing() as sql:
             self._end(sql, job.id, error)
 
     @staticmethod
     def _end(sql: Sql, job: str, error: str) -> None:
-        sql.run("UPDATE jobs SET state = 'failed', error = :error WHERE id = :id", error=error, id=job)
+        sql.run(
+            "UPDATE jobs SET state = 'failed', error = :error WHERE id = :id AND state = 'running'",
+            error=error,
+            id=job,
+        )
 
     def _user(self, sql: Sql, user: str, *, lock: bool = False) -> int:
         check_user(user)

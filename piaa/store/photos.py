@@ -46,13 +46,13 @@ def keep_photos(sql: Sql, user: int, photos: Sequence[SeenPhoto], model_hash: st
     Returns:
         the number of each photo, by identity.
     """
+    sql.hold_photos()
     digests = [photo.sha256 for photo in photos if photo.sha256]
     chosen = "SELECT sha256, photo_id FROM file_digests WHERE sha256 IN {chosen}"
     known: dict[str | None, int] = dict(run_in(sql, chosen, digests))
     # Of some only the file's hash is at hand, which may be known to hold a photo.
     found = {one.identity: known[one.sha256] for one in photos if one.identity == one.sha256 in known}
     seen = {photo.identity: photo for photo in photos if photo.identity not in found}
-    # In one order, so that two who see the same photos do not wait for each other in a circle.
     rows = [
         {"identity": one, "width": seen[one].width, "height": seen[one].height, "taken": seen[one].taken}
         for one in sorted(seen)
@@ -156,7 +156,12 @@ def vectors_of(
 
 
 def drop_unused(sql: Sql, photos: Iterable[int]) -> None:
-    """Forget those of these photos of which nobody says anything any more, with their vectors."""
+    """Forget those of these photos of which nobody says anything any more, with their vectors.
+
+    Args:
+        sql: a transaction that held the photos before it deleted what was said of them.
+        photos: their numbers.
+    """
     unused = " AND ".join(
         f"NOT EXISTS (SELECT 1 FROM {table} WHERE {column} = photos.id)"  # noqa: S608  (our own names)
         for table, column in _REFERRING

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _MIGRATING = 0x70696161
 """The advisory lock that lets one process at a time migrate."""
+_PHOTOS = 0x70686F74
+"""The advisory lock for photos: one must not be forgotten, or merged with another, while it is rated."""
 _NAME = re.compile(r":(\w+)")
 _STREAMED = 200
 
@@ -164,6 +166,10 @@ class PostgresSql:
             f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), coalesce(max(id), 0) + 1, false)"  # noqa: S608
             f" FROM {table}"
         )
+
+    def hold_photos(self) -> None:
+        """See :class:`piaa.store.sql.Sql`."""
+        self.run("SELECT pg_advisory_xact_lock(:key)", key=_PHOTOS)
 
 
 @cache

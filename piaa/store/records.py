@@ -209,8 +209,13 @@ def check_image(image: str) -> None:
     Example:
         >>> check_image("summer 2024/Größe 写真.jpg")
     """
-    if not image or not _is_utf8(image) or "\0" in image:
+    if not is_image(image):
         raise StoreError(f"photo {image!r} has no name in UTF-8; rename the file (nothing was stored)")
+
+
+def is_image(text: str) -> bool:
+    """Whether this can be the name of a photo in a store."""
+    return bool(text) and _is_utf8(text) and "\0" not in text
 
 
 def _text_problem(text: str) -> str | None:
@@ -248,7 +253,7 @@ def _rating_problem(rating: StoredRating) -> str | None:
     # A file may have any name, control characters included, but SQLite keeps text as UTF-8.
     if not isinstance(rating.image, str) or not rating.image or not _is_utf8(rating.image):
         return f"image {rating.image!r} is not a name in UTF-8, rename the file"
-    if rating.sha256 is not None and not _is_sha256(rating.sha256):
+    if rating.sha256 is not None and not is_sha256(rating.sha256):
         return f"sha256 {rating.sha256!r} is not 64 hex digits"
     if not _is_number(rating.score):
         return f"score {rating.score!r} is not a finite number"
@@ -259,7 +264,8 @@ def _is_utf8(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _is_sha256(value: object) -> bool:
+def is_sha256(value: object) -> bool:
+    """Whether this is 64 hex digits."""
     return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")
 
 

@@ -161,6 +161,7 @@ def withdraw(sql: Sql, user: int, photos: Sequence[int], source: str) -> list[in
     Returns:
         the numbers of the versions that went with it.
     """
+    sql.hold_photos()
     change = begin(sql, user, "withdraw", source)
     learned = set()
     for links, link, table, columns in (

@@ -32,6 +32,9 @@ class Sql(Protocol):
     def count_on(self, table: str) -> None:
         """Have a table that got rows with ids of their own count on from the largest."""
 
+    def hold_photos(self) -> None:
+        """Until this transaction ends no other one adds, merges or forgets photos; call it before that."""
+
 
 class Database(Protocol):
     """Where a store lies. All its failures are StoreErrors of one line."""
@@ -81,6 +84,9 @@ class SqliteSql:
 
     def count_on(self, table: str) -> None:
         """See :class:`Sql`; SQLite does so by itself."""
+
+    def hold_photos(self) -> None:
+        """See :class:`Sql`; a transaction that writes has the whole file to itself."""
 
 
 def names_of(values: Sequence[object], prefix: str = "v") -> tuple[str, dict[str, object]]:

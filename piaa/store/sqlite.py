@@ -9,6 +9,7 @@ that requests read while others write; a copy of the file alone would lose what 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import queue
 import shlex
@@ -139,7 +140,8 @@ class SqliteFile:
         """Copy the whole store, as it stands at one moment, to a new file; writers are not stopped.
 
         Raises:
-            StoreError: the file cannot be read, or the copy cannot be written.
+            StoreError: the file cannot be read.
+            OSError: the copy cannot be written.
         """
         with self._connection("rw") as connection:
             self._schema(connection)
@@ -147,6 +149,8 @@ class SqliteFile:
 
     def replace_by(self, source: SqliteFile) -> Path | None:
         """Take over another store as a whole, within one transaction; others may have this one open.
+
+        One of an earlier release is brought up to date by the next one who writes.
 
         Returns:
             where what was there before is kept; None if there was nothing.
@@ -158,15 +162,13 @@ class SqliteFile:
         self._make_file()
         with source._connection("rw") as one, self._connection("rw") as other:
             one.backup(other)
-        with self.writing():
-            pass  # one of an earlier release is migrated
         return kept
 
     def _keep_aside(self) -> Path:
         number = 1
         while (kept := self.path.with_name(f"{self.path.name}.before-restore-{number}")).exists():
             number += 1
-        self.copy_to(kept)
+        self._keep_copy(kept)
         return kept
 
     def _bring_up_to_date(self, connection: sqlite3.Connection) -> None:
@@ -180,16 +182,28 @@ class SqliteFile:
             migrations.upgrade(SqliteSql(connection), version)
 
     def _set_aside(self, version: int) -> None:
-        """Keep a copy of the store as an earlier release wrote it; there is a way back."""
-        kept = self.path.with_name(f"{self.path.name}.schema-{version}")
-        # One made by a migration that was killed is as good: nothing was written since.
-        if kept.exists() and kept.stat().st_mtime_ns >= self.path.stat().st_mtime_ns:
-            return
-        with self._connection("rw") as connection:
-            half = kept.with_name(f"{kept.name}.half")
+        """Keep the store as an earlier release wrote it, so that there is a way back.
+
+        A copy that is there is of a migration that was killed, or of one that was undone: the earlier release
+        may have written to the store since.
+        """
+        self._keep_copy(self.path.with_name(f"{self.path.name}.schema-{version}"))
+
+    def _keep_copy(self, kept: Path) -> None:
+        """Copy the store to a file beside it, all of it or nothing."""
+        half = kept.with_name(f"{kept.name}.half")
+        try:
             half.unlink(missing_ok=True)
-            _copy(connection, half)
+            self.copy_to(half)
             half.replace(kept)
+        except OSError as error:
+            raise StoreError(
+                f"cannot keep a copy of store {self.name!r} in {str(kept)!r}: {error.strerror}; make the "
+                "folder writable, and leave room in it for a second file (the store is unchanged)"
+            ) from error
+        finally:
+            with suppress(OSError):
+                half.unlink()
 
     def _make_file(self) -> None:
         """The folder, and the file for its owner alone, for it holds a person's taste."""
@@ -327,5 +341,10 @@ def _copy(connection: sqlite3.Connection, path: Path) -> None:
     """The database in a new file for its owner alone, in the form in which one file is the whole truth."""
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE))
     with closing(sqlite3.connect(path, isolation_level=None)) as copy:
-        connection.backup(copy)
-        copy.execute("PRAGMA journal_mode = DELETE")
+        try:
+            connection.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:  # the copy: the other is only read
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+            raise

@@ -287,9 +287,7 @@ class Store:
         """
         with self._writing(user) as (sql, number):
             n_versions = len(self._versions(sql, number))
-            photos = photos_of_user(sql, number)
-            sql.run("DELETE FROM users WHERE id = :id", id=number)
-            drop_unused(sql, photos)
+            _delete(sql, number)
             forget_name(sql, user, f"user {number}")
             note(sql, source, "erase", f"user {number}")
         self.database.scrub()
@@ -356,9 +354,7 @@ class Store:
                         f"store {self.name!r} already has a user {content.user!r}; import under another name "
                         "with --user NAME, or replace the user and all versions with --replace"
                     )
-                photos = photos_of_user(sql, user_id(sql, content.user))
-                sql.run("DELETE FROM users WHERE name = :name", name=content.user)
-                drop_unused(sql, photos)
+                _delete(sql, user_id(sql, content.user))
             import_user(sql, content)
             (found,) = list_users(sql, content.user)
         self.database.scrub()
@@ -406,6 +402,14 @@ class Store:
 
 Choose = Callable[[str, Sequence[str], Sequence[tuple[str, str, str | None]]], set[str]]
 """Given a user, what she names, and (name, identity, sha256) of all that she judged: identities of photos."""
+
+
+def _delete(sql: Sql, number: int) -> None:
+    """Remove a user, and the photos that were hers alone."""
+    sql.hold_photos()
+    photos = photos_of_user(sql, number)
+    sql.run("DELETE FROM users WHERE id = :id", id=number)
+    drop_unused(sql, photos)
 
 
 def still_said(sql: Sql, user: int, record: AdapterRecord) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,66 +14,16 @@ from piaa.adapters.vectors import FEATURES
 from piaa.store.changes import begin
 from piaa.store.learned_from import learned_from
 from piaa.store.photos import keep_photos, keep_vectors, name_identity, vectors_of
-from piaa.store.records import FLAGS, OUTCOMES, SeenPhoto, StoredAdapter, StoredComparison, StoredRating
+from piaa.store.records import SeenPhoto, StoredAdapter, StoredComparison, StoredRating
 from piaa.store.sql import Sql, insert
+from piaa.store.user_rows import NAMES, SaidRow, VectorRow
 from piaa.store.versions import activate, insert_version, user_id
 
-_TEXT = {
-    "ratings": ("image", "photo", "given", "source"),
-    "comparisons": ("image", "photo", "other_image", "other_photo", "given", "source"),
-    "flags": ("image", "photo", "given", "source"),
-}
 _COLUMNS = {
     "ratings": "image, photos.identity, sha256, score, scale_low, scale_high, given, source",
     "comparisons": "image, photos.identity, other_image, other.identity, outcome, given, source",
     "flags": "image, photos.identity, sha256, flag, given, source",
 }
-_NAMES = {
-    "ratings": ("image", "photo", "sha256", "score", "scale_low", "scale_high", "given", "source"),
-    "comparisons": ("image", "photo", "other_image", "other_photo", "outcome", "given", "source"),
-    "flags": ("image", "photo", "sha256", "flag", "given", "source"),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class SaidRow:
-    """One rating, comparison or flag."""
-
-    values: Mapping[str, Any]
-    """As the table has them, but for photos, which are given by their identity."""
-    counts: bool
-    """Whether it counts; else it is history."""
-
-    @classmethod
-    def checked(cls, kind: str, row: Mapping[str, Any]) -> SaidRow:
-        """A row of a file.
-
-        Raises:
-            ValueError, KeyError: it is not one.
-        """
-        values = {name: row[name] for name in _NAMES[kind]}
-        wrong = [name for name in _TEXT[kind] if not isinstance(values[name], str) or not values[name]]
-        if values.get("sha256") is not None and not isinstance(values["sha256"], str):
-            wrong.append("sha256")
-        numbers = [values[name] for name in ("score", "scale_low", "scale_high") if name in values]
-        if not all(isinstance(one, int | float) and math.isfinite(one) for one in numbers):
-            wrong.append("score")
-        if values.get("outcome", "a") not in OUTCOMES or values.get("flag", "pick") not in FLAGS:
-            wrong.append("outcome or flag")
-        if wrong:
-            raise ValueError(f"{wrong[0]} in one of the {kind}")
-        return cls(values=values, counts=bool(row["counts"]))
-
-
-@dataclass(frozen=True, kw_only=True)
-class VectorRow:
-    """The vector that one model has of a photo."""
-
-    photo: str
-    """Identity of its image data."""
-    model_hash: str
-    vector: bytes
-    """float32, little-endian."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +61,7 @@ def read_content(sql: Sql, number: int, user: str, versions: Sequence[StoredAdap
             id=number,
         )
         rows[kind] = tuple(
-            SaidRow(values=dict(zip(_NAMES[kind], row, strict=True)), counts=ended is None)
+            SaidRow(values=dict(zip(NAMES[kind], row, strict=True)), counts=ended is None)
             for *row, ended in found
         )
     vectors = sql.run(
@@ -194,6 +143,15 @@ class _Import:
 
     def _insert(self, kind: str, values: Mapping[str, Any], *, counts: bool) -> int:
         ended = None if counts else self._change
+        if counts and kind != "comparisons":
+            # Of a photo the last one counts: here two photos of the file may be known as one.
+            self._sql.run(
+                f"UPDATE {kind} SET ended_by = :change WHERE user_id = :user"  # noqa: S608
+                " AND photo_id = :photo AND ended_by IS NULL",
+                change=self._change,
+                user=self._user,
+                photo=values["photo_id"],
+            )
         return insert(
             self._sql, kind, {**values, "user_id": self._user, "added_by": self._change, "ended_by": ended}
         )
@@ -262,14 +220,6 @@ class _Import:
         }
         if _key(values) not in self._ratings:
             counts = not self._content.ratings  # else what counts is in the file
-            if counts:
-                self._sql.run(
-                    "UPDATE ratings SET ended_by = :change WHERE user_id = :user AND photo_id = :photo"
-                    " AND ended_by IS NULL",
-                    change=self._change,
-                    user=self._user,
-                    photo=photo,
-                )
             row = {**values, "given": adapter.created, "source": "table"}
             self._ratings[_key(values)] = self._insert("ratings", row, counts=counts)
         return self._ratings[_key(values)]

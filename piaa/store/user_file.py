@@ -13,17 +13,18 @@ import dataclasses
 import datetime
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any, NoReturn
 
 from generic.atomic import write_bytes
 from generic.errors import StoreError
 from piaa.store.records import StoredAdapter, StoredComparison, StoredRating, check_user
-from piaa.store.user_content import SaidRow, UserContent, VectorRow
+from piaa.store.user_content import UserContent
+from piaa.store.user_rows import NAMES, SaidRow, VectorRow
 
 _FORMAT = "piaa-user"
 _FORMAT_VERSION = 1
-_KINDS = ("ratings", "comparisons", "flags")
 
 
 def write_user_file(path: Path, content: UserContent) -> None:
@@ -51,7 +52,7 @@ def to_json(content: UserContent) -> dict[str, Any]:
             "scale": list(content.scale) if content.scale else None,
             **{
                 kind: [{**row.values, "counts": row.counts} for row in getattr(content, kind)]
-                for kind in _KINDS
+                for kind in NAMES
             },
             "vectors": [
                 {**row.__dict__, "vector": base64.b64encode(row.vector).decode("ascii")}
@@ -142,15 +143,12 @@ def _version_to_json(adapter: StoredAdapter) -> dict[str, Any]:
 def _from_json(user: str, content: dict[str, Any]) -> UserContent:
     said = content.get("said") or {}
     versions = [_version_from_json(user, version) for version in content["versions"]]
-    rows = {kind: tuple(SaidRow.checked(kind, row) for row in said.get(kind, ())) for kind in _KINDS}
+    rows = {kind: tuple(SaidRow.checked(kind, row) for row in said.get(kind, ())) for kind in NAMES}
     return UserContent(
         user=user,
         versions=tuple(sorted(versions, key=lambda adapter: adapter.version)),
         scale=_scale(said.get("scale")),
-        vectors=tuple(
-            VectorRow(**{**row, "vector": base64.b64decode(row["vector"], validate=True)})
-            for row in said.get("vectors", ())
-        ),
+        vectors=_vectors(said.get("vectors", ())),
         ratings=rows["ratings"],
         comparisons=rows["comparisons"],
         flags=rows["flags"],
@@ -160,8 +158,21 @@ def _from_json(user: str, content: dict[str, Any]) -> UserContent:
 def _scale(ends: Any) -> tuple[float, float] | None:  # noqa: ANN401  (refused if it is something else)
     if ends is None:
         return None
-    low, high = ends
-    return float(low), float(high)
+    low, high = map(float, ends)
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(f"scale {ends}")
+    return low, high
+
+
+def _vectors(rows: Any) -> tuple[VectorRow, ...]:  # noqa: ANN401  (refused if it is something else)
+    found = tuple(VectorRow.checked(row) for row in rows)
+    widths: dict[str, int] = {}
+    for one in found:
+        if widths.setdefault(one.model_hash, len(one.vector)) != len(one.vector):
+            raise ValueError(
+                f"vectors of {widths[one.model_hash]} and of {len(one.vector)} bytes by one model"
+            )
+    return found
 
 
 def _version_from_json(user: str, values: dict[str, Any]) -> StoredAdapter:

@@ -1,4 +1,4 @@
-"""What people say in tests of the store; conftest.py gives it to tests as ``sayings``, and programs import it.
+"""What people say in tests of the store; tests have it as ``sayings``, and programs import it.
 
 Photo number n is called ``n.jpg``; what was seen of it depends on n alone.
 """
@@ -90,6 +90,14 @@ def fitted(store: Store, user: str, **changes: Any) -> tuple[AdapterRecord, Any]
         "ratings": said.ratings,
     }
     return AdapterRecord(**{**values, **changes}), said
+
+
+def fitted_constant(store: Store, user: str) -> tuple[AdapterRecord, Any]:
+    """A version from all ratings that count, which needs no vectors."""
+    said = store.said(user, MODEL)
+    values = {"adapter": "constant", "model_name": "piaa-lite", "model_hash": MODEL, "state": b"constant"}
+    low, high = said.scale
+    return AdapterRecord(**values, scale_low=low, scale_high=high, ratings=said.ratings), said
 
 
 def fitted_pairs(store: Store, user: str, **changes: Any) -> tuple[AdapterRecord, Any]:

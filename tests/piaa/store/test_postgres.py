@@ -47,8 +47,8 @@ def test_several_processes_make_the_tables_once(postgres, program):
     """
     running = [program(source, postgres, number) for number in range(4)]
     for process in running:
-        out, errors = process.communicate(timeout=60)
-        assert (process.returncode, errors) == (0, ""), errors
+        _, errors = process.communicate(timeout=60)
+        assert (process.returncode, errors) == (0, "")
     store = Store(postgres)
     assert len(store.rated("ana")) == 4
     store.close()

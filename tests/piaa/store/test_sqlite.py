@@ -137,7 +137,10 @@ def test_damaged_store(file_store, sayings, refusal):
     data = bytearray(path.read_bytes())
     data[8 * 4096 :] = b"\xee" * (len(data) - 8 * 4096)
     path.write_bytes(data)
-    for call in (lambda: file_store.said("ana", sayings.MODEL), lambda: file_store.say("ana", sayings.rated({1: 1}))):
+    for call in (
+        lambda: file_store.said("ana", sayings.MODEL),
+        lambda: file_store.say("ana", sayings.rated({1: 1})),
+    ):
         assert refusal(StoreError, call) == (
             f"store '{path}' is damaged (database disk image is malformed); "
             "put a backup copy in its place or name another file with --store"
@@ -150,7 +153,7 @@ def test_folder_in_the_place_of_the_store_or_the_reverse(tmp_path, sayings, refu
     (tmp_path / "sub dir").mkdir()
     for call in every_call(store, sayings, tmp_path):
         assert refusal(StoreError, call) == (
-            f"store '{store.name}' is a folder; name a file in it: --store '{tmp_path / 'sub dir' / 'piaa.db'}'"
+            f"store '{store.name}' is a folder; name a file in it: --store '{store.name}/piaa.db'"
         )
     (tmp_path / "file").write_text("mine")
     below = Store(tmp_path / "file" / "sub" / "piaa.db")

@@ -83,7 +83,8 @@ def test_the_scale_is_that_of_the_ratings_before(store, sayings, refusal):
     store.say("ana", sayings.rated({1: 9}, scale=(1, 10)))
     store.say("ana", sayings.rated({2: 10}))
     assert refusal(ScaleError, store.say, "ana", sayings.rated({3: 2}, scale=(1, 5))) == (
-        "user 'ana' rated on (1.0, 10.0) so far, not on (1, 5); rate on the same scale, or delete the user first"
+        "user 'ana' rated on (1.0, 10.0) so far, not on (1, 5); "
+        "rate on the same scale, or delete the user first"
     )
     for score in (11, 0.5, float("nan"), float("inf")):
         assert refusal(ScaleError, store.say, "ana", sayings.rated({3: score})) == (
@@ -210,3 +211,13 @@ def test_threads_lose_nothing(store, sayings):
     assert failures == []
     assert sayings.scores(store, "ana") == {f"{n}.jpg": 1 + n % 5 for n in range(20)}
     assert len(store.rated("ana")) == 30
+
+
+def test_the_store_imports_nothing_heavy(program):
+    process = program("""
+        import sys
+        import piaa.store.store
+        heavy = {"torch", "pandas", "sklearn", "scipy", "psycopg", "platformdirs", "onnxruntime"}
+        print(sorted(heavy & sys.modules.keys()))
+    """)
+    assert process.communicate(timeout=60) == ("[]\n", "")

@@ -1,4 +1,4 @@
-"""kill -9 of everything that changes a store: what was acknowledged is there, what was not is whole or not at all."""
+"""kill -9 of all that changes a store: what was acknowledged is there, the rest is whole or not at all."""
 
 from __future__ import annotations
 

@@ -154,7 +154,10 @@ def test_a_damaged_state_loses_its_version_only_and_is_named(store, sayings, ref
     damage(store, "versions", "state", "number = 2")
     message = refusal(StoreError, store.load, "ana")
     start = f"version 2 of user 'ana' in store '{store.name}' is damaged (checksum "
-    end = "; restore another one: piaa users restore ana NUMBER, or learn again from what she said: piaa fit-user"
+    end = (
+        "; restore another one: piaa users restore ana NUMBER, or learn again from what she said: "
+        "piaa fit-user"
+    )
     assert message.startswith(start)
     assert message.endswith(end)
     assert [store.load("ana", 1).version, store.load("ben").version] == [1, 1]

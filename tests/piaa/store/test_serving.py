@@ -1,0 +1,56 @@
+"""What a server asks for many people at once."""
+
+from __future__ import annotations
+
+from piaa.store.serving import ServingStore
+
+N = 1203
+"""More than one statement takes."""
+
+
+def test_pages_of_people(store, sayings):
+    for number in range(5):
+        store.say(f"user-{number}", sayings.rated(dict.fromkeys(range(number), 1)))
+    sayings.fit(store, "user-3")
+    serving = ServingStore(store.database)
+    first = serving.page(0, 3)
+    assert [(one.user, one.active, one.n_ratings) for one in first] == [
+        ("user-0", None, 0),
+        ("user-1", None, 1),
+        ("user-2", None, 2),
+    ]
+    rest = serving.page(first[-1].number, 3)
+    assert [(one.user, one.active, one.n_ratings) for one in rest] == [("user-3", 1, 3), ("user-4", None, 4)]
+    assert serving.page(rest[-1].number, 3) == []
+
+
+def test_versions_that_count_of_many_people(store, sayings):
+    for user in ("ana", "ben", "cleo"):
+        store.say(user, sayings.rated({1: 2, 2: 3}))
+    store.keep("ana", *sayings.fitted(store, "ana"), linear_form=b"one")
+    sayings.fit(store, "ana", model_hash=sayings.OTHER_MODEL)
+    sayings.fit(store, "ben", model_hash=sayings.OTHER_MODEL)
+    serving = ServingStore(store.database)
+    names = [*(f"nobody-{n}" for n in range(N)), "ben", "ana", "cleo"]
+    found = serving.active(names, sayings.MODEL)
+    assert {user: (one.version, one.model_hash) for user, one in found.items()} == {
+        "ana": (1, sayings.MODEL),
+        "ben": (1, sayings.OTHER_MODEL),
+    }
+    forms = serving.linear_forms(names, sayings.MODEL)
+    assert forms == {"ana": (found["ana"].digest, b"one")}
+    store.restore("ana", 2, source="terminal")
+    assert serving.active(["ana"], sayings.MODEL)["ana"].version == 1  # of each model one counts
+
+
+def test_a_digest_changes_with_the_state_alone(store, sayings):
+    store.say("ana", sayings.rated({1: 2, 2: 3}))
+    digests = []
+    for _ in range(2):
+        sayings.fit(store, "ana")
+        digests.append(ServingStore(store.database).active(["ana"], sayings.MODEL)["ana"].digest)
+    store.say("ana", sayings.rated({2: 5}))
+    sayings.fit(store, "ana")
+    assert (
+        digests[0] == digests[1] != ServingStore(store.database).active(["ana"], sayings.MODEL)["ana"].digest
+    )
