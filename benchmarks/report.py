@@ -38,6 +38,7 @@ DOCUMENTS = (
     "docs/second-paper.md",
     "docs/meta-learning.md",
     "docs/serve.md",
+    "docs/upgrade.md",
 )
 
 

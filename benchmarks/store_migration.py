@@ -9,14 +9,13 @@ Who is in the store: schema_2.py. It is some 90 kB a person on disk, and lies in
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from record import tell, write_result
+from record import table, tell, write_result
 from schema_2 import People, Rows, write_file, write_postgres
 
 
@@ -75,6 +74,22 @@ def measure(place: str | Path, people: int) -> dict[str, float]:
     }
 
 
+def markdown(found: dict[str, dict[str, float]]) -> str:
+    """A row a database."""
+    names = {"file": "SQLite, with the copy that is kept", "postgres": "PostgreSQL"}
+    rows = [
+        [
+            names[kind],
+            f"{one['people']:,.0f}",
+            f"{one['bytes_before'] / 1e9:.2f} GB",
+            f"{one['migrated_s']:.0f} s",
+            f"{one['bytes_after_with_what_is_kept'] / 1e9:.2f} GB",
+        ]
+        for kind, one in found.items()
+    ]
+    return table(("store of schema 2", "people", "before", "locked for", "after"), rows)
+
+
 def main() -> None:
     """Write, open, and write down how long it took."""
     parser = argparse.ArgumentParser(
@@ -89,8 +104,9 @@ def main() -> None:
     if given.postgres:
         found["postgres"] = measure(given.postgres, given.people)
     command = f"uv run python benchmarks/store_migration.py --people {given.people}"
-    write_result("store_migration", command + " --postgres URL" * bool(given.postgres), found)
-    print(json.dumps(found, indent=1))
+    command += " --postgres URL" * bool(given.postgres)
+    write_result("store_migration", command, {**found, "markdown": markdown(found)})
+    print(markdown(found))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+from piaa.store.adapter_store import AdapterStore
 from safetensors.numpy import load as unpack
 
 from generic.model.generic_model import GenericModel
@@ -17,7 +18,6 @@ from generic.model.registry import find_model
 from piaa.adapters.base import Photos
 from piaa.adapters.registry import adapter_class, make_adapter
 from piaa.people.model import load_model
-from piaa.store.adapter_store import AdapterStore
 from piaa.store.user_file import user_content
 
 STORES = ("file", "schema-1", "hot")
