@@ -28,7 +28,7 @@ def check_format(state: Mapping[str, NDArray[Any]], name: str) -> None:
         raise StoreError(
             f"adapter {name!r} was saved by an older piaa (state format {found}, this piaa reads "
             f"{_OLDEST} to {FORMAT}); "
-            "fit the person again: piaa fit-user --user NAME --ratings FILE --images DIR"
+            "learn her again from what she said: piaa fit-user --user NAME"
         )
     if found > FORMAT:
         raise StoreError(

@@ -207,7 +207,7 @@ def test_a_state_of_another_format(make, name, version, cure):
     with pytest.raises(StoreError) as caught:
         make().restore(state)
     how = {
-        "older": "fit the person again: piaa fit-user --user NAME --ratings FILE --images DIR",
+        "older": "learn her again from what she said: piaa fit-user --user NAME",
         "newer": "upgrade piaa: pip install --upgrade piaa",
     }[cure]
     assert str(caught.value) == (
