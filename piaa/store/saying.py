@@ -131,14 +131,14 @@ def _scale(sql: Sql, user: int, name: str, saying: Saying, *, replace: bool) -> 
     used = saying.scale or before or (1.0, 5.0)
     if before not in (None, used):
         raise ScaleError(
-            f"user {name!r} rated on {before} so far, not on {used}; "
-            "rate on the same scale, or delete the user first"
+            f"user {name!r} rated on {_span(before)} so far, not on {_span(used)}; rate on the same scale, "
+            "or put these in the place of the old ratings: piaa fit-user --replace"
         )
     for photo, score in saying.ratings:
         if not used[0] <= score <= used[1]:
             raise ScaleError(
-                f"score {score:g} of image {photo.image!r} lies outside the scale "
-                f"{used[0]:g}..{used[1]:g}; correct the score or give its real scale"
+                f"score {score:g} of image {photo.image!r} lies outside the scale {_span(used)}; "
+                f"correct the score or give its real scale"
             )
     sql.run(
         "UPDATE users SET scale_low = :low, scale_high = :high WHERE id = :id",
@@ -147,6 +147,10 @@ def _scale(sql: Sql, user: int, name: str, saying: Saying, *, replace: bool) -> 
         id=user,
     )
     return used
+
+
+def _span(ends: tuple[float, float]) -> str:
+    return f"{ends[0]:g}..{ends[1]:g}"
 
 
 def withdraw(sql: Sql, user: int, photos: Sequence[int], source: str) -> list[int]:

@@ -161,7 +161,7 @@ def test_restore_brings_back_what_she_had_said_by_then(store, sayings, refusal):
     for version in (0, -1, 3, 2**40):
         assert refusal(StoreError, store.restore, "ana", version, source="terminal") == (
             f"user 'ana' in store '{store.name}' has no version {version}, but: 1, 2; "
-            "name one of these or leave it out for the newest"
+            "name one of these, see: piaa users versions ana"
         )
     store.restore("ana", 1, source="http")
     assert sayings.scores(store, "ana") == {"1.jpg": 1, "2.jpg": 2}

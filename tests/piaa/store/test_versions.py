@@ -98,7 +98,7 @@ def test_versions_count_up_per_user_and_the_last_one_counts(store, sayings, refu
     for version in (0, -1, 4, 2**40):
         assert refusal(StoreError, store.load, "ana", version) == (
             f"user 'ana' in store '{store.name}' has no version {version}, but: 1, 2, 3; "
-            "name one of these or leave it out for the newest"
+            "name one of these, see: piaa users versions ana"
         )
     store.say("bea", sayings.rated({1: 4}))
     assert "has no version 1, but: none yet; " in refusal(StoreError, store.load, "bea", 1)
