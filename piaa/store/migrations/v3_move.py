@@ -23,6 +23,7 @@ from piaa.store.states import checksum, detach
 _PEOPLE = 50
 """Moved at once: their states may take 100 MB."""
 _NO_SCALE = (1.0, 5.0)
+_RATED = "SELECT adapter_id, position, image, sha256, score FROM old_ratings WHERE adapter_id IN {chosen}"
 
 Row = dict[str, Any]
 Vector = NDArray[np.float32]
@@ -89,13 +90,11 @@ class Mover:
             first,
             last,
         )
-        rated = self._of_users(
-            "SELECT adapter_id, image, sha256, score FROM old_ratings JOIN old_adapters"
-            " ON old_adapters.id = adapter_id WHERE user_id BETWEEN :first AND :last"
-            " ORDER BY adapter_id, position",
-            first,
-            last,
-        )
+        # By their numbers, of which any database sees that the index finds them.
+        numbers = [row[0] for rows in versions.values() for row in rows]
+        rated: dict[int, Rows] = defaultdict(list)
+        for key, _, *rating in sorted(run_in(self._sql, _RATED, numbers), key=lambda row: row[:2]):
+            rated[key].append(tuple(rating))
         photos = self._photos(people, given, versions, rated)
         for user, active, low, high in people:
             scale = None if low is None else (float(low), float(high))
@@ -103,17 +102,14 @@ class Mover:
             person.merge(versions.get(user, []), given.get(user, []), rated)
             person.choose(active)
         self._write()
-        self._forget(first, last)
+        self._forget(first, last, numbers)
 
-    def _forget(self, first: int, last: int) -> None:
+    def _forget(self, first: int, last: int, versions: Sequence[int]) -> None:
         """Free the place of what was moved for what is to come: a file need not grow to twice its size."""
-        whose = "user_id BETWEEN :first AND :last"
-        for statement in (
-            f"DELETE FROM old_ratings WHERE adapter_id IN (SELECT id FROM old_adapters WHERE {whose})",  # noqa: S608
-            f"DELETE FROM old_adapters WHERE {whose}",  # noqa: S608  (our own words)
-            f"DELETE FROM old_given WHERE {whose}",  # noqa: S608
-        ):
-            self._sql.run(statement, first=first, last=last)
+        run_in(self._sql, "DELETE FROM old_ratings WHERE adapter_id IN {chosen}", versions)
+        run_in(self._sql, "DELETE FROM old_adapters WHERE id IN {chosen}", versions)
+        given = "DELETE FROM old_given WHERE user_id BETWEEN :first AND :last"
+        self._sql.run(given, first=first, last=last)
 
     def _of_users(self, statement: str, first: int, last: int) -> dict[int, Rows]:
         found: dict[int, Rows] = defaultdict(list)
