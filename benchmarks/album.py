@@ -14,7 +14,7 @@ from generic.photos.find import find_images
 from piaa.demo.scenes import render_album
 
 N_SOURCES = 50
-_START, _COMMENT = b"\xff\xd8", b"\xff\xfe"
+_START, _PROFILE = b"\xff\xd8", b"\xff\xe2"
 
 
 def sources(photos: Path | None, work: Path) -> list[Path]:
@@ -32,15 +32,15 @@ def sources(photos: Path | None, work: Path) -> list[Path]:
 def copies(photos: list[Path], n: int, folder: Path) -> list[Path]:
     """JPEG files, n of them, whose pixels are those of ``photos`` in turn and whose bytes all differ.
 
-    A comment segment with the copy's number makes the difference, so that neither the decoder nor
-    the network is spared anything, but no cached feature of another copy fits.
+    A colour profile with the copy's number makes the difference, so that neither the decoder, which does not
+    apply it, nor the network is spared anything, but each is a photo of its own (a comment would not count).
     """
     folder.mkdir(parents=True)
     made = []
     for number in range(n):
         data = photos[number % len(photos)].read_bytes()
-        text = f"copy {number}".encode()
-        segment = _COMMENT + struct.pack(">H", len(text) + 2) + text
+        text = b"ICC_PROFILE\0\x01\x01" + f"copy {number}".encode()
+        segment = _PROFILE + struct.pack(">H", len(text) + 2) + text
         path = folder / f"{number:05d}.jpg"
         path.write_bytes(_START + segment + data[2:])
         made.append(path)
