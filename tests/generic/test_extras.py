@@ -16,9 +16,9 @@ from generic.extras import PACKAGES, cure, installed, needing, require
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-IMPORTED_AS = {"psycopg[binary]": "psycopg", "python-multipart": "python_multipart"}
+IMPORTED_AS = {"psycopg[binary,pool]": "psycopg", "python-multipart": "python_multipart"}
 """Distributions whose module has not the name of the distribution with underscores."""
-BROUGHT = {"serve": {"starlette"}, "train": {"torchvision"}}
+BROUGHT = {"postgres": {"psycopg_pool"}, "serve": {"starlette"}, "train": {"torchvision"}}
 """Modules of packages that come with those of an extra."""
 
 

@@ -152,7 +152,7 @@ def test_suggestions_are_those_of_the_toolkit(server, ana, album, names, tiny_mo
     got = server.http.get("/v1/users/ana/suggest", params={"sha256": digests, "n": 2}).json()
     model = load_model(tiny_model)
     person = model.fit_user(dict(zip(names, SCORES, strict=False)), images=album)
-    said = person.unsaved.known(person)
+    said = person.unsaved.said
     picks = suggest_photos(model, [album / name for name in names], names, 2, said=said).picks
     assert [digests.index(one["sha256"]) for one in got] == [names.index(one.image) for one in picks]
     for one, pick in zip(got, picks, strict=True):

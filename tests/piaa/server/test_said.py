@@ -46,7 +46,7 @@ def test_who_finds_all_equal_cannot_be_learned(server, album, names):
     assert (job["state"], job["version"], job["error"]) == (
         "failed",
         None,
-        "user 'eva' gave 1 comparisons, in none of which she prefers a photo that can be used; "
+        "user 'eva' gave 1 comparison, but none that prefers one photo to another and can be used; "
         "compare some more photos, or rate some",
     )
 

@@ -32,8 +32,8 @@ def test_export_and_import_are_bit_equal(store, sayings, tmp_path):
     store.keep("ana", *sayings.fitted_pairs(store, "ana"))
     store.say("ana", sayings.flagged({5: "reject"}))
     store.restore("ana", 3, source="terminal")
-    assert store.export("ana", tmp_path / "all.json", all_versions=True) == 4
-    assert store.export("ana", tmp_path / "one.json") == 1
+    assert len(store.export("ana", tmp_path / "all.json", all_versions=True).versions) == 4
+    assert len(store.export("ana", tmp_path / "one.json").versions) == 1
     other = Store(tmp_path / "other.db")
     summary = other.import_(tmp_path / "all.json")
     assert (summary.user, summary.n_ratings, summary.n_versions) == ("ana", 4, 4)
@@ -64,7 +64,7 @@ def test_export_and_import_are_bit_equal(store, sayings, tmp_path):
 def test_somebody_of_whom_nothing_was_learned(store, sayings, tmp_path):
     store.say("ana", sayings.rated({1: 9, 2: 2}, scale=(1, 10)))
     store.say("ana", sayings.rated({1: 4}))
-    assert store.export("ana", tmp_path / "ana.json") == 0
+    assert store.export("ana", tmp_path / "ana.json").versions == ()
     store.delete("ana", source="terminal")
     assert store.import_(tmp_path / "ana.json").n_ratings == 2
     assert (sayings.scores(store, "ana"), store.said("ana", sayings.MODEL).scale) == (

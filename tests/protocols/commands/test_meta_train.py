@@ -69,16 +69,15 @@ def test_learn_a_start_fit_a_person_score_photos(learn, piaa, fit, album, tiny_m
     assert scored.exit_code == 0
     rows = json.loads(scored.stdout)
     assert len(rows["scores"]) == 12
-    # Without the start she cannot be fitted again, so nothing is added to her.
+    # Without the start she cannot be fitted again, which is said before anything is added.
     more = piaa(
         *("fit-user", "--add", "--user", "gil", "--ratings", tmp_path / "ratings.csv", "--images", album),
         *("--model", tiny_model),
     )
     assert more.exit_code == 1
     assert more.stderr == (
-        "piaa: user 'gil' was learned by adapter 'anil', to which no rating can be added and of which none "
-        "can be taken; fit again with the whole table (piaa fit-user), and where a rating is "
-        "withdrawn delete the person before (piaa users delete)\n"
+        "piaa: adapter 'anil' needs a start that `piaa meta-train --algorithm anil --out FILE` learned; pass it "
+        "with --meta FILE, or as --adapter anil=FILE to `piaa evaluate`\n"
     )
 
 
