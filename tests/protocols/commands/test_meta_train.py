@@ -76,8 +76,8 @@ def test_learn_a_start_fit_a_person_score_photos(learn, piaa, fit, album, tiny_m
     )
     assert more.exit_code == 1
     assert more.stderr == (
-        "piaa: adapter 'anil' needs a start that `piaa meta-train --algorithm anil --out FILE` learned; pass it "
-        "with --meta FILE, or as --adapter anil=FILE to `piaa evaluate`\n"
+        "piaa: adapter 'anil' needs a start that `piaa meta-train --algorithm anil --out FILE` learned; pass "
+        "it with --meta FILE, or as --adapter anil=FILE to `piaa evaluate`\n"
     )
 
 
