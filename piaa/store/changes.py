@@ -7,6 +7,7 @@ deleted, and no undo brings it back.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from generic.errors import StoreError
@@ -60,13 +61,10 @@ def end(sql: Sql, table: str, user: int, change: int) -> None:
 
 def history(sql: Sql, user: int) -> list[Change]:
     """All changes of a user, oldest first."""
-    added, ended = (
-        " + ".join(f"(SELECT count(*) FROM {table} WHERE {column} = changes.id)" for table in SAID)  # noqa: S608
-        for column in ("added_by", "ended_by")
-    )
+    added, ended = _counts(sql, user, "added_by"), _counts(sql, user, "ended_by")
     rows = sql.run(
-        "SELECT id, at, what, source, n_withdrawn, version_after, undone_by,"  # noqa: S608  (our own names)
-        f" {added}, {ended} FROM changes WHERE user_id = :user ORDER BY id",
+        "SELECT id, at, what, source, n_withdrawn, version_after, undone_by FROM changes"
+        " WHERE user_id = :user ORDER BY id",
         user=user,
     )
     return [
@@ -75,14 +73,26 @@ def history(sql: Sql, user: int) -> list[Change]:
             at=at,
             what=what,
             source=source,
-            n_added=n_added,
-            n_ended=n_ended,
+            n_added=added[number],
+            n_ended=ended[number],
             n_withdrawn=withdrawn,
             version=version,
             undone=undone is not None,
         )
-        for number, at, what, source, withdrawn, version, undone, n_added, n_ended in rows
+        for number, at, what, source, withdrawn, version, undone in rows
     ]
+
+
+def _counts(sql: Sql, user: int, column: str) -> Counter[int]:
+    """How many rows of a user each change added, or ended."""
+    found: Counter[int] = Counter()
+    for table in SAID:
+        statement = (
+            f"SELECT {column}, count(*) FROM {table}"  # noqa: S608  (our own names)
+            f" WHERE user_id = :user AND {column} IS NOT NULL GROUP BY {column}"
+        )
+        found.update(dict(sql.run(statement, user=user)))
+    return found
 
 
 def undo(sql: Sql, user: int, name: str, source: str) -> tuple[Change, tuple[int, int] | None]:
@@ -111,25 +121,29 @@ def undo(sql: Sql, user: int, name: str, source: str) -> tuple[Change, tuple[int
         )
     change = begin(sql, user, "undo", source)
     for table in SAID:
-        _take_back(sql, table, last.id, change)
+        _take_back(sql, table, user, last.id, change)
     _use_scale_of_ratings(sql, user)
     sql.run("UPDATE changes SET undone_by = :change WHERE id = :last", change=change, last=last.id)
     before = sql.run("SELECT model_id, version_before FROM changes WHERE id = :id", id=last.id)[0]
     return last, (None if before[0] is None or before[1] is None else (int(before[0]), int(before[1])))
 
 
-def _take_back(sql: Sql, table: str, last: int, change: int) -> None:
+def _take_back(sql: Sql, table: str, user: int, last: int, change: int) -> None:
     sql.run(
-        f"UPDATE {table} SET ended_by = :change WHERE added_by = :last AND ended_by IS NULL",  # noqa: S608
+        f"UPDATE {table} SET ended_by = :change"  # noqa: S608  (our own names)
+        " WHERE user_id = :user AND added_by = :last AND ended_by IS NULL",
         change=change,
+        user=user,
         last=last,
     )
-    ended = "ended_by = :last AND added_by <> :last"  # what an import brought as history stays that
+    # What an import brought as history stays that.
+    ended = "user_id = :user AND ended_by = :last AND added_by <> :last"
     # Two photos may turn out to be one after each of them was rated; the last rating counts.
     newest = f" AND id IN (SELECT max(id) FROM {table} WHERE {ended} GROUP BY photo_id)"  # noqa: S608
     sql.run(
         f"UPDATE {table} SET ended_by = NULL WHERE {ended}"  # noqa: S608  (our own names)
         f"{'' if table == 'comparisons' else newest}{none_counts(table)}",
+        user=user,
         last=last,
     )
 
