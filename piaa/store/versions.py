@@ -16,7 +16,7 @@ from piaa.store.clock import now
 from piaa.store.photos import model_id, vectors_of
 from piaa.store.records import AdapterRecord, StoredAdapter, StoredRating, VersionSummary
 from piaa.store.said import comparisons_of_version, ratings_of_version, read_said
-from piaa.store.sql import Sql, insert, insert_many, run_in
+from piaa.store.sql import Rows, Sql, insert, insert_many, run_in
 from piaa.store.states import attach, checksum, detach
 
 SUMMARY = (
@@ -29,12 +29,15 @@ FROM = "FROM versions JOIN users ON users.id = versions.user_id JOIN models ON m
 
 def user_id(sql: Sql, user: str) -> int:
     """The user's number, who is created if new; her rows are this transaction's alone from here on."""
-    sql.run(
-        "INSERT INTO users (name, created) VALUES (:user, :now) ON CONFLICT (name) DO NOTHING",
-        user=user,
-        now=now(),
-    )
-    return int(sql.run(f"SELECT id FROM users WHERE name = :user{sql.for_update}", user=user)[0][0])  # noqa: S608
+    found: Rows = []
+    while not found:  # between the two statements another transaction may delete her
+        sql.run(
+            "INSERT INTO users (name, created) VALUES (:user, :now) ON CONFLICT (name) DO NOTHING",
+            user=user,
+            now=now(),
+        )
+        found = sql.run(f"SELECT id FROM users WHERE name = :user{sql.for_update}", user=user)  # noqa: S608
+    return int(found[0][0])
 
 
 def add_version(
