@@ -7,6 +7,7 @@ deleted, and no undo brings it back.
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 
@@ -112,7 +113,10 @@ def undo(sql: Sql, user: int, name: str, source: str) -> tuple[Change, tuple[int
     """
     left = [one for one in history(sql, user) if not one.undone and one.what != "undo"]
     if not left:
-        raise StoreError(f"user {name!r} has no change that could be taken back; see: piaa users history")
+        raise StoreError(
+            f"user {name!r} has no change that could be taken back; see: piaa users history "
+            f"{shlex.quote(name)}"
+        )
     last = left[-1]
     if last.what == "withdraw":
         raise StoreError(

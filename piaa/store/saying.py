@@ -132,7 +132,7 @@ def _scale(sql: Sql, user: int, name: str, saying: Saying, *, replace: bool) -> 
     if before not in (None, used):
         raise ScaleError(
             f"user {name!r} rated on {before} so far, not on {used}; "
-            "rate on the same scale, or delete the user first"
+            "rate on the same scale, or put the new ratings in their place: piaa fit-user --replace"
         )
     for photo, score in saying.ratings:
         if not used[0] <= score <= used[1]:

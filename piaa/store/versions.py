@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -177,10 +178,11 @@ def load_version(sql: Sql, user: str, number: int, store: str) -> StoredAdapter:
 def check_state(state: bytes, kept: str, user: str, number: int, store: str) -> None:
     """Raises StoreError unless a state is as it was written."""
     if checksum(state) != kept:
+        name = shlex.quote(user)
         raise StoreError(
             f"version {number} of user {user!r} in store {store!r} is damaged (checksum {checksum(state)}, "
-            f"expected {kept}); restore another one: piaa users restore {user} NUMBER, or learn again from "
-            "what she said: piaa fit-user"
+            f"expected {kept}); restore another one: piaa users restore {name} NUMBER, or learn again "
+            f"from what she said: piaa fit-user --user {name}"
         )
 
 

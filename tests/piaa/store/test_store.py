@@ -84,7 +84,7 @@ def test_the_scale_is_that_of_the_ratings_before(store, sayings, refusal):
     store.say("ana", sayings.rated({2: 10}))
     assert refusal(ScaleError, store.say, "ana", sayings.rated({3: 2}, scale=(1, 5))) == (
         "user 'ana' rated on (1.0, 10.0) so far, not on (1, 5); "
-        "rate on the same scale, or delete the user first"
+        "rate on the same scale, or put the new ratings in their place: piaa fit-user --replace"
     )
     for score in (11, 0.5, float("nan"), float("inf")):
         assert refusal(ScaleError, store.say, "ana", sayings.rated({3: score})) == (
