@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -166,7 +167,8 @@ def users_restore(
 
     keeper = Store(store)
     keeper.restore(user, version, source="terminal")
-    typer.echo(f"{user}: version {version} counts now; `piaa users undo {user}` takes that back")
+    undo = f"piaa users undo {shlex.quote(user)}{keeper.database.option()}"
+    typer.echo(f"{user}: version {version} counts now; `{undo}` takes that back")
 
 
 @users_app.command("undo", epilog="Example: piaa users undo ana")

@@ -47,13 +47,15 @@ class Unsaved:
 
     def without(self, photos: set[str]) -> Unsaved:
         """And without all that concerns these photos, by identity."""
+        # The store may know by its file what it has not seen yet.
+        files = {one.sha256 for one, _ in self.ratings if one.identity in photos and one.sha256}
         return dataclasses.replace(
             self,
             ratings=tuple(one for one in self.ratings if one[0].identity not in photos),
             comparisons=tuple(
                 one for one in self.comparisons if photos.isdisjoint((one[0].identity, one[1].identity))
             ),
-            withdrawn=(*self.withdrawn, *sorted(photos)),
+            withdrawn=(*self.withdrawn, *sorted(photos | files)),
         )
 
 

@@ -31,7 +31,8 @@ def merge_ratings(
     Raises:
         RatingsError: a photo was rated before and ``duplicates`` is ``error``.
     """
-    known = {one.photo: one for one in old}
+    seen = _Seen([photo for photo, _ in fresh])
+    known = {identity: one for one in old if (identity := seen.of(one)) is not None}
     again = [known[photo.identity] for photo, _ in fresh if photo.identity in known]
     if again and duplicates == "error":
         raise RatingsError(
@@ -47,16 +48,30 @@ def merge_ratings(
     ]
 
 
+class _Seen:
+    """Photos that were seen now, found by what a store knows of them: it may not know the image data yet."""
+
+    def __init__(self, photos: Sequence[SeenPhoto]) -> None:
+        self._photos = {photo.sha256: photo.identity for photo in photos if photo.sha256}
+        self._photos |= {photo.identity: photo.identity for photo in photos}
+        self._names = {photo.image: photo.identity for photo in photos}
+
+    def of(self, rating: StoredRating) -> str | None:
+        """Identity of the photo that was rated; None if it is none of these."""
+        named = None if rating.sha256 else self._names.get(rating.image)
+        return self._photos.get(rating.photo, named)
+
+
 def said_with(before: Said, fresh: Sequence[Rated], scale: Scale) -> Said:
     """What somebody said, with further ratings; of a photo rated again the new score counts."""
-    again = {photo.identity for photo, _ in fresh}
     ends = (scale.low, scale.high)
     more = tuple(
         StoredRating(image=photo.image, sha256=photo.sha256, score=score, photo=photo.identity, scale=ends)
         for photo, score in fresh
     )
     vectors = {photo.identity: photo.vector for photo, _ in fresh if photo.vector is not None}
-    kept = tuple(one for one in before.ratings if one.photo not in again)
+    known = _Seen([photo for photo, _ in fresh])
+    kept = tuple(one for one in before.ratings if known.of(one) is None)
     return said(ends, (*kept, *more), before.comparisons, {**vectors, **before.vectors})
 
 

@@ -193,7 +193,7 @@ class Person(Fitted):
             store: a file, created if needed, or a PostgreSQL URL; None is where she was loaded from, or else
                 the default one.
             add: whether her ratings join those that the store knows; for a person who was loaded they do.
-            replace: whether they take the place of those, which become history.
+            replace: whether all of her ratings take the place of those, which become history.
 
         Returns:
             the version number under this name, from 1.

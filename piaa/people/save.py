@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from generic.errors import StoreError, UnknownUser
 from piaa.adapters.registry import make_adapter
 from piaa.people.fitted import Fitted, Unsaved
@@ -19,6 +21,9 @@ def save_person(person: Fitted, place: Place, *, add: bool, replace: bool, sourc
     unsaved, version, generic = person.unsaved, person.version, person.model.generic
     if version is not None and place not in (None, unsaved.place):
         unsaved, version = copied(person), None  # another store does not know her
+    elif version is not None and replace and unsaved.said is not None:
+        # All that she has in hand, or a single rating that was added would be all that is left.
+        unsaved = dataclasses.replace(copied(person), withdrawn=unsaved.withdrawn, place=unsaved.place)
     if version is not None and unsaved.said is None:
         return version  # as it was loaded
     store = Store(unsaved.place if place is None else place)
@@ -43,9 +48,10 @@ def save_person(person: Fitted, place: Place, *, add: bool, replace: bool, sourc
 def copied(person: Fitted) -> Unsaved:
     """All that a person who was loaded has to tell another store."""
     known = person.unsaved.known(person.user, person.model.generic.hash)
-    judged = [(one.image, one.photo, one.sha256) for one in known.ratings]
+    judged: list[tuple[str, str, str | None]] = []
     for one in known.comparisons:
         judged += [(one.a, one.a_photo, None), (one.b, one.b_photo, None)]
+    judged += [(rated.image, rated.photo, rated.sha256) for rated in known.ratings]
     seen = {
         photo: SeenPhoto(identity=photo, sha256=sha256, image=image, vector=known.vectors.get(photo))
         for image, photo, sha256 in judged
@@ -103,11 +109,14 @@ def _same(person: Fitted, known: Said | None, said: Said) -> Learned | None:
         return None
     ratings = {one.photo: one for one in said.ratings}
     compared = {(one.a_photo, one.b_photo, one.outcome): one for one in said.comparisons}
-    return Learned(
-        adapter=person.adapter,
-        ratings=tuple(ratings[one.photo] for one in person.ratings),
-        comparisons=tuple(compared[one.a_photo, one.b_photo, one.outcome] for one in person.comparisons),
-    )
+    try:
+        return Learned(
+            adapter=person.adapter,
+            ratings=tuple(ratings[one.photo] for one in person.ratings),
+            comparisons=tuple(compared[one.a_photo, one.b_photo, one.outcome] for one in person.comparisons),
+        )
+    except KeyError:  # somebody saw a photo meanwhile that was known by its file alone
+        return None
 
 
 def _learned(person: Fitted, said: Said) -> Learned:

@@ -7,6 +7,7 @@ deleted, and no undo brings it back.
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 
@@ -61,7 +62,7 @@ def end(sql: Sql, table: str, user: int, change: int) -> None:
 
 def history(sql: Sql, user: int) -> list[Change]:
     """All changes of a user, oldest first."""
-    added, ended = (_counts(sql, user, column) for column in ("added_by", "ended_by"))
+    added, ended = _counts(sql, user, "added_by"), _counts(sql, user, "ended_by")
     rows = sql.run(
         "SELECT id, at, what, source, n_withdrawn, version_after, undone_by FROM changes"
         " WHERE user_id = :user ORDER BY id",
@@ -84,14 +85,14 @@ def history(sql: Sql, user: int) -> list[Change]:
 
 
 def _counts(sql: Sql, user: int, column: str) -> Counter[int]:
-    """How many of a user's rows name each change in a column; by her index, for there may be many users."""
+    """How many rows of a user each change added, or ended."""
     found: Counter[int] = Counter()
     for table in SAID:
-        rows = sql.run(
-            f"SELECT {column}, count(*) FROM {table} WHERE user_id = :user GROUP BY {column}",  # noqa: S608
-            user=user,
+        statement = (
+            f"SELECT {column}, count(*) FROM {table}"  # noqa: S608  (our own names)
+            f" WHERE user_id = :user AND {column} IS NOT NULL GROUP BY {column}"
         )
-        found.update({change: n for change, n in rows if change is not None})
+        found.update(dict(sql.run(statement, user=user)))
     return found
 
 
@@ -112,7 +113,10 @@ def undo(sql: Sql, user: int, name: str, source: str) -> tuple[Change, tuple[int
     """
     left = [one for one in history(sql, user) if not one.undone and one.what != "undo"]
     if not left:
-        raise StoreError(f"user {name!r} has no change that could be taken back; see: piaa users history")
+        raise StoreError(
+            f"user {name!r} has no change that could be taken back; see: piaa users history "
+            f"{shlex.quote(name)}"
+        )
     last = left[-1]
     if last.what == "withdraw":
         raise StoreError(
@@ -133,8 +137,8 @@ def _take_back(sql: Sql, table: str, user: int, last: int, change: int) -> None:
         f"UPDATE {table} SET ended_by = :change"  # noqa: S608  (our own names)
         " WHERE user_id = :user AND added_by = :last AND ended_by IS NULL",
         change=change,
-        last=last,
         user=user,
+        last=last,
     )
     # What an import brought as history stays that.
     ended = "user_id = :user AND ended_by = :last AND added_by <> :last"
@@ -143,8 +147,8 @@ def _take_back(sql: Sql, table: str, user: int, last: int, change: int) -> None:
     sql.run(
         f"UPDATE {table} SET ended_by = NULL WHERE {ended}"  # noqa: S608  (our own names)
         f"{'' if table == 'comparisons' else newest}{none_counts(table)}",
-        last=last,
         user=user,
+        last=last,
     )
 
 

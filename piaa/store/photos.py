@@ -35,7 +35,7 @@ def keep_photos(sql: Sql, user: int, photos: Sequence[SeenPhoto], model_hash: st
     """Note what was seen of photos, and their vectors.
 
     Photos that were known by their file alone, or by the person's name for them alone, are from now on known
-    by their image data.
+    by their image data. One that is known by its image data stays what it is, whatever is said of its file.
 
     Args:
         sql: a transaction that holds the user's rows.
@@ -85,9 +85,10 @@ def _adopt(
     """Give what was said of a photo under its file's sha256, or under its name, to the photo itself."""
     names = {name_identity(user, photo.image): photo for photo in photos}
     named = _numbers(sql, list(names))
+    by_file = set(_numbers(sql, sorted(str(digest) for digest in known)).values())
     for photo in photos:
         other = known.get(photo.sha256)
-        if other not in (None, found[photo.identity]):
+        if other in by_file - {found[photo.identity]}:
             _merge(sql, int(other or 0), found[photo.identity])
     for identity, other in named.items():
         if other != found[names[identity].identity]:

@@ -24,7 +24,7 @@ from piaa.store.sql import Sql, SqliteSql
 from piaa.store.sqlite_errors import explained
 
 PRIVATE = 0o600
-_PRAGMAS = ("synchronous = FULL", "secure_delete = ON", "foreign_keys = ON")
+_PRAGMAS = ("synchronous = FULL", "foreign_keys = ON")
 _TABLES = {1: {"meta", "users", "adapters", "ratings"}, 3: {"meta", "users", "versions", "ratings"}}
 """Some of a store's tables from a schema version on; other programs have databases too."""
 
@@ -56,6 +56,7 @@ class SqliteFile:
         self.name = str(path)
         self._timeout_s = timeout_s
         self._kept: queue.LifoQueue[sqlite3.Connection] | None = None
+        self._unscrubbed = False
         if connections:
             with self.writing():
                 pass  # made or migrated, or refused with a clear message
@@ -112,19 +113,29 @@ class SqliteFile:
         if self._kept is not None:
             with self._connection("rw") as connection, _transaction(connection, "BEGIN IMMEDIATE"):
                 yield SqliteSql(connection)
+            if self._unscrubbed:
+                self.scrub()
             return
         self._make_file()
         with self._connection("rw") as connection:
-            self._bring_up_to_date(connection)  # which erases nothing that must be overwritten
+            connection.execute("PRAGMA secure_delete = ON")  # what a migration moves may be erased later
+            self._bring_up_to_date(connection)
             for pragma in _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
             with _transaction(connection, "BEGIN IMMEDIATE"):
                 yield SqliteSql(connection)
 
     def scrub(self) -> None:
-        """Overwrite what was deleted in the write-ahead log as well."""
+        """Overwrite what was deleted in the write-ahead log as well.
+
+        While somebody reads, a backup for instance, that cannot be: a server does it after a later write.
+        """
         with suppress(StoreError), self._connection("rw") as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if self._kept is not None:
+                connection.execute("PRAGMA busy_timeout = 200")  # no client must wait long for that
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            self._unscrubbed = bool(busy)
+            connection.execute(f"PRAGMA busy_timeout = {int(1000 * self._timeout_s)}")
 
     def close(self) -> None:
         """Let go of all connections; a file that nobody else serves becomes one whole file again."""

@@ -366,7 +366,7 @@ class Store:
             known = ", ".join(str(summary.version) for summary in found) or "none yet"
             raise StoreError(
                 f"user {user!r} in store {self.name!r} has no version {version}, "
-                f"but: {known}; name one of these, see: piaa users versions {shlex.quote(user)}"
+                f"but: {known}; name one of these"
             )
 
     def _versions(self, sql: Sql, number: int) -> list[VersionSummary]:

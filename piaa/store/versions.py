@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from piaa.store.clock import now
 from piaa.store.photos import model_id, vectors_of
 from piaa.store.records import AdapterRecord, StoredAdapter, StoredRating, VersionSummary
 from piaa.store.said import comparisons_of_version, ratings_of_version, read_said
-from piaa.store.sql import Sql, insert, insert_many, run_in
+from piaa.store.sql import Rows, Sql, insert, insert_many, run_in
 from piaa.store.states import attach, checksum, detach
 
 SUMMARY = (
@@ -29,12 +30,15 @@ FROM = "FROM versions JOIN users ON users.id = versions.user_id JOIN models ON m
 
 def user_id(sql: Sql, user: str) -> int:
     """The user's number, who is created if new; her rows are this transaction's alone from here on."""
-    sql.run(
-        "INSERT INTO users (name, created) VALUES (:user, :now) ON CONFLICT (name) DO NOTHING",
-        user=user,
-        now=now(),
-    )
-    return int(sql.run(f"SELECT id FROM users WHERE name = :user{sql.for_update}", user=user)[0][0])  # noqa: S608
+    found: Rows = []
+    while not found:  # between the two statements another transaction may delete her
+        sql.run(
+            "INSERT INTO users (name, created) VALUES (:user, :now) ON CONFLICT (name) DO NOTHING",
+            user=user,
+            now=now(),
+        )
+        found = sql.run(f"SELECT id FROM users WHERE name = :user{sql.for_update}", user=user)  # noqa: S608
+    return int(found[0][0])
 
 
 def add_version(
@@ -174,10 +178,11 @@ def load_version(sql: Sql, user: str, number: int, store: str) -> StoredAdapter:
 def check_state(state: bytes, kept: str, user: str, number: int, store: str) -> None:
     """Raises StoreError unless a state is as it was written."""
     if checksum(state) != kept:
+        name = shlex.quote(user)
         raise StoreError(
             f"version {number} of user {user!r} in store {store!r} is damaged (checksum {checksum(state)}, "
-            f"expected {kept}); restore another one: piaa users restore {user} NUMBER, or learn again from "
-            "what she said: piaa fit-user"
+            f"expected {kept}); restore another one: piaa users restore {name} NUMBER, or learn again "
+            f"from what she said: piaa fit-user --user {name}"
         )
 
 

@@ -55,7 +55,7 @@ def cluster_lock(tmp_path_factory) -> Iterator[TextIO]:
 @pytest.fixture
 def postgres(cluster_lock) -> str:
     """The URL of an empty PostgreSQL database that no other worker uses."""
-    import psycopg
+    psycopg = pytest.importorskip("psycopg", reason="the core has no psycopg")
 
     url = os.environ["PIAA_TEST_POSTGRES_URL"]
     worker = os.environ.get("PYTEST_XDIST_WORKER")

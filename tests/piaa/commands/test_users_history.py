@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 
 
@@ -78,6 +79,14 @@ def test_versions_say_which_one_counts(rate, piaa, tiny_model, learned, table):
     )
 
 
+def test_the_way_back_from_a_restore_can_be_typed_as_it_is_named(rate, piaa, table, tmp_path):
+    store = tmp_path / "two words.db"
+    assert rate("o'hara", part(table, 0, 1), "--store", store).exit_code == 0
+    result = piaa("users", "restore", "o'hara", 1, "--store", store)
+    named = re.search("`(.*)`", result.stdout).group(1)
+    assert shlex.split(named) == ["piaa", "users", "undo", "o'hara", "--store", str(store)]
+
+
 def test_a_version_is_restored_with_what_she_had_said_and_back(
     rate, piaa, rated, scores_of, tiny_model, table, names
 ):
@@ -135,7 +144,7 @@ def test_changes_are_taken_back_one_by_one(rate, piaa, rated, scores_of, tiny_mo
     none = piaa("users", "undo", "ana", "--model", tiny_model)
     assert (none.exit_code, none.stdout) == (1, "")
     assert none.stderr == (
-        "piaa: user 'ana' has no change that could be taken back; see: piaa users history\n"
+        "piaa: user 'ana' has no change that could be taken back; see: piaa users history ana\n"
     )
 
 

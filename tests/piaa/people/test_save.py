@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from generic.errors import PiaaError, ScaleError, StoreError
+from generic.errors import PiaaError, RatingsError, ScaleError, StoreError
 from piaa.store.store import Store
 
 
@@ -169,3 +169,56 @@ def test_who_was_learned_from_pixels_is_not_added_from_vectors(fitted, part, sto
     )
     assert (said(store), versions(store)) == (part(0, 1), [1])
     assert fitted(part(2), adapter="lora").save(store, replace=True) == 2
+
+
+def test_replaced_by_a_loaded_person_is_replaced_by_all_that_she_has(
+    fitted, model, album, part, store, scores
+):
+    fitted(part(0, 1, 2)).save(store)
+    person = model.load("ana", store=store).add(part(3), images=album)
+    assert person.save(replace=True) == 2
+    assert said(store) == part(0, 1, 2, 3)
+    assert scores(model.load("ana", store=store)) == scores(person)
+    assert [one.what for one in Store(store).history("ana")] == ["rate", "replace"]
+
+
+def test_a_photo_known_by_its_file_alone_is_rated_once(fitted, model, album, part, names, store, scores):
+    fitted(part(0, 1, 2)).save(store)
+    forget_pictures(store)
+    loaded = model.load("ana", store=store)
+    with pytest.raises(RatingsError) as caught:
+        loaded.add({names[0]: 2}, images=album)
+    assert str(caught.value) == (
+        f"user 'ana' has rated 1 of these 1 photos before, the first {names[0]!r} as 5; leave them out, or "
+        "pass --duplicates last or --duplicates mean"
+    )
+    person = loaded.add({names[0]: 2}, images=album, duplicates="last")
+    assert [(one.image, one.score) for one in person.ratings] == [
+        *list(part(1, 2).items()),
+        (names[0], 2),
+    ]
+    assert person.save() == 2
+    assert scores(model.load("ana", store=store)) == scores(person)
+
+
+def test_a_photo_known_by_its_file_alone_is_withdrawn(fitted, model, album, part, names, store):
+    fitted(part(0, 1, 2)).save(store)
+    forget_pictures(store)
+    person = model.load("ana", store=store).add({names[0]: 2}, images=album, duplicates="last")
+    person.forget([names[0]]).save()
+    assert [one.image for one in Store(store).rated("ana")] == list(part(1, 2))
+
+
+def test_a_photo_that_another_person_shows_meanwhile_is_the_same(fitted, model, album, part, names, store):
+    fitted(part(0, 1, 2)).save(store)
+    forget_pictures(store)
+    person = model.load("ana", store=store).add(part(3), images=album)
+    model.fit_user({names[1]: 2}, images=album, user="ben").save(store)
+    assert person.save() == 2
+    assert said(store) == part(0, 1, 2, 3)
+
+
+def forget_pictures(store):
+    """Know all photos by their files alone, as a store of an earlier release does."""
+    with Store(store).database.writing() as sql:
+        sql.run("UPDATE photos SET identity = (SELECT sha256 FROM file_digests WHERE photo_id = photos.id)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -157,3 +158,34 @@ def test_several_servers_never_take_the_same(jobs, store, sayings):
     while (job := jobs.claim()) is not None:  # one may have found its row taken, and stopped
         taken.append(job.id)
     assert len(set(taken)) == 12
+
+
+def test_fits_end_while_others_rate_and_erase(store, sayings):
+    """Whoever waits for another one is not waited for by that one; nobody is missing half way."""
+    jobs, end, problems = JobStore(store.database), time.monotonic() + 3, []
+
+    def again_and_again(act) -> None:
+        while time.monotonic() < end:
+            try:
+                act()
+            except UnknownUser:
+                pass
+            except Exception as error:
+                problems.append(repr(error))
+
+    def fit() -> None:
+        jobs.enqueue("ana", "ridge")
+        if (job := jobs.claim()) is not None:
+            jobs.finish(job, *sayings.fitted(store, "ana"), None)
+
+    acts = (
+        *[lambda: store.say("ana", sayings.rated({1: 3, 2: 4}))] * 2,
+        *[fit] * 2,
+        lambda: store.delete("ana", source="terminal"),
+    )
+    threads = [threading.Thread(target=again_and_again, args=(act,)) for act in acts]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert problems == []

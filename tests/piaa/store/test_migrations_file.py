@@ -16,6 +16,7 @@ import pytest
 from generic.errors import StoreError
 from piaa.store import migrations
 from piaa.store.place import open_database
+from piaa.store.sqlite import SqliteFile
 from piaa.store.store import Store
 
 FIRST = (
@@ -220,3 +221,24 @@ def test_a_new_file_has_the_tables_of_a_migrated_one(schema_2, tmp_path, sayings
     assert layouts[0][2] == layouts[1][2] == layouts[2][2]
     columns = [{name: {row[1] for row in rows} for name, rows in one[1].items()} for one in layouts]
     assert columns[0] == columns[1] == columns[2]
+
+
+def test_who_is_erased_after_a_migration_leaves_nothing_in_the_file(schema_2, monkeypatch):
+    """Not every build of SQLite overwrites what is deleted unless it is told to."""
+    connect = SqliteFile._connect
+
+    def forgetful(self, mode):
+        connection = connect(self, mode)
+        connection.execute("PRAGMA secure_delete = OFF")
+        return connection
+
+    monkeypatch.setattr(SqliteFile, "_connect", forgetful)
+    path = schema_2.file()
+    store = Store(path)
+    people = [one.user for one in store.users()]
+    images = {one.image for user in people for one in store.rated(user)}
+    assert len(images) > 10
+    for user in people:
+        store.delete(user, source="terminal")
+    left = path.read_bytes()
+    assert [image for image in sorted(images) if image.encode() in left] == []

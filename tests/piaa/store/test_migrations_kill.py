@@ -19,7 +19,9 @@ PEOPLE, PEOPLE_IN_POSTGRES = 300, 120
 """So many that most moments hit the migration; a server takes several times as long for each."""
 MIGRATE = """
 import sys
-import psycopg_pool
+import contextlib
+with contextlib.suppress(ImportError):
+    import psycopg_pool
 from piaa.store.place import open_database
 print("ready", flush=True)
 database = open_database(sys.argv[1])

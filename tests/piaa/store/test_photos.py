@@ -153,3 +153,11 @@ def test_a_damaged_vector_is_named_and_mended_by_the_next_rating(store, sayings,
     said = store.said("ana", sayings.MODEL)
     assert said.damaged == frozenset()
     assert said.vectors[sayings.photo(1).identity].tobytes() == content
+
+
+def test_photos_of_different_pictures_stay_two_whatever_is_said_of_a_file(store, sayings):
+    store.say("ben", sayings.rated({1: 1, 2: 5}))
+    mixed = sayings.photo(2, sha256=sayings.photo(1).sha256)  # as a file from elsewhere may have it
+    store.say("eve", sayings.rated({}, ratings=[(mixed, 3)]))
+    assert sayings.scores(store, "ben") == {"1.jpg": 1, "2.jpg": 5}
+    assert store.said("eve", sayings.MODEL).ratings[0].photo == sayings.photo(2).identity

@@ -11,6 +11,7 @@ from piaa.store.store import Store
 
 
 def test_no_server_at_the_url(refusal):
+    pytest.importorskip("psycopg_pool")
     message = refusal(StoreUnavailable, open_database, "postgresql://ana:secret@127.0.0.1:1/x", timeout_s=1)
     assert message.startswith("store 'postgresql://ana:***@127.0.0.1:1/x' cannot be used now: ")
     assert message.endswith("; try again later")
@@ -18,6 +19,7 @@ def test_no_server_at_the_url(refusal):
 
 
 def test_what_is_in_the_way_of_a_password_is_not_told(refusal):
+    pytest.importorskip("psycopg_pool")
     url = "postgresql://ana:sec@ret@127.0.0.1:1/x?connect_timeout=2"
     message = refusal(StoreUnavailable, open_database, url, timeout_s=1)
     assert message.startswith("store 'postgresql://ana:***@127.0.0.1:1/x?connect_timeout=2' cannot be used")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from generic.errors import StoreError, StoreUnavailable
+from piaa.people.choose import choose_photos
 from piaa.store.place import open_database
 from piaa.store.store import Store
 
@@ -76,6 +77,18 @@ def test_a_reader_does_not_stop_a_writer(path, sayings):
         Store(path, timeout_s=0.2).say("ana", sayings.rated({2: 2}))
         assert sql.run("SELECT count(*) FROM ratings") == before == [(1,)]
     assert len(server.rated("ana")) == 2
+    server.close()
+
+
+def test_what_was_withdrawn_while_somebody_read_is_overwritten_later(path, sayings):
+    server, log = served(path), path.with_name("piaa.db-wal")
+    server.say("ana", sayings.rated({1: 1, 2: 2}))
+    with Store(path).database.reading() as sql:
+        sql.run("SELECT count(*) FROM ratings")
+        server.withdraw("ana", ["1.jpg"], choose_photos, source="http")
+        assert b"1.jpg" in log.read_bytes()  # the reader still sees it
+    server.say("ana", sayings.rated({2: 3}))
+    assert b"1.jpg" not in log.read_bytes() + path.read_bytes()
     server.close()
 
 

@@ -97,8 +97,7 @@ def test_versions_count_up_per_user_and_the_last_one_counts(store, sayings, refu
     assert (store.load("ana").extra, store.load("ana", 2).extra) == ({"i": 2}, {"i": 1})
     for version in (0, -1, 4, 2**40):
         assert refusal(StoreError, store.load, "ana", version) == (
-            f"user 'ana' in store '{store.name}' has no version {version}, but: 1, 2, 3; "
-            "name one of these, see: piaa users versions ana"
+            f"user 'ana' in store '{store.name}' has no version {version}, but: 1, 2, 3; name one of these"
         )
     store.say("bea", sayings.rated({1: 4}))
     assert "has no version 1, but: none yet; " in refusal(StoreError, store.load, "bea", 1)
@@ -156,7 +155,7 @@ def test_a_damaged_state_loses_its_version_only_and_is_named(store, sayings, ref
     start = f"version 2 of user 'ana' in store '{store.name}' is damaged (checksum "
     end = (
         "; restore another one: piaa users restore ana NUMBER, or learn again from what she said: "
-        "piaa fit-user"
+        "piaa fit-user --user ana"
     )
     assert message.startswith(start)
     assert message.endswith(end)
