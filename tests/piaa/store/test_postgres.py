@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from generic.errors import StoreError, StoreUnavailable
 from piaa.store import migrations
 from piaa.store.place import open_database
