@@ -54,6 +54,7 @@ def say(sql: Sql, user: int, name: str, saying: Saying, *, replace: bool = False
         name: what the user is called, for messages.
         saying: what she says.
         replace: whether it takes the place of all that she said in this way before, which is history then.
+            A comparison that counts already is not counted twice.
 
     Raises:
         ScaleError: the scale is not that of the ratings before, or a score lies outside of it.
@@ -86,7 +87,9 @@ def say(sql: Sql, user: int, name: str, saying: Saying, *, replace: bool = False
             | {"other_id": photos[b.identity]}
             for a, b, outcome in saying.comparisons
         ]
-        insert_many(sql, "comparisons", rows)
+        # A table given twice, or a request sent again, says nothing new.
+        known = _compared(sql, user)
+        insert_many(sql, "comparisons", [row for row in rows if _what(row) not in known])
     if saying.flags:
         change = begin(sql, user, "flag", saying.source)
         rows = [
@@ -94,6 +97,20 @@ def say(sql: Sql, user: int, name: str, saying: Saying, *, replace: bool = False
             for photo, flag in saying.flags
         ]
         _add(sql, "flags", user, change, rows, replace=False)
+
+
+def _compared(sql: Sql, user: int) -> set[tuple[object, ...]]:
+    """Comparisons that count, each from either side."""
+    rows = sql.run(
+        "SELECT photo_id, other_id, outcome FROM comparisons WHERE user_id = :user AND ended_by IS NULL",
+        user=user,
+    )
+    other = {"a": "b", "b": "a", "equal": "equal"}
+    return {tuple(row) for row in rows} | {(b, a, other[outcome]) for a, b, outcome in rows}
+
+
+def _what(row: dict[str, object]) -> tuple[object, ...]:
+    return row["photo_id"], row["other_id"], row["outcome"]
 
 
 def _row(

@@ -184,3 +184,19 @@ def test_of_a_photo_that_somebody_else_rated_all_stays(sayings, file_store):
         file_store.withdraw(user, ["1.jpg"], sayings.by_name, source="terminal")
         with closing(sqlite3.connect(file_store.name)) as connection:
             assert connection.execute(count).fetchone() == left
+
+
+def test_a_comparison_given_again_counts_once(store, sayings):
+    store.say("ana", sayings.compared((1, 2, "a"), (3, 4, "equal")))
+    store.say("ana", sayings.compared((1, 2, "a"), (2, 1, "b"), (4, 3, "equal"), (5, 1, "a")))
+    said = store.said("ana", sayings.MODEL)
+    assert [(one.a, one.b, one.outcome) for one in said.comparisons] == [
+        ("1.jpg", "2.jpg", "a"),
+        ("3.jpg", "4.jpg", "equal"),
+        ("5.jpg", "1.jpg", "a"),
+    ]
+    # Another opinion is a comparison of its own; and replacing takes the place of all.
+    store.say("ana", sayings.compared((1, 2, "b")))
+    assert len(store.said("ana", sayings.MODEL).comparisons) == 4
+    store.say("ana", sayings.compared((1, 2, "a")), replace=True)
+    assert len(store.said("ana", sayings.MODEL).comparisons) == 1
