@@ -3,9 +3,9 @@
     git worktree add ../piaa-before 2cdc14e      # the last commit whose server left BLAS as it is
     uv run --extra all python benchmarks/busy_cores.py --before ../piaa-before
 
-Photos are known, so that the time is that of products and not of the network: one `auto` user with intervals a
-request, and a thousand users in one. Eight clients, and as many processes that only count as there are cores.
-Both servers take turns.
+Photos are known, so that the time is that of products and not of the network. Asked are one `auto` user with
+intervals a request, and a thousand users in one, by eight clients; as many processes as there are cores only
+count. Both servers take turns.
 """
 
 from __future__ import annotations
