@@ -68,7 +68,7 @@ def expected(who: str, what: str) -> set[int]:
 
 @pytest.fixture(scope="module")
 def guarded(server, album, names):
-    """The server with ana and bob fitted; their jobs by name, and a key of ana's, who may have been erased."""
+    """The server with ana and bob fitted, their jobs by name, and a new key of ana's."""
     database = open_database(server.store)
     server.keys["ana"] = KeyStore(database).create_key("user", "ana")[1]
     database.close()

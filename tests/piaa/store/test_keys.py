@@ -54,7 +54,8 @@ def test_keys_of_a_deleted_user_open_nothing_and_do_not_name_her(store, sayings)
     gone = store.delete("ana", source="http")
     assert (gone.n_versions, gone.n_keys) == (0, 1)
     assert [keys.key_of(one) for one in (secret, other, another)] == [admin, None, bens]
-    assert [(one.id, one.user, one.revoked is None) for one in keys.keys()] == [
+    listed = keys.keys()
+    assert [(one.id, one.user, one.revoked is None) for one in listed] == [
         (admin.id, None, True),
         (first.id, "user 1", False),
         (second.id, "user 1", False),
