@@ -11,7 +11,7 @@ import typer
 
 from generic.errors import PiaaError
 from piaa.commands import options
-from piaa.commands.report_fit import report_fit
+from piaa.commands.report_fit import report_fit, report_replaced
 from piaa.commands.terminal import note, progress_bar, reporting
 
 if TYPE_CHECKING:
@@ -96,6 +96,9 @@ def fit_user(
         if told is not None:
             error.args = (f"{error} (what the table says is kept)",)
         raise
+    if known is not None and replace and not as_json:
+        what, left = ("rating", known.comparisons) if pairs is None else ("comparison", known.ratings)
+        report_replaced(user, what, len(left))
     report_fit(person, keeper.name, told.skipped if told else {}, as_json=as_json)
 
 

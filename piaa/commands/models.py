@@ -11,6 +11,8 @@ import typer
 from piaa.commands.options import AsJson, Overwrite
 from piaa.commands.terminal import note, print_json, reporting
 
+_LONG = 400
+"""Characters of a list that is counted instead of shown."""
 models_app = typer.Typer(help="The generic models.", no_args_is_help=True)
 
 
@@ -55,7 +57,17 @@ def models_info(
             continue
         typer.echo(f"{key}:")
         for name, content in value.items():
-            typer.echo(f"  {name}: {content if isinstance(content, str) else json.dumps(content)}")
+            typer.echo(f"  {name}: {_shown(content)}")
+
+
+def _shown(content: object) -> str:
+    """A value on one line; of a long list how many there are."""
+    if isinstance(content, str):
+        return content
+    text = json.dumps(content, ensure_ascii=False)
+    if isinstance(content, list) and len(text) > _LONG:
+        return f"{len(content):,} (all with --json)"
+    return text
 
 
 @models_app.command("convert", epilog="Example: piaa models convert eat_ava.pth --out eat-ava.safetensors")

@@ -111,8 +111,7 @@ def learned(tiny_model):
 def early():
     """``early(n)``: what a fit expects of n ratings."""
     return lambda n: (
-        f"expected ranking: too early to tell from {n} rating{'s' * (n != 1)}; from 20 on an estimate is "
-        "printed\n"
+        f"expected ranking: too early to tell from {n} rating{'s' * (n != 1)}; an estimate needs 20\n"
     )
 
 

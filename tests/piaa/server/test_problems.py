@@ -34,9 +34,9 @@ URL = "postgresql://piaa:***@db.internal:5432/people"
             "nothing was learned; learn: piaa fit-user",
         ),
         (
-            StoreError("store '/srv/piaa.db' is damaged (bad page); put a backup in the place of /srv/piaa.db"),
+            StoreError("store '/srv/piaa.db' is damaged (bad page); put a backup in place of /srv/piaa.db"),
             "/srv/piaa.db",
-            "the store is damaged (bad page); put a backup in the place of the store",
+            "the store is damaged (bad page); put a backup in place of the store",
         ),
         # A store in the folder at hand may be called as anything is.
         (StoreError("user 'a' in store 'a' has no version 2"), "a", "user 'a' has no version 2"),
