@@ -11,8 +11,6 @@ import typer
 from piaa.commands.options import AsJson, Overwrite
 from piaa.commands.terminal import note, print_json, reporting
 
-_LONG = 400
-"""Characters of a list that is counted instead of shown."""
 models_app = typer.Typer(help="The generic models.", no_args_is_help=True)
 
 
@@ -61,13 +59,26 @@ def models_info(
 
 
 def _shown(content: object) -> str:
-    """A value on one line; of a long list how many there are."""
+    """A value on one line: numbers with four digits, and of hashes how many there are."""
     if isinstance(content, str):
         return content
-    text = json.dumps(content, ensure_ascii=False)
-    if isinstance(content, list) and len(text) > _LONG:
-        return f"{len(content):,} (all with --json)"
-    return text
+    if isinstance(content, list) and len(content) > 1 and all(map(_is_hash, content)):
+        return f"{len(content):,} hashes (all with --json)"
+    return json.dumps(_rounded(content), ensure_ascii=False)
+
+
+def _is_hash(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")
+
+
+def _rounded(content: object) -> object:
+    if isinstance(content, float):
+        return float(f"{content:.4g}")
+    if isinstance(content, list):
+        return [_rounded(one) for one in content]
+    if isinstance(content, dict):
+        return {name: _rounded(one) for name, one in content.items()}
+    return content
 
 
 @models_app.command("convert", epilog="Example: piaa models convert eat_ava.pth --out eat-ava.safetensors")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from generic.words import counted
 from piaa.commands.layout import sentence
-from piaa.commands.terminal import counted, note, print_json, report_skipped
+from piaa.commands.terminal import note, print_json, report_skipped
 
 if TYPE_CHECKING:
     from piaa.people.expected import Measured
@@ -44,7 +45,7 @@ def report_fit(
         )
         return
     given, what = _given(person)
-    report_skipped(skipped, len(what) + len(skipped), "photos")
+    report_skipped(skipped, len(what) + len(skipped), "photo")
     typer.echo(
         f"{person.user}: learned from {given} ({person.adapter.name} on {generic.name} {generic.hash[:8]})"
     )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from generic.words import counted
 from piaa.commands.options import AsJson, ModelOption, StoreOption
-from piaa.commands.terminal import counted, note, print_json, reporting
+from piaa.commands.terminal import note, print_json, reporting
 
 if TYPE_CHECKING:
     from piaa.store.records import VersionSummary
