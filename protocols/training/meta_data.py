@@ -95,8 +95,8 @@ def _why_nobody(dataset: Dataset, split: Split, counts: Mapping[str, int], min_r
     if counts:
         return (
             f"the {counted(len(counts), 'training user')} in the split of {dataset.name!r} rated at most "
-            f"{counted(max(counts.values()), 'photo')}, --min-ratings asks for {min_ratings}; lower it, or make "
-            "another split"
+            f"{counted(max(counts.values()), 'photo')}, --min-ratings asks for {min_ratings}; lower it, or "
+            "make another split"
         )
     teachers, tested = frozenset(split.train_users), frozenset(split.test_images)
     pairs = () if dataset.ratings is None else zip(dataset.ratings.users, dataset.ratings.images, strict=True)
@@ -107,7 +107,7 @@ def _why_nobody(dataset: Dataset, split: Split, counts: Mapping[str, int], min_r
     return (
         f"{'the only photo' if one else f'all {len(shared):,} photos'} that the "
         f"{counted(len(teachers), 'training user')} of {dataset.name!r} rated "
-        f"{'is a test photo, as test users rated it' if one else 'are test photos, as test users rated them'} "
+        f"{'is a test photo' if one else 'are test photos'}, as test users rated {'it' if one else 'them'} "
         f"too, the first is {shared[0]!r}; list the photos to test on, which leaves the others to training: "
         "piaa data split --test-users FILE --test-images FILE"
     )
