@@ -7,7 +7,8 @@ side, at a place drawn at random. On 185 scenes the limits are chosen: ``untimed
 no two of them, ``timed`` as the largest that joins at most one pair, all times alike. Other 185 scenes are
 reported on: as they are, without times, and with drawn ones, where bursts take a photo a second and follow
 each other after a gap of an exponential distribution with a mean of a minute. Crops share their light and
-their moment, so that the photos of a real burst lie further apart. The model in the package has seen the photos, though not their crops.
+their moment, so that the photos of a real burst lie further apart. The model in the
+package has seen the photos, though not their crops.
 """
 
 from __future__ import annotations

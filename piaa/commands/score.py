@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from generic.photos.find import printable
 from generic.words import counted
-from piaa.commands import options
+from piaa.commands import best, options
 from piaa.commands.layout import name_column
 from piaa.commands.progress import progress_bar, read_photos, stopping
-from piaa.commands.terminal import print_json, report_skipped, reporting
+from piaa.commands.terminal import note, print_json, report_skipped, reporting
 
 if TYPE_CHECKING:
+    from generic.model.generic_model import Embedded
     from piaa.people.score_table import ScoreTable
 
 
@@ -28,6 +29,11 @@ def score(
     ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Only the best N.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the table here: .csv, .json or .parquet.")] = None,
+    unrated: best.Unrated = False,
+    per_burst: best.PerBurst = None,
+    copy_top: best.CopyTop = None,
+    link_top: best.LinkTop = None,
+    html: best.Html = None,
     model: options.ModelOption = "piaa-lite",
     store: options.StoreOption = None,
     cache: options.CacheOption = None,
@@ -42,22 +48,33 @@ def score(
 
     if out is not None:
         check_format(out)
+    wishes = best.Wishes(
+        unrated=unrated, per_burst=per_burst, copy_top=copy_top, link_top=link_top, html=html
+    )
+    wishes.check(photos, user)
     chosen = options.open_model(model, cache, no_cache, max_pixels)
     person = None if user is None else chosen.load(user, store=store)
     paths, names = find_named(photos)
+    found: dict[str, Embedded] | None = {} if wishes.any else None
     with stopping(read_photos(remembered=not no_cache)), progress_bar("scoring", len(paths)) as advance:
         if person is None:
-            table = score_for_the_crowd(chosen, paths, names, progress=advance)
+            table = score_for_the_crowd(chosen, paths, names, progress=advance, found=found)
         else:
-            table = person.score_paths(paths, names, progress=advance)
+            table = person.score_paths(paths, names, progress=advance, found=found)
     scale = CROWD_SCALE if person is None else person.scale
-    facts = {"user": user, "model": chosen.generic.name, "scale": scale.to_json()}
+    facts: dict[str, Any] = {"user": user, "model": chosen.generic.name, "scale": scale.to_json()}
+    told: list[str] = []
+    if found is not None:
+        done = wishes.granted(best.ranked_with(table, found, chosen, person, store), top)
+        table, told, facts = done.table, done.lines, {**facts, **done.facts}
     if out is not None:
         table.write(out, top, **facts)
     if as_json:
         print_json(table.content(top, **facts))
         return
     report_skipped(table.skipped, len(paths), "photo")
+    for line in told:
+        note(line)
     if out is None:
         print_scores(table, top)
     else:
