@@ -153,6 +153,8 @@ def test_python_runs(document, user_folders, album, ratings, monkeypatch, capsys
     if document.name == "README.md":
         assert snippets
     shutil.copytree(album, user_folders / "photos")
+    (unrated,) = album.rglob("photo-12.jpg")
+    shutil.copy(unrated, user_folders / "photos" / "new.jpg")
     monkeypatch.chdir(user_folders)
     for number, snippet in enumerate(snippets, 1):
         code = compile(ast.parse(snippet), f"{document.name}, Python block {number}", "exec")
