@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from generic.words import counted
+from piaa.commands.layout import sentence
 from piaa.commands.options import AsJson, ModelOption, StoreOption
 from piaa.commands.terminal import note, print_json, reporting
 
@@ -92,7 +93,7 @@ def users_show(
 def _echo_versions(versions: list[VersionSummary], active: int | None) -> None:
     for one in versions:
         counts = "  counts now" if one.version == active else ""
-        typer.echo(
+        sentence(
             f"version {one.version} of {one.created}: {counted(one.n_ratings, 'rating')} on "
             f"{one.scale_low:g}..{one.scale_high:g}, {one.adapter} on {one.model_name} {one.model_hash[:8]}, "
             f"{one.n_bytes} bytes{counts}"
