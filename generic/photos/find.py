@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from generic.errors import ImageError
@@ -45,6 +45,27 @@ def find_images(root: Path | str, *, recursive: bool = True) -> list[Path]:
         where = "in it or the folders inside" if recursive else "directly in it"
         raise ImageError(f"{shown} holds no photos: no file {where} ends in {' '.join(SUFFIXES)}")
     return found
+
+
+def find_named(roots: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """The photos of several folders and files, each once, and what to call them.
+
+    Args:
+        roots: as for :func:`find_images`; one or more.
+
+    Returns:
+        paths, and a name of each: below the only folder, or as the path was given if there are several.
+
+    Raises:
+        ImageError: one of them cannot be read, or holds no photo.
+    """
+    if len(roots) == 1:
+        paths = find_images(roots[0])
+        root = roots[0] if roots[0].is_dir() else roots[0].parent
+        return paths, [path.relative_to(root).as_posix() for path in paths]
+    once = {os.path.abspath(path): path for root in roots for path in find_images(root)}  # noqa: PTH100
+    paths = list(once.values())
+    return paths, [path.as_posix() for path in paths]
 
 
 def _walk(folder: Path, recursive: bool, seen: set[tuple[int, int]]) -> Iterator[Path]:

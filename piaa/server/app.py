@@ -98,7 +98,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = services
-    problems.add_to(app)
+    problems.add_to(app, database.name)
     for router in (operation, scoring.router, said.router, fits.router, people.router):
         app.include_router(router)
     app.add_middleware(Gate, keys=KeyStore(database), settings=settings)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from generic.errors import ImageError
-from generic.photos.find import SUFFIXES, find_images
+from generic.photos.find import SUFFIXES, find_images, find_named
 
 
 def message(action: Callable[[], object]) -> str:
@@ -90,3 +90,19 @@ def test_listing_a_folder_needs_neither_numpy_nor_pillow():
     root = Path(__file__).resolve().parents[3]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_photos_of_one_folder_are_named_below_it_and_of_several_as_they_were_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "one/a.jpg", "one/sub/b.jpg", "two/a.jpg")
+    one, two = Path("one"), Path("two")
+    assert find_named([one]) == ([one / "a.jpg", one / "sub/b.jpg"], ["a.jpg", "sub/b.jpg"])
+    assert find_named([one / "a.jpg"]) == ([one / "a.jpg"], ["a.jpg"])
+    paths, names = find_named([one, tmp_path / "two"])
+    assert paths == [one / "a.jpg", one / "sub/b.jpg", tmp_path / "two/a.jpg"]
+    assert names == ["one/a.jpg", "one/sub/b.jpg", (tmp_path / "two/a.jpg").as_posix()]
+    # Each once, however it is named.
+    assert len(find_named([one, one / "a.jpg", tmp_path / "one", Path("two/../one/sub"), two])[0]) == 3
+    assert message(lambda: find_named([one, tmp_path / "none"])) == (
+        f"{tmp_path / 'none'} does not exist; check the path"
+    )
