@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from generic.errors import ImageError, ShapeError
+from generic.photos.decode_jpeg import decode_jpeg
 from generic.photos.find import printable, status, unreadable
 from generic.photos.formats.raw import find_preview
 from generic.photos.formats.source import FileBytes
@@ -213,13 +214,15 @@ def _decode(stream: BinaryIO, shown: str, at_least: tuple[int, int] | None, max_
         ) from None
     with image:
         refuse_above(image.size, shown, max_pixels)
-        if at_least is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
-            sideways = _orientation(image, otherwise) >= 5
-            image.draft(None, at_least[::-1] if sideways else at_least)
-        image.load()
+        loaded: Image.Image = image
+        if isinstance(image, JpegImagePlugin.JpegImageFile):
+            sideways = at_least is not None and _orientation(image, otherwise) >= 5
+            loaded = decode_jpeg(image, stream, shown, at_least[::-1] if at_least and sideways else at_least)
+        else:
+            image.load()
         # Asked again after loading: Pillow turns TIFF itself, and PNG may carry EXIF at its end.
-        turn = _UPRIGHT.get(_orientation(image, otherwise))
-        rgb = to_rgb(image)
+        turn = _UPRIGHT.get(_orientation(loaded, otherwise))
+        rgb = to_rgb(loaded)
         return rgb if turn is None else rgb.transpose(turn)
 
 
