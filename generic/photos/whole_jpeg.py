@@ -21,14 +21,18 @@ from itertools import islice
 import simplejpeg
 
 from generic.errors import ImageError
+from generic.photos.formats.jpeg import read_head
 from generic.photos.formats.jpeg_scans import Scan, bare, read_scans
-from generic.photos.formats.source import Odd
+from generic.photos.formats.source import Endless, Odd, Source
 
+MOST_SEGMENTS = 1000
+"""Before the picture, each of 64 kB at most: profiles, depth maps and edits of real photos take 200."""
 MOST_SCANS = 100
 """A photo has one or about ten."""
 MOST_WORK = 3_000_000_000
 """Limit of scans x pixels: some seconds."""
 _LARGEST = 1 << 30
+_MOST_JUNK = 1 << 20
 _EOI = b"\xff\xd9"
 _SCAN = b"\xff\xda"
 _PIXELS_OF_A_BYTE = 8 * 64
@@ -43,6 +47,27 @@ _OTHER_KINDS = (
     "Unsupported color",
 )
 """How messages begin that are not of damage, but of what one build of the decoder does not know."""
+
+
+def refuse_crowded(source: Source, shown: str) -> None:
+    """Raise ImageError if the metadata of a JPEG would take Pillow long to read, before it does.
+
+    Args:
+        source: the whole file.
+        shown: what error messages call the image.
+    """
+    try:
+        crowded = len(read_head(source).applications) > MOST_SEGMENTS
+    except Endless:
+        crowded = True
+    # Pillow looks for the picture byte by byte where the segments do not follow on each other.
+    except Odd:
+        crowded = len(source) > _MOST_JUNK and _SCAN not in bytes(source[:_MOST_JUNK])
+    if crowded:
+        raise ImageError(
+            f"{shown} has more than {MOST_SEGMENTS} blocks of metadata before its picture, or no picture at "
+            "all; save it again without metadata or leave it out"
+        )
 
 
 def refuse_endless(content: bytes, size: tuple[int, int], shown: str) -> None:
