@@ -19,11 +19,14 @@ import numpy as np
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from generic.errors import ImageError, ShapeError
+from generic.photos.decode_jpeg import decode_jpeg
+from generic.photos.decoder_lines import heard, hearing, wrong_pixels
 from generic.photos.find import printable, status, unreadable
 from generic.photos.formats.raw import find_preview
 from generic.photos.formats.source import FileBytes
 from generic.photos.pillow_limits import reading_as, refuse_above
 from generic.photos.recognise import RAW, format_of
+from generic.photos.whole_jpeg import refuse_crowded
 
 MAX_PIXELS = 200_000_000
 """Default limit of width x height, in pixels: above any camera, below a decompression bomb."""
@@ -80,20 +83,17 @@ def open_rgb(
     if at_least is not None and min(at_least) < 1:
         raise ShapeError(f"at_least must be 1 x 1 pixels or more, got {at_least[0]} x {at_least[1]}")
     shown = _shown(path, name)
-    with reading_as(shown, max_pixels):
+    with reading_as(shown, max_pixels), hearing():
         try:
-            if isinstance(path, str | os.PathLike):
-                with _open_file(Path(path), shown) as stream:
-                    return _decode(stream, shown, at_least, max_pixels)
-            return _decode(path, shown, at_least, max_pixels)
+            image = _opened(path, shown, at_least, max_pixels)
         except ImageError:
             raise
         # Pillow answers damaged files with some fifteen kinds of exception, MemoryError among them.
         except Exception as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise ImageError(
-                f"{shown} is damaged or incomplete ({reason}); replace it by an intact copy or leave it out"
-            ) from error
+            raise _damaged(shown, " ".join(str(error).split()) or type(error).__name__) from error
+        if wrong_pixels(heard()):
+            raise _damaged(shown, "the decoder had to guess pixels")
+        return image
 
 
 def load_pixels(
@@ -195,6 +195,25 @@ def _grey_to_8_bit(image: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return grey
 
 
+def _opened(
+    path: Path | str | BinaryIO, shown: str, at_least: tuple[int, int] | None, max_pixels: int
+) -> Image.Image:
+    if isinstance(path, str | os.PathLike):
+        with _open_file(Path(path), shown) as stream:
+            return _decode(stream, shown, at_least, max_pixels)
+    return _decode(path, shown, at_least, max_pixels)
+
+
+def _damaged(shown: str, reason: str) -> ImageError:
+    """The error, with what a library said of it."""
+    lines = heard()
+    said = wrong_pixels(lines) or next(iter(lines), "")
+    reason = "; ".join(filter(None, (reason, said)))
+    return ImageError(
+        f"{shown} is damaged or incomplete ({reason}); replace it by an intact copy or leave it out"
+    )
+
+
 def _decode(stream: BinaryIO, shown: str, at_least: tuple[int, int] | None, max_pixels: int) -> Image.Image:
     """The upright RGB image in a stream; errors of Pillow's own pass through."""
     if not stream.seekable():
@@ -203,23 +222,26 @@ def _decode(stream: BinaryIO, shown: str, at_least: tuple[int, int] | None, max_
     if kind == RAW:
         stream, otherwise = _preview(stream, shown)
         kind = "JPEG"
+    if kind == "JPEG":
+        refuse_crowded(FileBytes(stream), shown)
     stream.seek(0)
     try:
         image = Image.open(stream, formats=[kind])
     except UnidentifiedImageError:
-        raise ImageError(
-            f"{shown} is damaged or incomplete (it begins like a {kind} file, but the rest of its "
-            "header cannot be read); replace it by an intact copy or leave it out"
+        raise _damaged(
+            shown, f"it begins like a {kind} file, but the rest of its header cannot be read"
         ) from None
     with image:
         refuse_above(image.size, shown, max_pixels)
-        if at_least is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
-            sideways = _orientation(image, otherwise) >= 5
-            image.draft(None, at_least[::-1] if sideways else at_least)
-        image.load()
+        loaded: Image.Image = image
+        if isinstance(image, JpegImagePlugin.JpegImageFile):
+            sideways = at_least is not None and _orientation(image, otherwise) >= 5
+            loaded = decode_jpeg(image, stream, shown, at_least[::-1] if at_least and sideways else at_least)
+        else:
+            image.load()
         # Asked again after loading: Pillow turns TIFF itself, and PNG may carry EXIF at its end.
-        turn = _UPRIGHT.get(_orientation(image, otherwise))
-        rgb = to_rgb(image)
+        turn = _UPRIGHT.get(_orientation(loaded, otherwise))
+        rgb = to_rgb(loaded)
         return rgb if turn is None else rgb.transpose(turn)
 
 
