@@ -23,7 +23,10 @@ from generic.photos.find import printable, status, unreadable
 from generic.photos.formats.raw import find_preview
 from generic.photos.formats.source import FileBytes
 from generic.photos.pillow_limits import reading_as, refuse_above
+from generic.photos.readable_png import readable_png
+from generic.photos.readable_tiff import readable_tiff
 from generic.photos.recognise import RAW, format_of
+from generic.photos.to_rgb import to_rgb
 
 MAX_PIXELS = 200_000_000
 """Default limit of width x height, in pixels: above any camera, below a decompression bomb."""
@@ -154,47 +157,6 @@ def _resized(
     return image.resize(size, Image.Resampling.BICUBIC, box=part, reducing_gap=_REDUCING_GAP)
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Any Pillow image in RGB, 8 bit, with what is transparent laid over white.
-
-    Greyscale of more than 8 bits is scaled, not cut off: whole numbers (I;16, I) from
-    [0, 65535], and decimal numbers (F) from the first of [0, 1], [0, 255] and [0, 65535] that
-    holds them all. Values outside are spread from the lowest to the highest; NaN is black.
-    """
-    if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_grey_to_8_bit(image)).convert("RGB")
-    if not image.has_transparency_data:
-        return image if image.mode == "RGB" else image.convert("RGB")
-    # Through RGBA in every case: it is the one conversion that knows alpha channels, palette
-    # alphas and transparent colours alike.
-    rgba = image if image.mode == "RGBA" else image.convert("RGBA")
-    canvas = Image.new("RGB", image.size, "white")
-    canvas.paste(rgba, mask=rgba.getchannel("A"))
-    return canvas
-
-
-def _grey_to_8_bit(image: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Greyscale of 16 or 32 bits, whole or decimal, as shape (height, width) in [0, 255]."""
-    values = np.asarray(image)
-    grey: np.ndarray[Any, np.dtype[np.uint8]]
-    if values.dtype.kind == "u":  # 16 bits: a table is faster than arithmetic on each pixel.
-        grey = np.rint(np.arange(65536) / 257).astype(np.uint8)[values]
-    else:
-        decimal = values.dtype.kind == "f"
-        values = np.where(np.isfinite(values), values, 0).astype(np.float64)
-        low, high = float(values.min()), float(values.max())
-        scales = [
-            top for top in ((1.0, 255.0, 65535.0) if decimal else (65535.0,)) if low >= 0 and high <= top
-        ]
-        bottom, top = (0.0, scales[0]) if scales else (low, high)
-        # A constant image outside every scale has no spread, and becomes black.
-        grey = np.rint((values - bottom) / ((top - bottom) or 1.0) * 255).astype(np.uint8)
-    transparent = image.info.get("transparency")
-    if isinstance(transparent, int):
-        grey[values == transparent] = 255
-    return grey
-
-
 def _decode(stream: BinaryIO, shown: str, at_least: tuple[int, int] | None, max_pixels: int) -> Image.Image:
     """The upright RGB image in a stream; errors of Pillow's own pass through."""
     if not stream.seekable():
@@ -203,6 +165,11 @@ def _decode(stream: BinaryIO, shown: str, at_least: tuple[int, int] | None, max_
     if kind == RAW:
         stream, otherwise = _preview(stream, shown)
         kind = "JPEG"
+    profile = None
+    if kind == "PNG":
+        stream, profile = readable_png(stream)
+    elif kind == "TIFF":
+        stream = readable_tiff(stream)
     stream.seek(0)
     try:
         image = Image.open(stream, formats=[kind])
