@@ -1,9 +1,8 @@
-"""Photo files become pixels: read safely, turned upright, made RGB and resized.
+"""Photo files become pixels: read safely, turned upright, made RGB of sRGB and resized.
 
 Every failure is one ImageError of one line that names the file; a truncated photo is an
-error and never half a picture. Colour profiles are not applied: the networks that look at
-these pixels were trained on pixels as they are stored. A raw photo is opened by the largest
-JPEG preview inside.
+error and never half a picture. A colour profile is applied where it is not sRGB's. A raw photo
+is opened by the largest JPEG preview inside, a TIFF by its largest page.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from generic.errors import ImageError, ShapeError
+from generic.photos.colour import Conversion, in_srgb, prepared
 from generic.photos.find import printable, status, unreadable
 from generic.photos.formats.raw import find_preview
 from generic.photos.formats.source import FileBytes
@@ -26,7 +26,6 @@ from generic.photos.pillow_limits import reading_as, refuse_above
 from generic.photos.readable_png import readable_png
 from generic.photos.readable_tiff import readable_tiff
 from generic.photos.recognise import RAW, format_of
-from generic.photos.to_rgb import to_rgb
 
 MAX_PIXELS = 200_000_000
 """Default limit of width x height, in pixels: above any camera, below a decompression bomb."""
@@ -64,7 +63,7 @@ def open_rgb(
     max_pixels: int = MAX_PIXELS,
     name: str | None = None,
 ) -> Image.Image:
-    """The photo in a file, upright, in RGB, transparency laid over white; the first frame of many.
+    """The photo in a file, upright, in sRGB, transparency laid over white; the first frame of many.
 
     Args:
         path: a file, or a binary stream that holds one image; the stream is left open.
@@ -80,6 +79,13 @@ def open_rgb(
         ImageError: the file cannot be read, is not an image, is damaged or too large.
         ShapeError: at_least is not positive.
     """
+    return in_srgb(*_open(path, at_least, max_pixels, name))
+
+
+def _open(
+    path: Path | str | BinaryIO, at_least: tuple[int, int] | None, max_pixels: int, name: str | None
+) -> tuple[Image.Image, Conversion | None]:
+    """As `open_rgb`, but for what brings the pixels to sRGB, which is cheaper after resizing."""
     if at_least is not None and min(at_least) < 1:
         raise ShapeError(f"at_least must be 1 x 1 pixels or more, got {at_least[0]} x {at_least[1]}")
     shown = _shown(path, name)
@@ -137,17 +143,18 @@ def load_pixels(
             f"box {box} is not left < right and top < bottom in [0, 1]; give shares of the photo"
         )
     enough = (math.ceil(width * _DRAFT_GAP / (right - left)), math.ceil(height * _DRAFT_GAP / (bottom - top)))
-    image = open_rgb(path, at_least=enough, max_pixels=max_pixels, name=name)
+    image, conversion = _open(path, enough, max_pixels, name)
     part = (left * image.width, top * image.height, right * image.width, bottom * image.height)
     if fit == "squash":
-        return np.array(_resized(image, (width, height), part))
+        return np.array(in_srgb(_resized(image, (width, height), part), conversion))
     scale = min(width / (part[2] - part[0]), height / (part[3] - part[1]))
     inner = (
         min(width, max(1, round((part[2] - part[0]) * scale))),
         min(height, max(1, round((part[3] - part[1]) * scale))),
     )
     canvas = Image.new("RGB", (width, height), _PADDING)
-    canvas.paste(_resized(image, inner, part), ((width - inner[0]) // 2, (height - inner[1]) // 2))
+    photo = in_srgb(_resized(image, inner, part), conversion)
+    canvas.paste(photo, ((width - inner[0]) // 2, (height - inner[1]) // 2))
     return np.array(canvas)
 
 
@@ -157,8 +164,10 @@ def _resized(
     return image.resize(size, Image.Resampling.BICUBIC, box=part, reducing_gap=_REDUCING_GAP)
 
 
-def _decode(stream: BinaryIO, shown: str, at_least: tuple[int, int] | None, max_pixels: int) -> Image.Image:
-    """The upright RGB image in a stream; errors of Pillow's own pass through."""
+def _decode(
+    stream: BinaryIO, shown: str, at_least: tuple[int, int] | None, max_pixels: int
+) -> tuple[Image.Image, Conversion | None]:
+    """The upright image in a stream, as `prepared` gives it; errors of Pillow's own pass through."""
     if not stream.seekable():
         stream = io.BytesIO(stream.read())
     kind, otherwise = _recognise(stream, shown), 1
@@ -186,8 +195,10 @@ def _decode(stream: BinaryIO, shown: str, at_least: tuple[int, int] | None, max_
         image.load()
         # Asked again after loading: Pillow turns TIFF itself, and PNG may carry EXIF at its end.
         turn = _UPRIGHT.get(_orientation(image, otherwise))
-        rgb = to_rgb(image)
-        return rgb if turn is None else rgb.transpose(turn)
+        if profile is not None:
+            image.info["icc_profile"] = profile
+        ready, conversion = prepared(image, shown)
+        return (ready if turn is None else ready.transpose(turn)), conversion
 
 
 def _recognise(stream: BinaryIO, shown: str) -> str:
