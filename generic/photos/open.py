@@ -23,8 +23,7 @@ from generic.photos.find import printable, status, unreadable
 from generic.photos.formats.raw import find_preview
 from generic.photos.formats.source import FileBytes
 from generic.photos.pillow_limits import reading_as, refuse_above
-from generic.photos.readable_png import readable_png
-from generic.photos.readable_tiff import readable_tiff
+from generic.photos.readable import readable
 from generic.photos.recognise import RAW, format_of
 
 MAX_PIXELS = 200_000_000
@@ -174,14 +173,10 @@ def _decode(
     if kind == RAW:
         stream, otherwise = _preview(stream, shown)
         kind = "JPEG"
-    profile = None
-    if kind == "PNG":
-        stream, profile = readable_png(stream)
-    elif kind == "TIFF":
-        stream = readable_tiff(stream)
-    stream.seek(0)
+    found = readable(stream, kind)
+    found.stream.seek(0)
     try:
-        image = Image.open(stream, formats=[kind])
+        image = Image.open(found.stream, formats=[kind])
     except UnidentifiedImageError:
         raise ImageError(
             f"{shown} is damaged or incomplete (it begins like a {kind} file, but the rest of its "
@@ -195,9 +190,7 @@ def _decode(
         image.load()
         # Asked again after loading: Pillow turns TIFF itself, and PNG may carry EXIF at its end.
         turn = _UPRIGHT.get(_orientation(image, otherwise))
-        if profile is not None:
-            image.info["icc_profile"] = profile
-        ready, conversion = prepared(image, shown)
+        ready, conversion = prepared(found.completed(image), shown)
         return (ready if turn is None else ready.transpose(turn)), conversion
 
 

@@ -18,6 +18,8 @@ from generic.photos.formats.source import FileBytes, Odd
 
 _MOST = 16 << 20
 """Bytes of a chunk that is heeded, and of all profiles or texts unpacked: printers' profiles have four million."""
+_COLOUR_TYPE = 25
+"""Where in the file the byte lies that tells grey, colours and palettes apart."""
 _TRIED = 1 << 20
 """Bytes that a damaged one counts for."""
 _OPTIONAL = 0x20
@@ -46,11 +48,19 @@ def readable_png(stream: BinaryIO) -> tuple[BinaryIO, bytes | None]:
             content = source[at + 8 : end - 4] if length <= _MOST and intact(source, at, length) else None
             if kind == b"iCCP" and content is not None:
                 profile = profiles.after_name(content)
+            if kind == b"tRNS" and not _is_transparency(content or b"", source[_COLOUR_TYPE : _COLOUR_TYPE + 1]):
+                content = None
             pieces += [source[done:at], _heeded(kind, content, texts)]
             done = end
     if not done:
         return stream, None
     return io.BytesIO(b"".join([*pieces, source[done:]])), profile
+
+
+def _is_transparency(content: bytes, colour_type: bytes) -> bool:
+    """Whether it has the length that this type of picture asks for."""
+    least, most = {b"\0": (2, 2), b"\2": (6, 6), b"\3": (1, 256)}.get(colour_type, (1, 0))
+    return least <= len(content) <= most
 
 
 def _heeded(kind: bytes, content: bytes | None, texts: _Unpacker) -> bytes:
@@ -61,6 +71,8 @@ def _heeded(kind: bytes, content: bytes | None, texts: _Unpacker) -> bytes:
         if content.split(b"\0")[0] not in TURNING:
             return b""
         kind, content = _plain(kind, content, texts)
+        if not content:
+            return b""
     return struct.pack(">L", len(content)) + kind + content + struct.pack(">L", zlib.crc32(kind + content))
 
 
