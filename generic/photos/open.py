@@ -19,12 +19,12 @@ from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from generic.errors import ImageError, ShapeError
 from generic.photos.colour import Conversion, in_srgb, prepared
-from generic.photos.find import printable, status, unreadable
+from generic.photos.find import RAW_SUFFIXES, printable, status, unreadable
 from generic.photos.formats.raw import find_preview
 from generic.photos.formats.source import FileBytes
 from generic.photos.pillow_limits import reading_as, refuse_above
 from generic.photos.readable import readable
-from generic.photos.recognise import RAW, format_of
+from generic.photos.recognise import RAW, format_of, other_format_of
 
 MAX_PIXELS = 200_000_000
 """Default limit of width x height, in pixels: above any camera, below a decompression bomb."""
@@ -178,10 +178,7 @@ def _decode(
     try:
         image = Image.open(found.stream, formats=[kind])
     except UnidentifiedImageError:
-        raise ImageError(
-            f"{shown} is damaged or incomplete (it begins like a {kind} file, but the rest of its "
-            "header cannot be read); replace it by an intact copy or leave it out"
-        ) from None
+        raise ImageError(_odd_header(shown, kind)) from None
     with image:
         refuse_above(image.size, shown, max_pixels)
         if at_least is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
@@ -200,11 +197,27 @@ def _recognise(stream: BinaryIO, shown: str) -> str:
     if not len(source):
         raise ImageError(f"{shown} is empty (0 bytes); replace it by an intact copy or leave it out")
     kind = format_of(source)
+    other = other_format_of(source)
+    if kind is None and other is not None:
+        raise ImageError(f"{shown} is a {other} image, which is not read; export it as JPEG, or leave it out")
     if kind is None:
         raise ImageError(f"{shown} is not an image: it begins with {source[:12]!r}, expected {_FORMATS}")
     if kind == "HEIF":
         _register_heif(shown)
     return kind
+
+
+def _odd_header(shown: str, kind: str) -> str:
+    """Why a photo is refused whose first bytes alone are those of its format."""
+    if Path(shown).suffix.lower() in RAW_SUFFIXES:
+        return (
+            f"{shown} has the name of a raw photo, but no JPEG preview inside that can be read, and sensor "
+            "values are not developed; export it as JPEG or TIFF, or leave it out"
+        )
+    return (
+        f"{shown} is damaged or incomplete (it begins like a {kind} file, but the rest of its "
+        "header cannot be read); replace it by an intact copy or leave it out"
+    )
 
 
 def _preview(stream: BinaryIO, shown: str) -> tuple[BinaryIO, int]:

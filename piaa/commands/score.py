@@ -9,6 +9,7 @@ import typer
 
 from generic.photos.find import printable
 from piaa.commands import options
+from piaa.commands.album import find_and_say
 from piaa.commands.terminal import print_json, progress_bar, report_skipped, reporting
 
 if TYPE_CHECKING:
@@ -29,13 +30,12 @@ def score(
     as_json: options.AsJson = False,
 ) -> None:
     """Rank photos for a person, best first."""
-    from generic.photos.find import find_images
     from piaa.people.score_table import check_format
 
     if out is not None:
         check_format(out)
     person = options.open_model(model, cache, no_cache, max_pixels).load(user, store=store)
-    paths = find_images(photos)
+    paths = find_and_say(photos)
     root = photos if photos.is_dir() else photos.parent
     with progress_bar("scoring", len(paths)) as advance:
         table = person.score_paths(

@@ -9,6 +9,7 @@ import typer
 
 from generic.photos.find import printable
 from piaa.commands import options
+from piaa.commands.album import find_and_say
 from piaa.commands.terminal import note, print_json, progress_bar, report_skipped, reporting
 
 
@@ -28,14 +29,13 @@ def suggest(
     as_json: options.AsJson = False,
 ) -> None:
     """Name the photos whose ratings would teach most about a person's ranking of the album."""
-    from generic.photos.find import find_images
     from piaa.people.suggest_photos import check_suffix, suggest_photos
     from piaa.people.tell import known_of
     from piaa.store.store import Store
 
     if out is not None:
         check_suffix(out)
-    paths = find_images(photos)
+    paths = find_and_say(photos)
     root = photos if photos.is_dir() else photos.parent
     chosen = options.open_model(model, cache, no_cache, max_pixels)
     said = None
