@@ -87,15 +87,10 @@ def in_srgb(image: Image.Image, conversion: Conversion | None) -> Image.Image:
     return converted
 
 
-def is_converted(profile: bytes, mode: str) -> bool:
-    """Whether a profile changes pixels: not if it is sRGB's, or cannot be used for such a picture.
-
-    Args:
-        profile: an ICC profile.
-        mode: that of the picture, of RGB, L and CMYK.
-    """
+def is_converted(profile: bytes) -> bool:
+    """Whether an ICC profile changes the pixels of pictures that it is for: it is whole, and not sRGB's."""
     found = _known(profile)
-    return isinstance(found, Conversion) and found.transform is not None and found.mode == mode
+    return isinstance(found, Conversion) and found.transform is not None
 
 
 def _mode_of(image: Image.Image) -> str:

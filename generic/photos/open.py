@@ -23,7 +23,7 @@ from generic.photos.find import RAW_SUFFIXES, printable, status, unreadable
 from generic.photos.formats.raw import find_preview
 from generic.photos.formats.source import FileBytes
 from generic.photos.pillow_limits import reading_as, refuse_above
-from generic.photos.readable import readable
+from generic.photos.readable import readable, register_heif
 from generic.photos.recognise import RAW, format_of, other_format_of
 
 MAX_PIXELS = 200_000_000
@@ -203,7 +203,7 @@ def _recognise(stream: BinaryIO, shown: str) -> str:
     if kind is None:
         raise ImageError(f"{shown} is not an image: it begins with {source[:12]!r}, expected {_FORMATS}")
     if kind == "HEIF":
-        _register_heif(shown)
+        register_heif(shown)
     return kind
 
 
@@ -230,17 +230,6 @@ def _preview(stream: BinaryIO, shown: str) -> tuple[BinaryIO, int]:
             "export it as JPEG or TIFF, or leave it out"
         )
     return io.BytesIO(source[found.start : found.end]), found.orientation
-
-
-def _register_heif(shown: str) -> None:
-    """Teach Pillow HEIC through the optional extra, the first time one is met."""
-    if "HEIF" in Image.OPEN:
-        return
-    try:
-        import pillow_heif
-    except ImportError:
-        raise ImageError(f"{shown} is a HEIC photo, which needs an extra: pip install 'piaa[heif]'") from None
-    pillow_heif.register_heif_opener()
 
 
 def _orientation(image: Image.Image, otherwise: int = 1) -> int:

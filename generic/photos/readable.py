@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from generic.errors import ImageError
 from generic.photos.formats.bmff import crop_of
 from generic.photos.formats.source import FileBytes
 from generic.photos.readable_png import readable_png
@@ -45,3 +46,14 @@ def readable(stream: BinaryIO, kind: str) -> Readable:
     if kind == "AVIF":
         return Readable(stream, crop=crop_of(FileBytes(stream)))
     return Readable(stream)
+
+
+def register_heif(shown: str) -> None:
+    """Teach Pillow HEIC through the optional extra, the first time one is met."""
+    if "HEIF" in Image.OPEN:
+        return
+    try:
+        import pillow_heif
+    except ImportError:
+        raise ImageError(f"{shown} is a HEIC photo, which needs an extra: pip install 'piaa[heif]'") from None
+    pillow_heif.register_heif_opener()

@@ -38,6 +38,12 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return canvas
 
 
+def is_scaled_anew(image: Image.Image) -> bool:
+    """Whether earlier releases scaled this greyscale otherwise: 12 bits as if they were 16, or white as 0."""
+    deep = image.mode.startswith("I;16") or image.mode in ("I", "F")
+    return deep and (_tag(image, _BITS, 16) == 12 or _tag(image, _COLOURS, 1) == _WHITE_IS_ZERO)
+
+
 def _grey_to_8_bit(image: Image.Image) -> Image.Image:
     """Greyscale of 16 or 32 bits, whole or decimal, in mode L, made band by band."""
     canvas = Image.new("L", image.size)
