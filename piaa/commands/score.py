@@ -10,6 +10,7 @@ import typer
 from generic.photos.find import printable
 from generic.words import counted
 from piaa.commands import options
+from piaa.commands.album import find_and_say
 from piaa.commands.layout import name_column
 from piaa.commands.progress import progress_bar, read_photos, stopping
 from piaa.commands.terminal import print_json, report_skipped, reporting
@@ -36,7 +37,6 @@ def score(
     as_json: options.AsJson = False,
 ) -> None:
     """Rank photos for a person; without --user, for the crowd."""
-    from generic.photos.find import find_named
     from piaa.people.score_photos import CROWD_SCALE, score_for_the_crowd
     from piaa.people.score_table import check_format
 
@@ -44,7 +44,7 @@ def score(
         check_format(out)
     chosen = options.open_model(model, cache, no_cache, max_pixels)
     person = None if user is None else chosen.load(user, store=store)
-    paths, names = find_named(photos)
+    paths, names = find_and_say(photos)
     with stopping(read_photos(remembered=not no_cache)), progress_bar("scoring", len(paths)) as advance:
         if person is None:
             table = score_for_the_crowd(chosen, paths, names, progress=advance)
