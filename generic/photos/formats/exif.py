@@ -1,6 +1,6 @@
 """What EXIF and XMP say of a photo: which side is up, when it was taken, and where the rest of it stands.
 
-The side is read as the decoder reads it (:mod:`generic.photos.open`): EXIF first, and XMP where EXIF says nothing.
+The side is read as the decoder reads it (:mod:`generic.photos.open`): EXIF first, else XMP.
 """
 
 from __future__ import annotations
