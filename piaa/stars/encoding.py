@@ -16,7 +16,7 @@ _MARKS = (
 _WIDE = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, b"<\0\0\0", b"\0\0\0<")
 _UNMARKED = ((b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
 _DECLARED = re.compile(rb"\s*<\?xml[^>]{1,100}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
-# Those that expat knows; a declaration of UTF-16 in front of one-byte characters is what UTF-8 programs leave.
+# Those that expat knows. UTF-16 that is declared, but not there, is what programs leave that write UTF-8.
 _KNOWN = {"utf-8": "utf-8", "utf-16": "utf-8", "us-ascii": "ascii", "iso-8859-1": "latin-1"}
 
 

@@ -13,7 +13,9 @@ PICK = ("http://ns.adobe.com/xmp/1.0/DynamicMedia/", "pick")
 PIAA = "urn:x-piaa:1.0/"
 """Our own namespace; programs keep what they do not know, so what is in it survives them."""
 STAR = (PIAA, "Star")
-"""The star that piaa wrote as xmp:Rating: while the two are equal, it is not hers."""
+"""The stars that piaa wrote as xmp:Rating, the newest first: while that is one of them, it is not hers.
+
+Earlier ones count too, since another program may have taken them over before they were replaced."""
 OUR_LABEL = (PIAA, "Label")
 """The label that piaa wrote as xmp:Label."""
 OUR_KEYWORD = (PIAA, "Keyword")

@@ -180,7 +180,7 @@ class _Reader:
         self._open.append((full, made))
         self._characters.clear()
 
-    def _end(self, _: str) -> None:
+    def _end(self, name: str) -> None:  # noqa: ARG002  (expat gives it)
         _, made = self._open.pop()
         written = "".join(self._characters)
         self._characters.clear()

@@ -18,6 +18,7 @@ NEW = (
 )
 """A sidecar that says nothing yet."""
 UNRATED = ("", "0")
+_STARS = ("1", "2", "3", "4", "5")
 _DC = SUBJECT[0]
 Edit = tuple[Span, bytes]
 """What is replaced, and by what."""
@@ -56,8 +57,11 @@ def with_marks(raw: bytes, marks: Marks, shown: str) -> bytes:
     packet = parse(clean, shown)
     edits: list[Edit] = []
     own = {f"piaa:{name}": value for name, value in marks.scores.items()}
+    stars = stars_of_ours(parse(raw, shown))
     if marks.star is not None and _add_star(packet, marks.star, edits, own):
-        own["piaa:Star"] = str(marks.star)
+        stars = [marks.star, *(one for one in stars if one != marks.star)]
+    if stars:
+        own["piaa:Star"] = " ".join(map(str, stars))
     if marks.label is not None and not packet.find(LABEL):
         own |= {"xmp:Label": marks.label, "piaa:Label": marks.label}
     inside = b""
@@ -90,10 +94,14 @@ def without_marks(raw: bytes, shown: str) -> bytes:
     return _apply(packet, edits)
 
 
+def stars_of_ours(packet: Packet) -> list[int]:
+    """The stars that piaa ever wrote into a packet, the newest first."""
+    return [int(one) for one in (packet.value(STAR) or "").split() if one in _STARS]
+
+
 def star_is_ours(packet: Packet) -> bool:
-    """Whether the star in a packet is the one that piaa wrote into it."""
-    star = packet.value(STAR)
-    return star is not None and _number(star) == _number(packet.value(RATING))
+    """Whether the star in a packet is one that piaa wrote into it."""
+    return _number(packet.value(RATING)) in stars_of_ours(packet)
 
 
 def _is_ours(one: Field) -> bool:
@@ -144,17 +152,17 @@ def _add_star(packet: Packet, star: int, edits: list[Edit], own: dict[str, str])
     if not found:
         own["xmp:Rating"] = str(star)
     for one in found:
-        edits.append(_with_value(packet, one, str(star).encode()))
+        edits.append(_with_value(one, str(star).encode()))
     return True
 
 
-def _with_value(packet: Packet, one: Field, value: bytes) -> Edit:
+def _with_value(one: Field, value: bytes) -> Edit:
     if one.element is not None and one.element.tag.closed:
-        return _opened(packet, one.element, value)
+        return _opened(one.element, value)
     return one.inside, value
 
 
-def _opened(packet: Packet, element: Element, inside: bytes) -> Edit:
+def _opened(element: Element, inside: bytes) -> Edit:
     """Something goes into an element that one tag both begins and ends."""
     end = element.tag.span[1]
     return (end - 2, end), b">" + inside + b"</" + element.tag.name + b">"
@@ -169,7 +177,7 @@ def _add_keyword(packet: Packet, keyword: str, edits: list[Edit]) -> bytes:
     name = b"".join(bag.tag.name.rpartition(b":")[:2]) + b"li"
     item = b"<%b>%b</%b>" % (name, _escaped(keyword), name)
     if bag.tag.closed:
-        edits.append(_opened(packet, bag, item))
+        edits.append(_opened(bag, item))
     else:
         words = [span for one in packet.find(SUBJECT) if one.bag is bag for _, span in one.words]
         at = words[-1][1] if words else bag.inside[0]
@@ -192,7 +200,7 @@ def _insertion(packet: Packet, own: Mapping[str, str], inside: bytes) -> Edit:
     head = space + b"<rdf:Description " + b" ".join(words)
     text = head + (b">" + inside + b"</rdf:Description>" if inside else b"/>")
     if packet.rdf.tag.closed:
-        return _opened(packet, packet.rdf, text)
+        return _opened(packet.rdf, text)
     at = last.end if last else packet.rdf.tag.span[1]
     return (at, at), text
 

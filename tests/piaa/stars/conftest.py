@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (sidecars are as long as programs write them)
 """Sidecars as raw developers and managers of photos lay them out, written by hand for these tests."""
 
 from __future__ import annotations

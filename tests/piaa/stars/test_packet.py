@@ -69,7 +69,9 @@ def test_empty_elements_end_where_their_only_tag_ends():
 
 
 def test_what_is_more_than_text_has_no_value():
-    packet = of('<r:Description><x:Rating r:parseType="Resource"><r:value>4</r:value></x:Rating></r:Description>')
+    packet = of(
+        '<r:Description><x:Rating r:parseType="Resource"><r:value>4</r:value></x:Rating></r:Description>'
+    )
     assert (packet.value(RATING), len(packet.find(RATING))) == (None, 1)
     assert of("<r:Description><x:Rating><!-- 5 -->4</x:Rating></r:Description>").value(RATING) == "4"
 
@@ -81,7 +83,9 @@ def test_what_is_no_property_of_the_photo_is_passed_over():
 
 
 def test_zero_bytes_at_the_end_are_passed_over():
-    assert parse(f'{HEAD}<r:Description x:Rating="4"/></r:RDF>'.encode() + bytes(40), "a").value(RATING) == "4"
+    assert (
+        parse(f'{HEAD}<r:Description x:Rating="4"/></r:RDF>'.encode() + bytes(40), "a").value(RATING) == "4"
+    )
 
 
 BOMB = """<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>"""
@@ -95,7 +99,10 @@ CURE = "; let the program that wrote it write it again, or take it away (it is u
         (b'<!DOCTYPE r SYSTEM "file:///etc/passwd"><r/>', "it has a DOCTYPE, which XMP has not"),
         (b" " * (MOST_BYTES + 1), f"it has {MOST_BYTES + 1} bytes, but at most {MOST_BYTES} are read"),
         (f"{HEAD}{'<a>' * 200_000}".encode(), "its elements are nested more than 100 deep"),
-        (f"{HEAD}</r:RDF>{HEAD}</r:RDF>".encode(), f"junk after document element: line 1, column {len(HEAD) + 8}"),
+        (
+            f"{HEAD}</r:RDF>{HEAD}</r:RDF>".encode(),
+            f"junk after document element: line 1, column {len(HEAD) + 8}",
+        ),
         (b"", "no element found: line 1, column 0"),
         (b"<a/>", "there is no rdf:RDF in it"),
         (f"<a>{HEAD}</r:RDF></a>".encode(), "there is no rdf:RDF in it"),
