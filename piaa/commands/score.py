@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from generic.photos.find import printable
 from piaa.commands import options
 from piaa.commands.terminal import print_json, progress_bar, report_skipped, reporting
+from piaa.commands.write_xmp import check_ways, report_undone, report_written, take_back, write_scores
 
 if TYPE_CHECKING:
     from piaa.people.score_table import ScoreTable
@@ -21,6 +22,22 @@ def score(
     user: options.User,
     top: Annotated[int | None, typer.Option(min=1, help="Only the best N.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the table here: .csv, .json or .parquet.")] = None,
+    write_xmp: Annotated[
+        bool, typer.Option("--write-xmp", help="Write the scores into XMP sidecars, never into a photo.")
+    ] = False,
+    write_stars: Annotated[
+        bool, typer.Option("--write-stars", help="With --write-xmp: stars too, where a photo has none.")
+    ] = False,
+    xmp_label: Annotated[
+        str | None, typer.Option(help="With --write-xmp: this label, where a photo has none.")
+    ] = None,
+    xmp_keyword: Annotated[str | None, typer.Option(help="With --write-xmp: this keyword too.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --write-xmp: only say what would be written.")
+    ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Put the sidecars back as they were before the last --write-xmp.")
+    ] = False,
     model: options.ModelOption = "piaa-lite",
     store: options.StoreOption = None,
     cache: options.CacheOption = None,
@@ -29,6 +46,18 @@ def score(
     as_json: options.AsJson = False,
 ) -> None:
     """Rank photos for a person, best first."""
+    check_ways(
+        write_xmp=write_xmp,
+        write_stars=write_stars,
+        label=xmp_label,
+        keyword=xmp_keyword,
+        dry_run=dry_run,
+        undo=undo,
+    )
+    if undo:
+        undone = take_back(photos, user, store)
+        print_json(undone) if as_json else report_undone(undone)
+        return
     from generic.photos.find import find_images
     from piaa.people.score_table import check_format
 
@@ -41,14 +70,26 @@ def score(
         table = person.score_paths(
             paths, [path.relative_to(root).as_posix() for path in paths], progress=advance
         )
-    facts = {"user": user, "model": person.model.generic.name, "scale": person.scale.to_json()}
+    facts: dict[str, Any] = {
+        "user": user,
+        "model": person.model.generic.name,
+        "scale": person.scale.to_json(),
+    }
     if out is not None:
         table.write(out, top, **facts)
+    if write_xmp:
+        from piaa.stars.plan import Wishes
+
+        wishes = Wishes(stars=write_stars, label=xmp_label, keyword=xmp_keyword)
+        written = write_scores(person, table, photos, wishes, top=top, store=store, dry_run=dry_run)
+        facts["xmp"] = written
     if as_json:
         print_json(table.content(top, **facts))
         return
     report_skipped(table.skipped, len(paths), "photos")
-    if out is None:
+    if write_xmp:
+        report_written(written, user, dry_run=dry_run)
+    elif out is None:
         print_scores(table, top)
     else:
         shown = len(table) if top is None else min(top, len(table))
