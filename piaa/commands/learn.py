@@ -120,11 +120,10 @@ def _explain(gathered: Gathered, found: Found, kept: Kept) -> None:
 
     if kept.proof is None:
         note(f"fewer than {ENOUGH} rated photos, or all alike: nothing was held out to check it with")
-    said = [place for place in PLACES if gathered.places[place]]
-    if len(said) > 1:
-        note(
-            f"{counted(found.n_disagree, 'photo')} with different stars; what counts first: {', '.join(said)}"
-        )
+    if found.n_disagree:
+        said = [place for place in PLACES if gathered.places[place]]
+        differ = counted(found.n_disagree, "photo")
+        note(f"{differ} with different stars; what counts first: {', '.join(said)}")
     if kept.n_gone:
         note(
             f"{counted(kept.n_gone, 'photo')} without the stars of before, which still count; take them back "
