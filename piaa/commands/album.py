@@ -10,7 +10,7 @@ from piaa.commands.terminal import note
 
 
 def find_and_say(photos: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """Photos and what to call them, as :func:`generic.photos.find.find_named` does; on stderr, what was passed over.
+    """As :func:`~generic.photos.find.find_named`: photos and their names; on stderr, what was passed over.
 
     Raises:
         ImageError: a folder cannot be read, or holds no photo.

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from piaa.commands.options import AsJson
 from piaa.commands.album import find_and_say
+from piaa.commands.options import AsJson
 from piaa.commands.progress import AGAIN, progress_bar, read_photos, stopping
 from piaa.commands.terminal import note, print_json, reporting
 

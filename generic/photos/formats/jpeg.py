@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from generic.photos.formats.exif import Header, details, turn_of, turn_part, unmarked
+from generic.photos.formats.exif import Header, header_of, turn_part, unmarked
 from generic.photos.formats.source import Endless, Odd, Part, Source, cut, number, part
 
 START = b"\xff\xd8\xff"
@@ -21,6 +21,7 @@ _EOI, _SOS = 0xD9, 0xDA
 _ALONE = {0x01, 0xD8, *range(0xD0, 0xD8)}  # markers without a length; none belongs between segments
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _USUAL = (0xC0, 0xC1, 0xC2)
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _MOST_SEGMENTS = 10_000
 _MOST_FILL = 4096
 # In the data of a scan, FF 00 is the byte FF, and FF D0 to FF D7 restart the decoder.
@@ -51,7 +52,8 @@ class Head:
     @property
     def xmp(self) -> Part | None:
         """The last XMP packet."""
-        return next(iter(self.find(_APP1, b"http://ns.adobe.com/xap/1.0/\0")[::-1]), None)
+        found = self.find(_APP1, _XMP)
+        return found[-1][len(_XMP) :] if found else None
 
 
 def read_head(source: Source) -> Head:
@@ -89,11 +91,7 @@ def header(source: Source, otherwise: int = 1) -> Header:
         otherwise: the orientation if it gives none.
     """
     head = read_head(source)
-    return Header(
-        size=frame_size(head),
-        orientation=turn_of(head.exif, head.xmp, otherwise),
-        details=details(head.exif),
-    )
+    return header_of(frame_size(head), head.exif, head.xmp, otherwise)
 
 
 def image_parts(source: memoryview, otherwise: int = 1) -> Iterator[Part]:
