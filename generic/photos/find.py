@@ -27,9 +27,35 @@ RAW_SUFFIXES = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", 
 _JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
 # What programs put beside photos, and tables of ratings: no photos that somebody could miss.
 _BESIDE = {
-    *(".xmp", ".aae", ".thm", ".pp3", ".dop", ".cos", ".cop", ".cot", ".on1", ".arp", ".xml", ".json", ".jsonl"),
+    *(
+        ".xmp",
+        ".aae",
+        ".thm",
+        ".pp3",
+        ".dop",
+        ".cos",
+        ".cop",
+        ".cot",
+        ".on1",
+        ".arp",
+        ".xml",
+        ".json",
+        ".jsonl",
+    ),
     *(".ndjson", ".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".ods", ".md", ".html", ".log", ".ini", ".db"),
-    *(".sqlite", ".sqlite3", ".lrcat", ".lrdata", ".safetensors", ".onnx", ".py", ".toml", ".yaml", ".yml", ""),
+    *(
+        ".sqlite",
+        ".sqlite3",
+        ".lrcat",
+        ".lrdata",
+        ".safetensors",
+        ".onnx",
+        ".py",
+        ".toml",
+        ".yaml",
+        ".yml",
+        "",
+    ),
 }
 
 

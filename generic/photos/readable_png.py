@@ -17,7 +17,7 @@ from generic.photos.formats.png import TEXT, TURNING, chunks, intact
 from generic.photos.formats.source import FileBytes, Odd
 
 _MOST = 16 << 20
-"""Bytes of a chunk that is heeded, and of all profiles or texts unpacked: printers' profiles have four million."""
+"""Bytes of a chunk that is heeded, and of all texts unpacked; printers' profiles have four million."""
 _COLOUR_TYPE = 25
 """Where in the file the byte lies that tells grey, colours and palettes apart."""
 _TRIED = 1 << 20
@@ -48,7 +48,9 @@ def readable_png(stream: BinaryIO) -> tuple[BinaryIO, bytes | None]:
             content = source[at + 8 : end - 4] if length <= _MOST and intact(source, at, length) else None
             if kind == b"iCCP" and content is not None:
                 profile = profiles.after_name(content)
-            if kind == b"tRNS" and not _is_transparency(content or b"", source[_COLOUR_TYPE : _COLOUR_TYPE + 1]):
+            if kind == b"tRNS" and not _is_transparency(
+                content or b"", source[_COLOUR_TYPE : _COLOUR_TYPE + 1]
+            ):
                 content = None
             pieces += [source[done:at], _heeded(kind, content, texts)]
             done = end

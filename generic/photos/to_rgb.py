@@ -81,7 +81,8 @@ def _span(values: NDArray[Any]) -> tuple[float, float]:
 
 def _scaled(values: NDArray[Any], bottom: float, top: float) -> Grey:
     if values.dtype.kind == "u":  # 16 bits: a table is faster than arithmetic on each pixel.
-        return _table(top)[values]
+        grey: Grey = _table(top)[values]
+        return grey
     finite = np.where(np.isfinite(values), values, 0).astype(np.float64)
     return np.rint((finite - bottom) / (top - bottom) * 255).astype(np.uint8)
 

@@ -17,9 +17,7 @@ def find_and_say(photos: Path) -> list[Path]:
     """
     album = find_album(photos)
     if album.n_paired == 1:
-        note(
-            "1 raw photo lies beside a JPEG of the same name; the JPEG is looked at, and both are one photo"
-        )
+        note("1 raw photo lies beside a JPEG of the same name; the JPEG is looked at, and both are one photo")
     elif album.n_paired:
         note(
             f"{album.n_paired} raw photos lie beside JPEGs of the same names; the JPEGs are looked at, "

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from piaa.commands.options import AsJson
 from piaa.commands.album import find_and_say
+from piaa.commands.options import AsJson
 from piaa.commands.terminal import note, print_json, progress_bar, reporting
 
 

@@ -132,7 +132,7 @@ def _extent(meta: Meta, primary: Item) -> tuple[int, int] | None:
     crop = _crop(meta, primary)
     if crop is not None:
         return crop[2] - crop[0], crop[3] - crop[1]
-    # Of HEIC, what is no whole pixel is rounded by the decoder as it likes; of AVIF, we cut nothing off then.
+    # What is no whole pixel, HEIC's decoder rounds as it likes; of AVIF, we cut nothing off then.
     known = meta.of(primary, b"clap") is None or any(it.kind == b"av01" for it in meta.items.values())
     return whole if known else None
 

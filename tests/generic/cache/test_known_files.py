@@ -122,7 +122,9 @@ def test_what_releases_before_remembered_of_a_file_is_read_once_more(tmp_path, i
         (found,) = contents(cache, image)
         cache.put_many({found.identity: VECTOR}, "m")
         digests = found.sha256 + found.identity
-        stamp = execute(tmp_path, "SELECT stamp FROM known")[0][0][:-8] + f"{zlib.crc32(digests.encode()):08x}"
+        stamp = (
+            execute(tmp_path, "SELECT stamp FROM known")[0][0][:-8] + f"{zlib.crc32(digests.encode()):08x}"
+        )
         execute(tmp_path, "UPDATE known SET stamp = ?", stamp)
         execute(tmp_path, "UPDATE pictures SET checksum = ?", zlib.crc32(digests.encode()))
         assert cache.contents_of([found.sha256]) == {}

@@ -26,7 +26,14 @@ def touch(root: Path, *names: str) -> None:
 
 
 def test_find_images_sorted_without_hidden_ones(tmp_path):
-    names = ["B.JPG", "a.jpeg", "sub/c.Png", "sub/deep/d.heic", "sub.tif", *(f"z{i}{s}" for i, s in enumerate(SUFFIXES))]
+    names = [
+        "B.JPG",
+        "a.jpeg",
+        "sub/c.Png",
+        "sub/deep/d.heic",
+        "sub.tif",
+        *(f"z{i}{s}" for i, s in enumerate(SUFFIXES)),
+    ]
     hidden = [".x.jpg", "._a.jpeg", ".trash/e.jpg", "sub/.thumbs/f.jpg", "notes.txt", "jpg", "sidecar.xmp"]
     touch(tmp_path, *names, *hidden)
     expected = sorted(tmp_path / name for name in names)
@@ -81,7 +88,12 @@ def test_a_raw_photo_beside_its_jpeg_is_no_photo_of_its_own(tmp_path):
     assert album.n_paired == 3
     expected = [tmp_path / name for name in (*pairs, *alone) if name not in ("a.CR2", "sub/b.dng", "c.nef")]
     assert album.photos == find_images(tmp_path) == sorted(expected)
-    for name, shown in [("a.CR2", "a.JPG"), ("sub/b.dng", "sub/b.jpeg"), ("d.arw", "d.arw"), ("b.jpg", "b.jpg")]:
+    for name, shown in [
+        ("a.CR2", "a.JPG"),
+        ("sub/b.dng", "sub/b.jpeg"),
+        ("d.arw", "d.arw"),
+        ("b.jpg", "b.jpg"),
+    ]:
         assert shown_by(tmp_path / name) == tmp_path / shown
 
 

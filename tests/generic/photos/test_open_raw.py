@@ -75,8 +75,8 @@ def test_a_file_with_the_name_of_a_raw_photo_alone(tmp_path):
     with pytest.raises(ImageError) as caught:
         open_rgb(file)
     assert str(caught.value) == (
-        f"{file} has the name of a raw photo, but no JPEG preview inside that can be read, and sensor values are "
-        "not developed; export it as JPEG or TIFF, or leave it out"
+        f"{file} has the name of a raw photo, but no JPEG preview inside that can be read, and sensor values "
+        "are not developed; export it as JPEG or TIFF, or leave it out"
     )
 
 
@@ -92,7 +92,9 @@ def test_a_file_with_the_name_of_a_raw_photo_alone(tmp_path):
 def test_formats_that_are_not_read_are_named(head, name):
     with pytest.raises(ImageError) as caught:
         open_rgb(io.BytesIO(head + bytes(100)), name="a.jpg")
-    assert str(caught.value) == f"a.jpg is a {name} image, which is not read; export it as JPEG, or leave it out"
+    assert (
+        str(caught.value) == f"a.jpg is a {name} image, which is not read; export it as JPEG, or leave it out"
+    )
 
 
 def test_plain_tiff_is_no_raw_photo(samples):

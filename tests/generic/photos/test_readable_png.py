@@ -25,10 +25,17 @@ BOMB = zlib.compress(bytes(300_000_000), 9)
 
 
 def chunk(kind: bytes, content: bytes, *, damaged: bool = False) -> bytes:
-    return struct.pack(">L", len(content)) + kind + content + struct.pack(">L", zlib.crc32(kind + content) ^ damaged)
+    return (
+        struct.pack(">L", len(content))
+        + kind
+        + content
+        + struct.pack(">L", zlib.crc32(kind + content) ^ damaged)
+    )
 
 
-def png(before: bytes = b"", after: bytes = b"", *, pixels: np.ndarray = PIXELS, end: bytes | None = None) -> bytes:
+def png(
+    before: bytes = b"", after: bytes = b"", *, pixels: np.ndarray = PIXELS, end: bytes | None = None
+) -> bytes:
     height, width = pixels.shape[:2]
     rows = b"".join(b"\0" + row.tobytes() for row in pixels)
     head = struct.pack(">LLBBBBB", width, height, 8, 2 if pixels.ndim == 3 else 0, 0, 0, 0)
@@ -56,10 +63,15 @@ ODD = {
     "plain texts of 80 MB": chunk(b"tEXt", b"history\0" + bytes(10 << 20)) * 8,
     "comment with a wrong checksum": chunk(b"tEXt", b"Comment\0a note", damaged=True),
     "wrong checksum of each kind": b"".join(
-        chunk(kind, bytes(9), damaged=True) for kind in (b"gAMA", b"cHRM", b"pHYs", b"tIME", b"bKGD", b"eXIf", b"sBIT")
+        chunk(kind, bytes(9), damaged=True)
+        for kind in (b"gAMA", b"cHRM", b"pHYs", b"tIME", b"bKGD", b"eXIf", b"sBIT")
     ),
-    "wrong checksum of a profile": chunk(b"iCCP", b"P3\0\0" + zlib.compress(rgb_profile(P3, None)), damaged=True),
-    "short ones": b"".join(chunk(kind, b"") for kind in (b"gAMA", b"cHRM", b"pHYs", b"sRGB", b"tRNS", b"iCCP", b"eXIf")),
+    "wrong checksum of a profile": chunk(
+        b"iCCP", b"P3\0\0" + zlib.compress(rgb_profile(P3, None)), damaged=True
+    ),
+    "short ones": b"".join(
+        chunk(kind, b"") for kind in (b"gAMA", b"cHRM", b"pHYs", b"sRGB", b"tRNS", b"iCCP", b"eXIf")
+    ),
     "unknown ways of packing": chunk(b"zTXt", b"history\0\7abc") + chunk(b"iCCP", b"P3\0\7abc"),
     "names that are no text": chunk(b"zTXt", b"\0\0") + chunk(b"tEXt", b"\xff\xfe") + chunk(b"iTXt", b"\xff"),
     "damage in what is packed": chunk(b"iTXt", international(b"", packed=False)[:-3] + b"\1\0\0\0abcdef"),
@@ -94,8 +106,15 @@ def test_a_thousand_bombs_cost_as_one():
     [
         chunk(b"iTXt", international(TURNED + LARGE)),
         chunk(b"iTXt", international(TURNED, packed=False)),
-        chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\nexif\n  26\n" + (
-            b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0").hex().encode() + b" " * 2_000_000)),
+        chunk(
+            b"zTXt",
+            b"Raw profile type exif\0\0"
+            + zlib.compress(
+                b"\nexif\n  26\n"
+                + (b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0").hex().encode()
+                + b" " * 2_000_000
+            ),
+        ),
         chunk(b"eXIf", b"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0"),
     ],
     ids=["large packed XMP", "plain XMP", "large packed profile of EXIF", "EXIF"],
@@ -144,7 +163,9 @@ def test_damage_to_what_is_needed_is_still_an_error(kind):
 
 def test_bombs_of_pixels_stay_refused_with_little_memory():
     head = chunk(b"IHDR", struct.pack(">LLBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0))
-    content = b"\x89PNG\r\n\x1a\n" + head + ODD["large packed XMP"] + chunk(b"IDAT", BOMB) + chunk(b"IEND", b"")
+    content = (
+        b"\x89PNG\r\n\x1a\n" + head + ODD["large packed XMP"] + chunk(b"IDAT", BOMB) + chunk(b"IEND", b"")
+    )
     tracemalloc.start()
     with pytest.raises(ImageError, match="the limit is 200000000"):
         open_rgb(io.BytesIO(content))

@@ -50,7 +50,7 @@ def tiff(*pages: tuple[Page, bytes], order: str = "<", big: bool = False, inner:
     """Pages, one after another; page ``inner`` lies inside of the first instead, as a SubIFD."""
     head, count, number, width = (16, "Q", "Q", 8) if big else (8, "H", "L", 4)
     content = bytearray(head)
-    starts, links = [], []
+    starts, links, ends = [], [], 0
     for i, (tags, data) in enumerate(pages):
         place = len(content)
         content += data + bytes(len(data) % 2)
@@ -77,7 +77,9 @@ def tiff(*pages: tuple[Page, bytes], order: str = "<", big: bool = False, inner:
         if i != inner or not i:
             ends = start + size - width
     mark = b"II" if order == "<" else b"MM"
-    content[:head] = mark + (struct.pack(order + "HHHQ", 43, 8, 0, starts[0]) if big else struct.pack(order + "HL", 42, starts[0]))
+    content[:head] = mark + (
+        struct.pack(order + "HHHQ", 43, 8, 0, starts[0]) if big else struct.pack(order + "HL", 42, starts[0])
+    )
     return bytes(content)
 
 
@@ -90,8 +92,15 @@ def seen(content: bytes) -> np.ndarray:
 @pytest.mark.parametrize("place", ["only", "last", "first", "between", "inside"])
 def test_the_largest_page_is_the_picture(place, big, order):
     small, large = page(SMALL), page(LARGE)
-    pages = {"only": [large], "last": [small, large], "first": [large, small], "between": [small, large, small]}
-    content = tiff(*pages.get(place, [small, large]), big=big, order=order, inner=1 if place == "inside" else None)
+    pages = {
+        "only": [large],
+        "last": [small, large],
+        "first": [large, small],
+        "between": [small, large, small],
+    }
+    content = tiff(
+        *pages.get(place, [small, large]), big=big, order=order, inner=1 if place == "inside" else None
+    )
     np.testing.assert_array_equal(seen(content), LARGE)
     facts = photo_facts(content)
     assert (facts.width, facts.height) == (60, 40)
@@ -158,7 +167,11 @@ def test_the_copy_is_not_much_larger_than_the_file():
 
 
 def test_identity_is_that_of_the_page_that_is_shown():
-    alone, one, other = tiff(page(LARGE)), tiff(page(SMALL), page(LARGE)), tiff(page(SMALL), page(255 - LARGE))
+    alone, one, other = (
+        tiff(page(LARGE)),
+        tiff(page(SMALL), page(LARGE)),
+        tiff(page(SMALL), page(255 - LARGE)),
+    )
     assert photo_identity(alone) == photo_identity(one) != photo_identity(other)
 
 
@@ -180,7 +193,9 @@ def twelve_bits(values: np.ndarray, *, packed: bool = False) -> bytes:
 @pytest.mark.parametrize("packed", [False, True])
 def test_12_bits_are_scaled(packed):
     values = np.linspace(0, 4095, 800).round().reshape(20, 40)
-    np.testing.assert_array_equal(seen(twelve_bits(values, packed=packed))[..., 1], np.round(values / 4095 * 255))
+    np.testing.assert_array_equal(
+        seen(twelve_bits(values, packed=packed))[..., 1], np.round(values / 4095 * 255)
+    )
 
 
 @pytest.mark.parametrize("sixteen", [True, False])
@@ -200,7 +215,14 @@ def test_a_large_decimal_picture_takes_little_more_than_its_pixels(tmp_path):
     width, height = 6000, 4000
     row = zlib.compress(np.linspace(0, 1, width, dtype=np.float32).tobytes() * 40, 9)
     tags, _ = page(np.zeros((1, 1), np.uint8))
-    tags |= {256: (4, [width]), 257: (4, [height]), 258: (3, [32]), 259: (3, [8]), 339: (3, [3]), 278: (4, [40])}
+    tags |= {
+        256: (4, [width]),
+        257: (4, [height]),
+        258: (3, [32]),
+        259: (3, [8]),
+        339: (3, [3]),
+        278: (4, [40]),
+    }
     strips = height // 40
     tags[279] = (4, [len(row)] * strips)
     file = tmp_path / "a.tif"

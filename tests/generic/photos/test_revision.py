@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 
 from generic.photos.revision import decoded_anew
 from tests.generic.photos.profiles import P3, SRGB, grey_profile, ink_profile, rgb_profile
-from tests.generic.photos.test_avif_crop import avif
+from tests.generic.photos.test_open_crop import avif
 from tests.generic.photos.test_readable_tiff import LARGE, SMALL, page, tiff, twelve_bits
 
 PICTURE = Image.fromarray(LARGE)
@@ -25,7 +25,10 @@ def written(kind: str, image: Image.Image = PICTURE, **options: object) -> bytes
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
 def test_a_foreign_profile_makes_other_pixels(kind):
     assert decoded_anew(written(kind, icc_profile=rgb_profile(P3, None)))
-    for profile in (rgb_profile(SRGB, None), ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()):
+    for profile in (
+        rgb_profile(SRGB, None),
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+    ):
         assert not decoded_anew(written(kind, icc_profile=profile))
     assert not decoded_anew(written(kind, icc_profile=b"broken" * 40))
     assert not decoded_anew(written(kind))
