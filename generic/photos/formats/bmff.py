@@ -143,7 +143,7 @@ def _whole(meta: Meta, primary: Item) -> tuple[int, int] | None:
 
 
 def _crop(meta: Meta, primary: Item) -> tuple[int, int, int, int] | None:
-    """As :func:`crop_of`: the size asked for, its middle so far from the image's; whole pixels, inside of it."""
+    """As :func:`crop_of`: its size, and how far its middle is from the image's; of whole pixels, inside."""
     whole, clap = _whole(meta, primary), meta.of(primary, b"clap")
     if whole is None or clap is None:
         return None
