@@ -10,7 +10,9 @@ rows are missing or wrong, and the photo is refused. Three more rules catch what
 - So many pixels that there is not one bit for each block cannot be in the file.
 
 A photo that only lacks the marker EOI, or has zeros before it, is whole if all rows are. What is
-told about the photo (APPn, COM) does not count, nor what follows EOI.
+told about the photo (APPn, COM) does not count, nor what follows EOI. Of a kind that simplejpeg does
+not know, such as four inks in an unusual ratio, Pillow decodes what there is: there the first of the
+rules is missing.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ _OTHER_KINDS = (
     "Unsupported JPEG",
     "Unsupported color",
 )
-"""How messages begin that are not of damage, but of what one build of the decoder does not know."""
+"""What messages say that are not of damage, but of what one build of the decoder does not know."""
 
 
 def refuse_crowded(source: Source, shown: str) -> None:
@@ -115,7 +117,8 @@ def damage_before_decoding(content: bytes, size: tuple[int, int], progressive: b
         found = list(read_scans(memoryview(content + _EOI)))
     except Odd:
         return None
-    if any(not scan.flat and _HOLES.search(scan.data) for scan in found):
+    # Zeros at the end may be a camera's; if they are not, the decoder finds too few rows.
+    if any(not scan.flat and _HOLES.search(bytes(scan.data).rstrip(b"\0")) for scan in found):
         return "a hole of zeros in the picture's data"
     return "scans are missing" if progressive and _unfinished(found) else None
 
@@ -140,7 +143,7 @@ def damage_in_words(content: bytes, words: str, colours: str) -> str | None:
     try:
         picture = bare(memoryview(content + _EOI))
     except Odd:
-        return None if words.startswith(_OTHER_KINDS) else words
+        return _as_damage(words)
     said = _warning(picture, colours)
     if said and _AT_END in said:
         # Zeros that a camera wrote before EOI are left out, but for those that end the picture itself. If
@@ -148,7 +151,11 @@ def damage_in_words(content: bytes, words: str, colours: str) -> str | None:
         end = picture[: -len(_EOI)].rstrip(b"\0")
         if not all(_warning(end + bytes(n) + _EOI, colours) for n in range(3)):
             return None
-    return None if not said or said.startswith(_OTHER_KINDS) else said
+    return _as_damage(said) if said else None
+
+
+def _as_damage(words: str) -> str | None:
+    return None if any(kind in words for kind in _OTHER_KINDS) else words
 
 
 def _warning(content: bytes, colours: str) -> str | None:
