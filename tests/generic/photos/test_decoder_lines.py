@@ -37,7 +37,7 @@ def refusal(content: bytes, name: str = "x.tif") -> str:
 
 def test_the_line_of_libtiff_is_the_reason(capfd):
     assert re.fullmatch(  # the words behind the colon are zlib's
-        rf"x\.tif is damaged or incomplete \(decoder error -2; ZIPDecode: Decoding error at scanline 0, .+\){END}",
+        rf"x\.tif is damaged or incomplete \(decoder error -2; ZIPDecode: Decoding error .+\){END}",
         refusal(damaged("tiff_adobe_deflate")),
     )
     assert capfd.readouterr() == ("", "")
