@@ -174,7 +174,7 @@ def _as_damage(words: str) -> str | None:
     return None if any(kind in words for kind in _OTHER_KINDS) else words
 
 
-def _warning(content: bytearray, colours: str) -> str | None:
+def _warning(content: bytes, colours: str) -> str | None:
     """What the decoder says of a JPEG; None if nothing. An eighth of the size is enough to read all data."""
     try:
         simplejpeg.decode_jpeg(content, colours, min_height=1, min_width=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -118,3 +119,13 @@ def test_every_real_photo_is_whole_and_has_pillows_pixels(shared_data, options):
         if options is not None:
             content = written(Image.open(path), "JPEG", **options)
         np.testing.assert_array_equal(ours(content, (200, 200)), pillows(content, (200, 200)))
+
+
+def test_threads_do_not_mix_up_their_photos():
+    contents = [written(picture((200 + 40 * n, 160), n), "JPEG") for n in range(12)]
+    alone = [load_pixels(io.BytesIO(content), 32).tobytes() for content in contents]
+    with ThreadPoolExecutor(6) as pool:
+        together = list(
+            pool.map(lambda n: load_pixels(io.BytesIO(contents[n % 12]), 32).tobytes(), range(240))
+        )
+    assert together == alone * 20
