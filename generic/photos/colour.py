@@ -105,14 +105,11 @@ def _mode_of(image: Image.Image) -> str:
 def _conversion_for(profile: bytes, mode: str, shown: str) -> Conversion | None:
     """The conversion for a picture of a mode; None if there is nothing to do, or it cannot be done."""
     found = _known(profile)
-    if isinstance(found, Conversion):
-        if found.transform is None:
-            return None
-        if found.mode == mode:
-            return found
-        found = f"it is for pictures of mode {found.mode}, and this one has mode {mode}"
-    _say_once(profile, shown, found)
-    return None
+    if isinstance(found, str):
+        _say_once(profile, shown, found)
+        return None
+    # One for greyscale says nothing of a photo in colour, where programs leave it by mistake.
+    return found if found.transform is not None and found.mode == mode else None
 
 
 _conversions: OrderedDict[bytes, Conversion | str] = OrderedDict()
