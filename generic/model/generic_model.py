@@ -196,17 +196,19 @@ class GenericModel:
         """Fill ``vectors`` for the missing pictures, by key; returns what could not be read."""
         broken: dict[str, ImageError] = {}
         fresh: dict[str, Features] = {}
-        for key, result in self._run(missing, max_pixels):
-            if isinstance(result, ImageError):
-                broken[key] = result
-            else:
-                fresh[key] = result
-            if len(fresh) == _WRITTEN_AT_ONCE:
-                cache.put_many(fresh, self.hash)
-                vectors.update(fresh)
-                fresh = {}
-            progress(1)
-        cache.put_many(fresh, self.hash)
+        try:
+            for key, result in self._run(missing, max_pixels):
+                if isinstance(result, ImageError):
+                    broken[key] = result
+                else:
+                    fresh[key] = result
+                if len(fresh) == _WRITTEN_AT_ONCE:
+                    cache.put_many(fresh, self.hash)
+                    vectors.update(fresh)
+                    fresh = {}
+                progress(1)
+        finally:  # nothing is lost of a run that somebody stops
+            cache.put_many(fresh, self.hash)
         vectors.update(fresh)
         return broken
 

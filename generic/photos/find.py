@@ -126,6 +126,31 @@ def shown_by(photo: Path) -> Path:
     return next((path for path in spellings if path.is_file()), photo)
 
 
+def find_named(roots: Sequence[Path]) -> tuple[Album, list[str]]:
+    """The photos of several folders and files, each once, and what to call them.
+
+    Args:
+        roots: as for :func:`find_images`; one or more.
+
+    Returns:
+        what all of them hold, and a name of each photo: below the only folder, or as the path was given if
+        there are several.
+
+    Raises:
+        ImageError: one of them cannot be read, or holds no photo.
+    """
+    albums = [find_album(root) for root in roots]
+    if len(roots) == 1:
+        root = roots[0] if roots[0].is_dir() else roots[0].parent
+        return albums[0], [path.relative_to(root).as_posix() for path in albums[0].photos]
+    once = {os.path.abspath(path): path for album in albums for path in album.photos}  # noqa: PTH100
+    others: Counter[str] = Counter()
+    for album in albums:
+        others.update(album.others)
+    found = Album(list(once.values()), sum(album.n_paired for album in albums), others)
+    return found, [path.as_posix() for path in found.photos]
+
+
 def _walk(folder: Path, recursive: bool, seen: set[tuple[int, int]]) -> Iterator[Path]:
     """Files of one folder and, if recursive, of those inside that are not yet in `seen`."""
     shown = printable(str(folder))

@@ -19,12 +19,15 @@ from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from generic.errors import ImageError, ShapeError
 from generic.photos.colour import Conversion, in_srgb, prepared
+from generic.photos.decode_jpeg import decode_jpeg
+from generic.photos.decoder_lines import heard, hearing, wrong_pixels
 from generic.photos.find import RAW_SUFFIXES, printable, status, unreadable
 from generic.photos.formats.raw import find_preview
 from generic.photos.formats.source import FileBytes
 from generic.photos.pillow_limits import reading_as, refuse_above
 from generic.photos.readable import readable, register_heif
 from generic.photos.recognise import RAW, format_of, other_format_of
+from generic.photos.whole_jpeg import refuse_crowded
 
 MAX_PIXELS = 200_000_000
 """Default limit of width x height, in pixels: above any camera, below a decompression bomb."""
@@ -88,20 +91,17 @@ def _open(
     if at_least is not None and min(at_least) < 1:
         raise ShapeError(f"at_least must be 1 x 1 pixels or more, got {at_least[0]} x {at_least[1]}")
     shown = _shown(path, name)
-    with reading_as(shown, max_pixels):
+    with reading_as(shown, max_pixels), hearing():
         try:
-            if isinstance(path, str | os.PathLike):
-                with _open_file(Path(path), shown) as stream:
-                    return _decode(stream, shown, at_least, max_pixels)
-            return _decode(path, shown, at_least, max_pixels)
+            image = _opened(path, shown, at_least, max_pixels)
         except ImageError:
             raise
         # Pillow answers damaged files with some fifteen kinds of exception, MemoryError among them.
         except Exception as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise ImageError(
-                f"{shown} is damaged or incomplete ({reason}); replace it by an intact copy or leave it out"
-            ) from error
+            raise _damaged(shown, " ".join(str(error).split()) or type(error).__name__) from error
+        if wrong_pixels(heard()):
+            raise _damaged(shown, "the decoder had to guess pixels")
+        return image
 
 
 def load_pixels(
@@ -163,6 +163,25 @@ def _resized(
     return image.resize(size, Image.Resampling.BICUBIC, box=part, reducing_gap=_REDUCING_GAP)
 
 
+def _opened(
+    path: Path | str | BinaryIO, shown: str, at_least: tuple[int, int] | None, max_pixels: int
+) -> tuple[Image.Image, Conversion | None]:
+    if isinstance(path, str | os.PathLike):
+        with _open_file(Path(path), shown) as stream:
+            return _decode(stream, shown, at_least, max_pixels)
+    return _decode(path, shown, at_least, max_pixels)
+
+
+def _damaged(shown: str, reason: str) -> ImageError:
+    """The error, with what a library said of it."""
+    lines = heard()
+    said = wrong_pixels(lines) or next(iter(lines), "")
+    reason = "; ".join(filter(None, (reason, said)))
+    return ImageError(
+        f"{shown} is damaged or incomplete ({reason}); replace it by an intact copy or leave it out"
+    )
+
+
 def _decode(
     stream: BinaryIO, shown: str, at_least: tuple[int, int] | None, max_pixels: int
 ) -> tuple[Image.Image, Conversion | None]:
@@ -173,21 +192,25 @@ def _decode(
     if kind == RAW:
         stream, otherwise = _preview(stream, shown)
         kind = "JPEG"
+    if kind == "JPEG":
+        refuse_crowded(FileBytes(stream), shown)
     found = readable(stream, kind)
     found.stream.seek(0)
     try:
         image = Image.open(found.stream, formats=[kind])
     except UnidentifiedImageError:
-        raise ImageError(_odd_header(shown, kind)) from None
+        raise _odd_header(shown, kind) from None
     with image:
         refuse_above(image.size, shown, max_pixels)
-        if at_least is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
-            sideways = _orientation(image, otherwise) >= 5
-            image.draft(None, at_least[::-1] if sideways else at_least)
-        image.load()
+        loaded: Image.Image = image
+        if isinstance(image, JpegImagePlugin.JpegImageFile):
+            sideways = at_least is not None and _orientation(image, otherwise) >= 5
+            loaded = decode_jpeg(image, stream, shown, at_least[::-1] if at_least and sideways else at_least)
+        else:
+            image.load()
         # Asked again after loading: Pillow turns TIFF itself, and PNG may carry EXIF at its end.
-        turn = _UPRIGHT.get(_orientation(image, otherwise))
-        ready, conversion = prepared(found.completed(image), shown)
+        turn = _UPRIGHT.get(_orientation(loaded, otherwise))
+        ready, conversion = prepared(found.completed(loaded), shown)
         return (ready if turn is None else ready.transpose(turn)), conversion
 
 
@@ -207,17 +230,14 @@ def _recognise(stream: BinaryIO, shown: str) -> str:
     return kind
 
 
-def _odd_header(shown: str, kind: str) -> str:
+def _odd_header(shown: str, kind: str) -> ImageError:
     """Why a photo is refused whose first bytes alone are those of its format."""
     if Path(shown).suffix.lower() in RAW_SUFFIXES:
-        return (
+        return ImageError(
             f"{shown} has the name of a raw photo, but no JPEG preview inside that can be read, and sensor "
             "values are not developed; export it as JPEG or TIFF, or leave it out"
         )
-    return (
-        f"{shown} is damaged or incomplete (it begins like a {kind} file, but the rest of its "
-        "header cannot be read); replace it by an intact copy or leave it out"
-    )
+    return _damaged(shown, f"it begins like a {kind} file, but the rest of its header cannot be read")
 
 
 def _preview(stream: BinaryIO, shown: str) -> tuple[BinaryIO, int]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from generic.photos.find import find_album, printable
+from generic.photos.find import find_named, printable
 from piaa.commands.terminal import note
 
 
-def find_and_say(photos: Path) -> list[Path]:
-    """The photos, as :func:`generic.photos.find.find_images` gives them; on stderr, what was passed over.
+def find_and_say(photos: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """As :func:`~generic.photos.find.find_named`: photos and their names; on stderr, what was passed over.
 
     Raises:
-        ImageError: the folder cannot be read, or there is no photo.
+        ImageError: a folder cannot be read, or holds no photo.
     """
-    album = find_album(photos)
+    album, names = find_named(photos)
     if album.n_paired == 1:
         note("1 raw photo lies beside a JPEG of the same name; the JPEG is looked at, and both are one photo")
     elif album.n_paired:
@@ -25,7 +25,7 @@ def find_and_say(photos: Path) -> list[Path]:
         )
     if album.others:
         note(passed_over(album.others))
-    return album.photos
+    return album.photos, names
 
 
 def passed_over(others: Mapping[str, int]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from generic.words import none_of
 from piaa.commands.options import AsJson, Overwrite
 from piaa.commands.terminal import note, print_json, report_skipped, reporting
 
@@ -101,9 +102,9 @@ def _check_photos(folder: Path | None, size: int, fit: Fit) -> list[NDArray[np.u
             pixels.append(load_pixels(path, size, fit=fit))
         except ImageError as error:
             skipped[str(path)] = str(error)
-    report_skipped(skipped, len(chosen), "photos")
+    report_skipped(skipped, len(chosen), "photo")
     if not pixels:
-        raise ImageError(f"none of the {len(chosen)} photos in {folder} can be read; name another folder")
+        raise ImageError(f"{none_of(len(chosen), 'photo')} in {folder} can be read; name another folder")
     return pixels
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from generic.errors import ImageError
 from generic.extras import require
@@ -21,6 +20,8 @@ from generic.model.checkpoint import Header
 from generic.model.graph_file import save_graph
 from generic.progress import Progress, no_progress
 from generic.seeds import stream
+from generic.threads import one_blas_thread
+from generic.words import counted
 from piaa.adapters.prior import PREFIX, Prior, learn_prior
 from piaa.ratings.locate import locate_images
 from piaa.ratings.table import Ratings
@@ -93,8 +94,7 @@ def build_model(
     skipped |= {names[row]: reason for row, reason in seen.errors.items()}
     photos = [names[row] for row in seen.rows]
     table = _of_photos(ratings, photos)
-    # One thread: on busy cores more of them wait for one another, and sums would depend on their number.
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         built = build(merged, seen, table.means)
         prior, reason = _learn_prior(table, built.vectors, built.out_of_fold)
     header = Header(
@@ -102,8 +102,10 @@ def build_model(
         architecture={"size": merged.size},
         scale=(ratings.scale.low, ratings.scale.high),
         training={
-            "summary": f"{' + '.join(stem.name for stem in loaded)}, built on {len(photos)} photos",
-            "data": f"{len(photos)} photos of {Path(ratings.source).name}, mean of {table.n_people} people",
+            "summary": f"{' + '.join(stem.name for stem in loaded)}, built on "
+            f"{counted(len(photos), 'photo')}",
+            "data": f"{counted(len(photos), 'photo')} of {Path(ratings.source).name}, mean of "
+            f"{counted(table.n_people, 'person', 'people')}",
             "people": table.n_people,
             "ratings": len(table.rows),
             "rating_scale": ratings.scale.to_json(),
@@ -164,8 +166,8 @@ def _learn_prior(
     ]
     if len(people) < FEWEST_PEOPLE:
         return None, (
-            f"{len(people)} people rated photos that {FEWEST_RATERS} or more rated, and {FEWEST_PEOPLE} are "
-            f"needed to tell how people differ"
+            f"{counted(len(people), 'person', 'people')} rated photos that {FEWEST_RATERS} or more rated, "
+            f"and {FEWEST_PEOPLE} are needed to tell how people differ"
         )
     if len(people) > MOST_PEOPLE:
         chosen = stream(0, "build", "people", len(people)).permutation(len(people))[:MOST_PEOPLE]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from generic.errors import DatasetError
+from generic.words import counted
 from piaa.commands.options import AsJson
 from piaa.commands.terminal import print_json, reporting
 from protocols.commands import options
@@ -150,8 +151,8 @@ def data_split(
         return
     n = split.counts
     typer.echo(split.rule)
-    typer.echo(f"train: {n['train_users']:,} users, {n['train_images']:,} images")
-    typer.echo(f"test: {n['test_users']:,} users, {n['test_images']:,} images")
+    typer.echo(f"train: {counted(n['train_users'], 'user')}, {counted(n['train_images'], 'image')}")
+    typer.echo(f"test: {counted(n['test_users'], 'user')}, {counted(n['test_images'], 'image')}")
     typer.echo(f"written: {out} ({split.hash[:8]})")
 
 
@@ -177,7 +178,8 @@ def data_pack(
     from dataclasses import asdict
 
     from generic.photos.shards import pack
-    from piaa.commands.terminal import progress_bar, report_skipped
+    from piaa.commands.progress import AGAIN, progress_bar, stopping
+    from piaa.commands.terminal import report_skipped
     from piaa.ratings.locate import locate_images
 
     data = options.open_dataset(
@@ -190,12 +192,12 @@ def data_pack(
         image: {"score": mean} | ({"counts": data.counts[image]} if image in data.counts else {})
         for image, mean in data.means.items()
     }
-    with progress_bar("packing", len(files)) as bar:
+    with stopping(AGAIN), progress_bar("packing", len(files)) as bar:
         packed = pack(files, out, labels=labels, side=side, shard_bytes=shard_mb * 10**6, progress=bar)
     skipped = {**dict(absent), **packed.skipped}
-    report_skipped(skipped, len(files) + len(absent), "photos")
+    report_skipped(skipped, len(files) + len(absent), "photo")
     if as_json:
         print_json({**asdict(packed), "skipped": skipped, "folder": str(out)})
         return
-    shards = f"{packed.n_shards:,} shard{'s' * (packed.n_shards != 1)}"
-    typer.echo(f"{out}: {packed.n_photos:,} photos in {shards}, {packed.n_bytes:,} bytes")
+    shards = counted(packed.n_shards, "shard")
+    typer.echo(f"{out}: {counted(packed.n_photos, 'photo')} in {shards}, {packed.n_bytes:,} bytes")

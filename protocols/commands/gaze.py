@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from generic.words import counted
 from piaa.commands.options import AsJson
-from piaa.commands.terminal import print_json, progress_bar, reporting
+from piaa.commands.progress import AGAIN, progress_bar, stopping
+from piaa.commands.terminal import print_json, reporting
 
 if TYPE_CHECKING:
     from protocols.gaze.fixations import Fixations
@@ -56,19 +58,19 @@ def gaze_compare(
     from protocols.gaze.compare import METRICS, compare
 
     models = [GenericModel(file) for file in files]
-    with progress_bar("comparing", len(fixations)) as bar:
+    with stopping(AGAIN), progress_bar("comparing", len(fixations)) as bar:
         found = compare(models, fixations, photos, pixels_per_degree=pixels_per_degree, progress=bar)
     if pictures is not None:
         from protocols.gaze.picture import draw_all
 
-        with progress_bar("drawing", len(fixations)) as bar:
+        with stopping(AGAIN), progress_bar("drawing", len(fixations)) as bar:
             draw_all(models, fixations, photos, pictures, pixels_per_degree=pixels_per_degree, progress=bar)
     if as_json:
         print_json([one.facts() for one in found])
         return
     width = max(len(one.name) for one in found)
     n = sum(map(len, fixations.values()))
-    typer.echo(f"{len(fixations):,} photos, {n:,} fixations")
+    typer.echo(f"{counted(len(fixations), 'photo')}, {counted(n, 'fixation')}")
     typer.echo("  ".join([" " * width, *(f"{key:>8}" for key in METRICS)]))
     for one in found:
         cells = [f"{one.means[key]:8.3f}" for key in METRICS]
@@ -96,7 +98,7 @@ def gaze_mask(
 
     from protocols.gaze.mask_folder import mask_folder
 
-    with progress_bar("masking", len(fixations)) as bar:
+    with stopping(AGAIN), progress_bar("masking", len(fixations)) as bar:
         left = mask_folder(
             fixations,
             photos,
@@ -110,7 +112,7 @@ def gaze_mask(
     if as_json:
         print_json({"photos": len(fixations), "area_left": left, "folder": str(out)})
         return
-    typer.echo(f"{out}: {len(fixations):,} photos, {100 * left:.1f} % of their area left")
+    typer.echo(f"{out}: {counted(len(fixations), 'photo')}, {100 * left:.1f} % of their area left")
 
 
 def _read(gaze: Path, photos: Path) -> dict[str, Fixations]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from generic.photos.formats.boxes import Reader, boxes
-from generic.photos.formats.exif import Header, details, orientation, turn
+from generic.photos.formats.exif import Header, details, first_of, orientation, turn
 from generic.photos.formats.source import Odd, Part, Source, cut, number, part
 
 _ABOUT = (b"Exif", b"mime", b"uri ")
@@ -87,11 +87,13 @@ def header(source: Source) -> Header:
     """What the file says of its primary image; reads the box ``meta``, EXIF and XMP."""
     meta = read_meta(source)
     primary = meta.items[meta.primary]
-    rotation = meta.of(primary, b"irot")
+    rotation, exif, xmp = meta.of(primary, b"irot"), _exif(meta), meta.block(_XMP)
     return Header(
         size=_extent(meta, primary),
-        orientation=_TURNED[rotation[0] & 3] if rotation else turn(_said(meta), meta.block(_XMP)),
-        details=details(_exif(meta)),
+        orientation=_TURNED[rotation[0] & 3] if rotation else turn(_said(meta), xmp),
+        first=first_of(exif),
+        details=details(exif),
+        xmp=xmp,
     )
 
 

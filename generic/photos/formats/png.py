@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from generic.photos.formats.exif import Header, details, orientation, turn_of, turn_part
+from generic.photos.formats.exif import Header, header_of, orientation, turn_part
 from generic.photos.formats.source import Odd, Part, Source, cut, number, part
 
 _FIRST = 8
@@ -18,6 +18,8 @@ TEXT = (b"tEXt", b"zTXt", b"iTXt")
 _ABOUT = (*TEXT, b"eXIf", b"zxIf", b"tIME", b"pHYs", b"caBX")
 _MOST_CHUNKS = 100_000
 _XMP = b"XML:com.adobe.xmp"
+_MOST_XMP = 64 << 20
+"""Bytes that a compressed packet may have."""
 _PROFILE = b"Raw profile type exif"
 TURNING = (_XMP, _PROFILE, b"exif", b"xmp")
 """Names of the texts by which Pillow turns a photo upright."""
@@ -43,8 +45,8 @@ def header(source: Source) -> Header:
         if kind in _ABOUT and intact(source, at, length):
             _note(kind, cut(source, at + 8, length), blocks)
     exif = blocks.exif[-1] if blocks.exif else None
-    xmp = blocks.xmp[-1] if blocks.xmp else None
-    return Header(size=size, orientation=turn_of(exif, xmp), details=details(exif))
+    packed = [text for text in map(bytes, blocks.texts) if text.startswith(_XMP + b"\0\1")]
+    return header_of(size, exif, next(map(_packet, [*blocks.xmp[::-1], *packed]), None))
 
 
 def image_parts(source: memoryview) -> Iterator[Part]:
@@ -97,6 +99,20 @@ def _note(kind: bytes, content: Part, blocks: _Blocks) -> None:
         blocks.xmp.append(bytes(content))
     elif name in _HEEDED and not (name == _PROFILE and _says_orientation(blocks)):
         blocks.texts.append(content)
+
+
+def _packet(content: bytes) -> bytes | None:
+    """The packet in the content of a chunk iTXt, after name, compression, language and translated name."""
+    head, text = content[: len(_XMP) + 3], content[len(_XMP) + 3 :]
+    text = text.split(b"\0", 2)[-1]
+    if head[-2] == 0:
+        return text
+    unpacker = zlib.decompressobj()
+    try:
+        found = unpacker.decompress(text, _MOST_XMP)
+    except zlib.error:
+        return None
+    return found if unpacker.eof else None
 
 
 def _is_text(content: Part) -> bool:

@@ -79,8 +79,10 @@ def header(source: Source) -> Header:
     page, _ = picture(directories)
     return Header(
         size=(page.one(WIDTH, 0), page.one(HEIGHT, 0)),
-        orientation=turn(said_by(page), _xmp(page)),
+        orientation=turn(said_by(page), xmp_of(page)),
+        first=page,
         details=details_of(directories, page),
+        xmp=xmp_of(page),
     )
 
 
@@ -91,12 +93,13 @@ def image_parts(source: memoryview) -> Iterator[Part]:
     if page.repeated or any(tag in page.entries for tag in _OLD_JPEG):
         raise Odd
     yield part("order", source[:4])
-    yield part("turn", b"%d" % turn(said_by(page), _xmp(page)))
+    yield part("turn", b"%d" % turn(said_by(page), xmp_of(page)))
     yield from _tags(page, len(source))
     yield from _data(page, source)
 
 
-def _xmp(page: Directory) -> Part | None:
+def xmp_of(page: Directory) -> Part | None:
+    """The XMP packet that a directory holds; None if it holds none."""
     return page.raw(_XMP) if _XMP in page.entries else None
 
 

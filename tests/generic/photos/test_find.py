@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from generic.errors import ImageError
-from generic.photos.find import RAW_SUFFIXES, SUFFIXES, find_album, find_images, shown_by
+from generic.photos.find import RAW_SUFFIXES, SUFFIXES, find_album, find_images, find_named, shown_by
+
+
+def named(roots: list[Path]) -> tuple[list[Path], list[str]]:
+    """Photos and names."""
+    album, names = find_named(roots)
+    return album.photos, names
 
 
 def message(action: Callable[[], object]) -> str:
@@ -132,3 +138,19 @@ def test_listing_a_folder_needs_neither_numpy_nor_pillow():
     root = Path(__file__).resolve().parents[3]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_photos_of_one_folder_are_named_below_it_and_of_several_as_they_were_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "one/a.jpg", "one/sub/b.jpg", "two/a.jpg")
+    one, two = Path("one"), Path("two")
+    assert named([one]) == ([one / "a.jpg", one / "sub/b.jpg"], ["a.jpg", "sub/b.jpg"])
+    assert named([one / "a.jpg"]) == ([one / "a.jpg"], ["a.jpg"])
+    paths, names = named([one, tmp_path / "two"])
+    assert paths == [one / "a.jpg", one / "sub/b.jpg", tmp_path / "two/a.jpg"]
+    assert names == ["one/a.jpg", "one/sub/b.jpg", (tmp_path / "two/a.jpg").as_posix()]
+    # Each once, however it is named.
+    assert len(named([one, one / "a.jpg", tmp_path / "one", Path("two/../one/sub"), two])[0]) == 3
+    assert message(lambda: find_named([one, tmp_path / "none"])) == (
+        f"{tmp_path / 'none'} does not exist; check the path"
+    )

@@ -38,7 +38,7 @@ def test_score_says_what_it_did_not_look_at(score, mixed):
 def test_one_of_each(tmp_path, capsys):
     for name in ("a.jpg", "a.nef", "b.psd"):
         (tmp_path / name).touch()
-    assert find_and_say(tmp_path) == [tmp_path / "a.jpg"]
+    assert find_and_say([tmp_path]) == ([tmp_path / "a.jpg"], ["a.jpg"])
     assert capsys.readouterr() == (
         "",
         "1 raw photo lies beside a JPEG of the same name; the JPEG is looked at, and both are one photo\n"
@@ -49,7 +49,7 @@ def test_one_of_each(tmp_path, capsys):
 def test_an_album_of_photos_alone_needs_no_word(tmp_path, capsys):
     for name in ("a.jpg", "a.xmp", "ratings.csv"):
         (tmp_path / name).touch()
-    assert find_and_say(tmp_path) == [tmp_path / "a.jpg"]
+    assert find_and_say([tmp_path]) == ([tmp_path / "a.jpg"], ["a.jpg"])
     assert capsys.readouterr() == ("", "")
 
 
