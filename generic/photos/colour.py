@@ -49,7 +49,7 @@ class _UnusableError(Exception):
     """A profile cannot be applied; the argument says why."""
 
 
-def prepared(image: Image.Image, shown: str) -> tuple[Image.Image, Conversion | None]:
+def prepared(image: Image.Image, stored: str, shown: str) -> tuple[Image.Image, Conversion | None]:
     """The picture in a mode that can be resized, and what `in_srgb` has to do afterwards.
 
     Afterwards, since a transform takes ten times as long for a photo as for what a network sees.
@@ -57,6 +57,7 @@ def prepared(image: Image.Image, shown: str) -> tuple[Image.Image, Conversion | 
     Args:
         image: of any mode, with its profile in ``info``. A profile that cannot be used is ignored,
             which is said once in the log.
+        stored: the mode as the file has it; a decoder may have made RGB of greyscale.
         shown: what messages call the photo.
 
     Returns:
@@ -67,7 +68,7 @@ def prepared(image: Image.Image, shown: str) -> tuple[Image.Image, Conversion | 
     profile = image.info.get("icc_profile")
     # LAB means colours as they are seen, whatever profile is with it.
     if profile and image.mode != "LAB":
-        conversion = _conversion_for(profile, _mode_of(image), shown)
+        conversion = _conversion_for(profile, _mode_of(stored), shown)
     if is_deep_grey(image):  # One channel until it is small: a third of the memory.
         image = grey_to_8_bit(image)
     elif conversion is None or conversion.mode != "CMYK":
@@ -96,10 +97,11 @@ def is_converted(profile: bytes) -> bool:
     return isinstance(found, Conversion) and found.transform is not None
 
 
-def _mode_of(image: Image.Image) -> str:
-    if image.mode in _GREYS or image.mode.startswith("I;16"):
+def _mode_of(stored: str) -> str:
+    """What a profile has to be for."""
+    if stored in _GREYS or stored.startswith("I;16"):
         return "L"
-    return "CMYK" if image.mode == "CMYK" else "RGB"
+    return "CMYK" if stored == "CMYK" else "RGB"
 
 
 def _conversion_for(profile: bytes, mode: str, shown: str) -> Conversion | None:
