@@ -99,8 +99,8 @@ def test_what_cannot_be_understood_is_named_and_the_rest_is_read(photos, exiftoo
     gathered = gather(photos)
     assert [(one.name, one.stars) for one in gathered.photos if one.marks] == [("png.png", 4)]
     assert gathered.skipped == {
-        "jpg.jpg.xmp": f"{photos / 'jpg.jpg.xmp'} cannot be read as XMP: it has a DOCTYPE, which XMP has not; "
-        "let the program that wrote it write it again, or take it away (it is unchanged)",
+        "jpg.jpg.xmp": f"{photos / 'jpg.jpg.xmp'} cannot be read as XMP: it has a DOCTYPE, which XMP has "
+        "not; let the program that wrote it write it again, or take it away (it is unchanged)",
         "tif.tif.xmp": f"{photos / 'tif.tif.xmp'} is no regular file, expected an XMP sidecar; take it away",
         "webp.webp.xmp": f"{photos / 'webp.webp.xmp'} is no regular file, expected an XMP sidecar; "
         "take it away",

@@ -67,5 +67,7 @@ def test_a_journal_of_somebody_else_is_not_believed(tmp_path, values, reason):
 def test_what_is_no_journal_is_one_line(tmp_path, content):
     path = tmp_path / ".piaa-xmp-1.json"
     path.write_bytes(content)
-    with pytest.raises(StarsError, match="^the journal .* cannot be used: .*; take it away if it is not yours"):
+    with pytest.raises(
+        StarsError, match="^the journal .* cannot be used: .*; take it away if it is not yours"
+    ):
         read_journal(path)

@@ -117,7 +117,7 @@ def test_one_path_decides_and_two_candidates_do_not(tmp_path):
         fill(connection, f"{tmp_path.as_posix()}/", rows)
     found = read_catalogue(path)
     assert found.mark(tmp_path / "2023" / "sea" / "a.jpg", tmp_path / "2023" / "sea").stars == 5
-    with pytest.raises(ValueError, match="^several photos in the Lightroom catalogue could be meant, with"):
+    with pytest.raises(ValueError, match=r"^several photos in the Lightroom catalogue could be meant, with"):
         found.mark(tmp_path / "copy" / "sea" / "a.jpg", tmp_path / "copy" / "sea")
 
 
@@ -140,7 +140,9 @@ def test_what_is_no_catalogue_is_one_line(tmp_path):
         connection.execute("CREATE TABLE photos (id)")
     assert refusal(path) == f"{no}: no such table: Adobe_images; {cure} (it is unchanged)"
     with closing(sqlite3.connect(path)) as connection:
-        endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS id_local FROM n"
+        endless = (
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS id_local FROM n"
+        )
         connection.executescript(TABLES.replace("CREATE TABLE Adobe_images", "CREATE TABLE other"))
         connection.execute(f"CREATE VIEW Adobe_images AS {endless}")
     assert refusal(path) == f"{no}: no such table: Adobe_images; {cure} (it is unchanged)"
