@@ -24,7 +24,9 @@ def test_stars_are_known_for_whomever_they_were_written(store, sayings):
     store.say("ana", sayings.rated({5: 3}))
     store.say("ben", sayings.rated({}))
     assert known(store, sayings, 1, 2) == [set(), set()]
-    store.note_written("ana", [star(sayings, 1, 4), star(sayings, 1, 2, "/photos/b.xmp"), star(sayings, 2, 5)])
+    store.note_written(
+        "ana", [star(sayings, 1, 4), star(sayings, 1, 2, "/photos/b.xmp"), star(sayings, 2, 5)]
+    )
     store.note_written("ben", [star(sayings, 2, 1, "/ben/a.xmp")])
     assert known(store, sayings, 1, 2, 3) == [{2, 4}, {1, 5}, set()]
     store.note_written("ana", [star(sayings, 1, 3)])
