@@ -91,7 +91,7 @@ class _App(typer.Typer):
 
 
 HELP = "Learn one person's taste in photographs from 10 to 100 ratings; rank any photos for that person."
-app = _App(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = _App(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.callback()

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from generic.words import counted
 from piaa.commands import options
+from piaa.commands.progress import progress_bar
 from piaa.commands.report_fit import report_fit
-from piaa.commands.terminal import counted, note, print_json, progress_bar, report_skipped, reporting
+from piaa.commands.terminal import note, print_json, report_skipped, reporting
 
 if TYPE_CHECKING:
     from piaa.stars.gather import Gathered
@@ -65,7 +67,8 @@ def learn(
     if as_json:
         content = content_of(gathered, found, kept)
     else:
-        report_skipped({**found.skipped, **kept.skipped}, found.n_photos, "photos and sidecars")
+        skipped = {**found.skipped, **kept.skipped}
+        report_skipped(skipped, found.n_photos, "photo and sidecars", "photos and sidecars")
         typer.echo(summary(found, kept))
         _explain(gathered, found, kept)
     if up_to_date:

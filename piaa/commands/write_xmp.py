@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from piaa.commands.terminal import counted, note, progress_bar, report_skipped
+from generic.words import counted
+from piaa.commands.progress import progress_bar
+from piaa.commands.terminal import note, report_skipped
 
 if TYPE_CHECKING:
     from piaa.people.person import Person
@@ -25,6 +28,17 @@ def check_ways(
         raise typer.BadParameter("--write-stars, --xmp-label, --xmp-keyword, --dry-run go with --write-xmp")
     if undo and write_xmp:
         raise typer.BadParameter("--undo and --write-xmp contradict each other; give one of them")
+
+
+def one_persons(photos: Sequence[Path], user: str | None) -> tuple[Path, str]:
+    """The folder and the person whose scores go into sidecars; a usage error unless there is one of each."""
+    if user is None:
+        raise typer.BadParameter("--write-xmp and --undo write a person's scores; name her with --user")
+    if len(photos) > 1:
+        raise typer.BadParameter(
+            f"--write-xmp and --undo take one folder or photo, got {len(photos)}; run them one by one"
+        )
+    return photos[0], user
 
 
 def write_scores(
@@ -77,7 +91,7 @@ def summary(plan: Plan, user: str, wishes: Wishes) -> str:
 
 def report_written(found: dict[str, Any], user: str, *, dry_run: bool) -> None:
     """Say what became of it."""
-    report_skipped(found["skipped"], found["n_sidecars"] + found["n_same"], "sidecars")
+    report_skipped(found["skipped"], found["n_sidecars"] + found["n_same"], "sidecar")
     if dry_run:
         typer.echo(f"{counted(found['n_sidecars'], 'sidecar')} to write; nothing was written")
         return
@@ -103,7 +117,7 @@ def take_back(photos: Path, user: str, store: str | None) -> dict[str, Any]:
 
 def report_undone(found: dict[str, Any]) -> None:
     """Say what became of it."""
-    report_skipped(found["skipped"], len(found["skipped"]), "sidecars")
+    report_skipped(found["skipped"], len(found["skipped"]), "sidecar")
     parts = [
         f"{counted(found['n_back'], 'sidecar')} as before, {found['n_removed']:,} removed that piaa made"
     ]

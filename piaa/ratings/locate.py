@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple
 
 from generic.errors import ImageError
-from generic.photos.find import SUFFIXES
+from generic.photos.find import SUFFIXES, shown_by, without_pairs
 
 _SHOWN_PATHS = 3
 
@@ -35,6 +35,7 @@ def locate_images(
     without a suffix, the only image of that stem. Hidden folders are not searched. Tables made
     on another machine hold absolute paths that mean nothing here: outside of the folder only
     the file name at their end counts. A path that climbs out of the folder by ``..`` is refused.
+    A raw photo beside a JPEG of the same name is that photo, and the JPEG is its file.
 
     Args:
         names: image names as a table gives them; repeated names count once.
@@ -57,7 +58,7 @@ def locate_images(
     missing: list[MissingImage] = []
     for name in dict.fromkeys(names):
         try:
-            found[name] = folder.find(name)
+            found[name] = shown_by(folder.find(name))
         except _MissingError as error:
             missing.append(MissingImage(name, str(error)))
     return found, missing
@@ -111,7 +112,9 @@ class _Folder:
         if self._by_name is None:
             self._by_name = self._list_tree()
         exact = self._by_name.get(file_name, [])
-        return exact if exact or PurePosixPath(file_name).suffix else self._by_stem.get(file_name, [])
+        if exact or PurePosixPath(file_name).suffix:
+            return exact
+        return without_pairs(self._by_stem.get(file_name, []))
 
     def _list_tree(self) -> dict[str, list[Path]]:
         by_name: dict[str, list[Path]] = {}

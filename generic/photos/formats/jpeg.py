@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from generic.photos.formats.exif import Header, header_of, turn_part, unmarked
-from generic.photos.formats.source import Odd, Part, Source, cut, number, part
+from generic.photos.formats.source import Endless, Odd, Part, Source, cut, number, part
 
 START = b"\xff\xd8\xff"
 _APP0, _APP1, _APP2, _APP14, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
@@ -57,7 +57,7 @@ class Head:
 
 
 def read_head(source: Source) -> Head:
-    """All before the first scan; Odd unless it is there and whole."""
+    """All before the first scan; Odd unless it is there and whole, Endless for too many segments."""
     head, at = Head(), 2
     for _ in range(_MOST_SEGMENTS):
         marker, start, end = _segment(source, at)
@@ -72,7 +72,7 @@ def read_head(source: Source) -> Head:
         if marker in _FRAMES:
             head.frames.append((marker, content))
         at = end
-    raise Odd
+    raise Endless
 
 
 def frame_size(head: Head) -> tuple[int, int]:
@@ -104,19 +104,19 @@ def image_parts(source: memoryview, otherwise: int = 1) -> Iterator[Part]:
     for profile in head.find(_APP2, b"ICC_PROFILE\0"):
         yield part("profile", profile)
     yield from head.kept
-    yield from _scans(source, head.scan_at)
+    yield from scans(source, head.scan_at)
 
 
 def end_of(source: memoryview) -> int:
     """Where a JPEG that begins at the first byte ends; Odd unless it does."""
     at = read_head(source).scan_at
-    for segment in _scans(source, at, everything=True):
+    for segment in scans(source, at, everything=True):
         at += len(segment)
     return at
 
 
-def _scans(source: memoryview, at: int, everything: bool = False) -> Iterator[memoryview]:
-    """The segments from the first scan to EOI, but for APPn and COM."""
+def scans(source: memoryview, at: int, everything: bool = False) -> Iterator[memoryview]:
+    """The segments from the first scan to EOI, but for APPn and COM; a scan's data follow its header."""
     for _ in range(_MOST_SEGMENTS):
         marker, start, end = _segment(source, at)
         if everything and start > at:
@@ -131,7 +131,7 @@ def _scans(source: memoryview, at: int, everything: bool = False) -> Iterator[me
         if marker == _EOI:
             return
         at = end
-    raise Odd
+    raise Endless
 
 
 def _segment(source: Source, at: int) -> tuple[int, int, int]:

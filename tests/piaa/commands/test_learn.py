@@ -62,14 +62,13 @@ STARS = "5* 5, 4* 5, 3* 5, 2* 5, 1* 5"
 def test_stars_are_found_proved_and_learned(learn, rated, tiny_model, user_folders):
     result = learn()
     assert result.exit_code == 0, result.stderr
-    found, learned, expected, stored = result.stdout.splitlines()
+    found, learned, *_, stored = result.stdout.splitlines()
     proof = found.removeprefix(
         f"Found 25 rated photos ({STARS}); learned from 20, 5 held out: of 100 pairs of "
     )
     assert proof.startswith("them it puts ")
     assert " in your order, the crowd's ranking " in proof
     assert learned == (f"ana: learned from 25 ratings (auto on piaa-tiny {read_header(tiny_model).hash[:8]})")
-    assert expected.startswith("expected ranking: SRCC ")
     assert stored == f"stored: {user_folders / 'piaa.db'}, version 1"
     assert rated("ana") == {f"{n:02d}.jpg": n % 5 + 1 for n in range(25)}
 
