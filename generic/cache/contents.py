@@ -39,7 +39,7 @@ class Content(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Under which its vectors are remembered: the identity, unless vectors of before are of other pixels."""
+        """Under which vectors are remembered: the identity, unless those of before are of other pixels."""
         if not self.decoded_anew:
             return self.identity
         return hashlib.sha256(_ANEW + self.identity.encode()).hexdigest()
@@ -150,7 +150,7 @@ def _checked(stamp: bytes, content: Content) -> bytes:
 
 
 def _checksum(content: Content) -> int:
-    """Of a row, which says by it alone how the picture is decoded: rows of before, which did not, are damaged."""
+    """Of a row; by it alone a row says whether the picture is decoded anew, and older rows are damaged."""
     return zlib.crc32(_digests(content) + (b"2" if content.decoded_anew else b"1"))
 
 

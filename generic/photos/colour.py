@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
-from generic.photos.to_rgb import to_rgb
+from generic.photos.to_rgb import grey_to_8_bit, is_deep_grey, to_rgb
 
 _SAME = 2
 """Levels of 255 within which makers of sRGB profiles differ."""
@@ -60,27 +60,30 @@ def prepared(image: Image.Image, shown: str) -> tuple[Image.Image, Conversion | 
         shown: what messages call the photo.
 
     Returns:
-        mode RGB, or CMYK where there is a profile of inks; and None if nothing is to be done.
+        mode RGB, or L of deep greyscale, or CMYK where there is a profile of inks; and None if the
+        colours are right.
     """
     conversion = None
     profile = image.info.get("icc_profile")
     # LAB means colours as they are seen, whatever profile is with it.
     if profile and image.mode != "LAB":
         conversion = _conversion_for(profile, _mode_of(image), shown)
-    if conversion is None or conversion.mode != "CMYK":
+    if is_deep_grey(image):  # One channel until it is small: a third of the memory.
+        image = grey_to_8_bit(image)
+    elif conversion is None or conversion.mode != "CMYK":
         image = to_rgb(image)
     return image, conversion
 
 
 def in_srgb(image: Image.Image, conversion: Conversion | None) -> Image.Image:
-    """The picture in RGB and sRGB; the very same if there is no conversion.
+    """The picture in RGB and sRGB; the very same if it is so already.
 
     Args:
         image: as `prepared` gave it, resized or not.
         conversion: what `prepared` gave with it.
     """
     if conversion is None:
-        return image
+        return image if image.mode == "RGB" else image.convert("RGB")
     converted: Image.Image = conversion.transform.apply(
         image.getchannel(0) if conversion.mode == "L" else image
     )

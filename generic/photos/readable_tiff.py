@@ -59,7 +59,7 @@ def _with_one_page(source: FileBytes, page: Directory, big: bool) -> bytes:
 
 
 def _entries(page: Directory, big: bool, most: int) -> Iterator[tuple[int, int, int, bytes]]:
-    """Tag, kind, count and values, as TIFF has them; what cannot be read is left out. Odd above so many bytes."""
+    """Tag, kind, count and values, as TIFF has them, of all that can be read; Odd above so many bytes."""
     sign = "<" if page.order == "little" else ">"
     for tag, entry in sorted(page.entries.items()):
         if entry.kind not in SIZES or tag in (_ELSEWHERE_IN_BIG if big else _ELSEWHERE):

@@ -40,10 +40,10 @@ def format_of(source: Source) -> str | None:
 
 
 def other_format_of(source: Source) -> str | None:
-    """What people call the format of a photo that we do not open; None if it is none that we know.
+    r"""What people call the format of a photo that we do not open; None if it is none that we know.
 
     Example:
-        >>> other_format_of(b"\\xff\\x0a")
+        >>> other_format_of(b"\xff\x0a")
         'JPEG XL'
     """
     head = bytes(source[:HEAD])

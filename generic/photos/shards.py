@@ -24,6 +24,7 @@ from generic.errors import DatasetError, ImageError, OutputError
 from generic.photos.find import SUFFIXES, printable
 from generic.photos.open import open_rgb
 from generic.progress import Progress, no_progress
+from generic.words import counted
 
 INDEX = "index.json"
 _FORMAT = "piaa-shards"
@@ -91,7 +92,7 @@ def pack(
         shard += 1
     if not places:
         reason = f"; the first: {next(iter(skipped.values()))}" if skipped else ""
-        raise DatasetError(f"not one of {len(files)} photos can be packed{reason}")
+        raise DatasetError(f"not one of {counted(len(files), 'photo')} can be packed{reason}")
     content = {"format": _FORMAT, "version": 1, "side": side, "images": places}
     write_bytes(folder / INDEX, json.dumps(content).encode())
     return Packed(n_photos=number, n_shards=shard, n_bytes=n_bytes, skipped=skipped)

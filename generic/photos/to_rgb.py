@@ -26,8 +26,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
     from the first of [0, 1], [0, 255] and [0, 65535] that holds them all. Values outside are
     spread from the lowest to the highest; NaN is black.
     """
-    if image.mode.startswith("I") or image.mode == "F":
-        return _grey_to_8_bit(image).convert("RGB")
+    if is_deep_grey(image):
+        return grey_to_8_bit(image).convert("RGB")
     if not image.has_transparency_data:
         return image if image.mode == "RGB" else image.convert("RGB")
     # Through RGBA in every case: it is the one conversion that knows alpha channels, palette
@@ -39,13 +39,19 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def is_scaled_anew(image: Image.Image) -> bool:
-    """Whether earlier releases scaled this greyscale otherwise: 12 bits as if they were 16, or white as 0."""
-    deep = image.mode.startswith("I;16") or image.mode in ("I", "F")
-    return deep and (_tag(image, _BITS, 16) == 12 or _tag(image, _COLOURS, 1) == _WHITE_IS_ZERO)
+    """Whether earlier releases scaled this greyscale otherwise: 12 bits as 16, or white as black."""
+    return is_deep_grey(image) and (
+        _tag(image, _BITS, 16) == 12 or _tag(image, _COLOURS, 1) == _WHITE_IS_ZERO
+    )
 
 
-def _grey_to_8_bit(image: Image.Image) -> Image.Image:
-    """Greyscale of 16 or 32 bits, whole or decimal, in mode L, made band by band."""
+def is_deep_grey(image: Image.Image) -> bool:
+    """Whether it is greyscale of 16 or 32 bits, whole or decimal."""
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def grey_to_8_bit(image: Image.Image) -> Image.Image:
+    """Such greyscale in mode L, scaled as `to_rgb` says, made band by band."""
     canvas = Image.new("L", image.size)
     bottom, top = _scale(image)
     transparent = image.info.get("transparency")
@@ -81,7 +87,8 @@ def _span(values: NDArray[Any]) -> tuple[float, float]:
 
 def _scaled(values: NDArray[Any], bottom: float, top: float) -> Grey:
     if values.dtype.kind == "u":  # 16 bits: a table is faster than arithmetic on each pixel.
-        return _table(top)[values]
+        grey: Grey = _table(top)[values]
+        return grey
     finite = np.where(np.isfinite(values), values, 0).astype(np.float64)
     return np.rint((finite - bottom) / (top - bottom) * 255).astype(np.uint8)
 

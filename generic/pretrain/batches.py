@@ -22,6 +22,7 @@ from generic.photos.open import WHOLE, load_pixels
 from generic.pretrain.config import Settings
 from generic.pretrain.photos import Photos
 from generic.seeds import stream
+from generic.words import counted
 
 _AHEAD = 4
 _NO_CHANGE = -1
@@ -134,9 +135,10 @@ class Plan(Sampler[list[Key]]):
     def __init__(self, n: int, settings: Settings, *, process: int = 0, n_processes: int = 1) -> None:
         batch = settings.batch
         if n < batch:
+            there = "there is" if n == 1 else "there are"
             raise TrainingError(
-                f"there are {n} photos to train on, fewer than the {batch} of one batch; give more, or "
-                f"--batch {n}"
+                f"{there} {counted(n, 'photo')} to train on, fewer than the {batch} of one batch; give more, "
+                f"or --batch {n}"
             )
         share = batch // n_processes
         self.micro = min(settings.micro_batch or share, share)

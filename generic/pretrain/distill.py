@@ -20,6 +20,7 @@ from generic.model.generic_model import GenericModel
 from generic.pretrain.objective import Targets
 from generic.pretrain.photos import FolderSource, Photos
 from generic.progress import Progress, no_progress
+from generic.words import counted
 
 DIRECTIONS = 64
 """Directions of the teacher's embedding that the pupil learns, at most."""
@@ -68,7 +69,8 @@ def ask(
         vectors.append(item.vector)
     if len(names) < 3:
         raise TrainingError(
-            f"{len(names)} of {len(paths)} photos can be read, too few to teach on; give a folder of more"
+            f"{len(names)} of {counted(len(paths), 'photo')} can be read, too few to teach on; give a "
+            "folder of more"
         )
     table = np.stack(vectors).astype(np.float64)
     directions = main_directions(table[:, 1:]) * float(table[:, 0].std())

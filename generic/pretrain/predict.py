@@ -14,6 +14,7 @@ from generic.pretrain.batches import PhotoReader, in_order, loader
 from generic.pretrain.config import Settings
 from generic.pretrain.photos import Photos
 from generic.pretrain.trained_network import Trainee
+from generic.words import counted
 
 
 def outputs_of(
@@ -64,7 +65,8 @@ def outputs_of(
         errors |= theirs
     if len(errors) == len(photos):
         raise TrainingError(
-            f"not one of {len(photos)} photos can be read; the first: {next(iter(errors.values()))}"
+            f"not one of {counted(len(photos), 'photo')} can be read; the first: "
+            f"{next(iter(errors.values()))}"
         )
     outputs[list(errors)] = np.nan
     return outputs, errors

@@ -29,6 +29,7 @@ from generic.photos.open import MAX_PIXELS, load_pixels
 from generic.progress import Progress, no_progress
 from generic.stems.merge import TAPS, Merged
 from generic.stems.nodes import Nodes
+from generic.words import counted
 
 FEWEST, MOST = 20, 3_000
 """Photos that a model is built from; the kernel head keeps a centre for each."""
@@ -122,8 +123,8 @@ def build(merged: Merged, seen: Seen, means: Array) -> Built:
     n = len(means)
     if n < FEWEST or np.ptp(means) == 0:
         raise TooFewRatings(
-            f"a model is built from at least {FEWEST} readable photos with different means, got {n} photos "
-            f"with {len(set(means.tolist()))} different means; rate more"
+            f"a model is built from at least {FEWEST} readable photos with different means, got "
+            f"{counted(n, 'photo')} with {counted(len(set(means.tolist())), 'different mean')}; rate more"
         )
     widths = np.array(merged.widths)
     shares = np.repeat(1 / np.sqrt(widths), widths)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import NotFitted, ShapeError, TooFewRatings
+from generic.words import counted
 from piaa.adapters.prediction import Array, State
 
 
@@ -39,8 +40,8 @@ def check_finite(rows: Array, what: str) -> None:
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if len(bad):
         raise ShapeError(
-            f"{what} of {len(bad)} of {len(rows)} photos are not finite numbers, the first in row {bad[0]}; "
-            "leave these photos out, or compute them again"
+            f"{what} of {len(bad)} of {counted(len(rows), 'photo')} are not finite numbers, the first in row "
+            f"{bad[0]}; leave these photos out, or compute them again"
         )
 
 

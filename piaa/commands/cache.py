@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from generic.words import counted
 from piaa.commands.options import AsJson, CacheOption
 from piaa.commands.terminal import print_json, reporting
 
@@ -23,9 +24,9 @@ def cache_info(cache: CacheOption = None, as_json: AsJson = False) -> None:
         facts = {"path": str(info.path), "n_bytes": info.n_bytes, "n_entries": info.n_entries}
         print_json({**facts, "models": info.models})
         return
-    typer.echo(f"{info.path}: {info.n_entries} photos, {info.n_bytes / 1e6:.1f} MB")
+    typer.echo(f"{info.path}: {counted(info.n_entries, 'photo')}, {info.n_bytes / 1e6:.1f} MB")
     for model, n_entries in info.models.items():
-        typer.echo(f"  model {model[:8]}: {n_entries} photos")
+        typer.echo(f"  model {model[:8]}: {counted(n_entries, 'photo')}")
 
 
 @cache_app.command("clear")
@@ -41,4 +42,4 @@ def cache_clear(
 
     chosen = None if model is None else read_header(find_model(model)).hash
     removed = FeatureCache(cache or default_cache_folder()).clear(chosen)
-    typer.echo(f"removed the features of {removed} photos")
+    typer.echo(f"removed the features of {counted(removed, 'photo')}")

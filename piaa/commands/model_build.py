@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from generic.words import counted
 from piaa.commands.options import AsJson, Overwrite
 from piaa.commands.progress import AGAIN, progress_bar, stopping
 from piaa.commands.terminal import note, print_json, report_skipped, reporting
@@ -55,7 +56,7 @@ def models_build(
         return
     report_skipped(built.skipped, n, "photo")
     if built.left_out:
-        note(f"left out {built.left_out} photos, by chance: more do not fit a closed form; see piaa pretrain")
+        note(f"left out {counted(built.left_out, 'photo')}, by chance: more do not fit; see piaa pretrain")
     if built.no_prior:
         note(f"no prior, so adapters that need one are refused: {built.no_prior}")
     typer.echo(

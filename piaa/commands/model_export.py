@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from generic.words import none_of
 from piaa.commands.options import AsJson, Overwrite
 from piaa.commands.terminal import note, print_json, report_skipped, reporting
 
@@ -103,7 +104,7 @@ def _check_photos(folder: Path | None, size: int, fit: Fit) -> list[NDArray[np.u
             skipped[str(path)] = str(error)
     report_skipped(skipped, len(chosen), "photo")
     if not pixels:
-        raise ImageError(f"none of the {len(chosen)} photos in {folder} can be read; name another folder")
+        raise ImageError(f"{none_of(len(chosen), 'photo')} in {folder} can be read; name another folder")
     return pixels
 
 

@@ -117,7 +117,7 @@ def print_scores(table: ScoreTable, top: int | None) -> None:
     """The ranking as aligned text."""
     rows = list(table.rows(top))
     heading, cells = "score", [f"{row['score']:5.2f}" for row in rows]
-    if table.generic is not None:
+    if table.low is not None:
         heading += "  80 % interval  generic"
         cells = [
             f"{cell}  {row['low']:5.2f} … {row['high']:<5.2f}  {row['generic']:7.2f}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from generic.words import counted
+from piaa.commands.layout import sentence
 from piaa.commands.options import AsJson, ModelOption, StoreOption
 from piaa.commands.terminal import note, print_json, reporting
 
@@ -70,51 +71,29 @@ def version_facts(version: VersionSummary) -> dict[str, Any]:
 
 @users_app.command("show")
 @reporting
-def users_show(user: Name, store: StoreOption = None, as_json: AsJson = False) -> None:
-    """One person: all that she said that counts, and the versions learned from it."""
+def users_show(
+    user: Name, model: ModelOption = "piaa-lite", store: StoreOption = None, as_json: AsJson = False
+) -> None:
+    """One person: all that she said that counts, what was learned from it, and how to undo it."""
+    from piaa.commands import show_user
     from piaa.store.store import Store
 
     keeper = Store(store)
     said, flags, versions = keeper.said(user, ""), keeper.flags(user), keeper.versions(user)
     if as_json:
-        print_json(
-            {
-                "user": user,
-                "versions": [version_facts(one) for one in versions],
-                "active": keeper.active(user),
-                "ratings": [
-                    {
-                        "image": one.image,
-                        "score": one.score,
-                        "sha256": one.sha256,
-                        "photo": one.photo,
-                        "given": one.given,
-                        "source": one.source,
-                    }
-                    for one in said.ratings
-                ],
-                "comparisons": [
-                    {"a": one.a, "b": one.b, "outcome": one.outcome, "given": one.given, "source": one.source}
-                    for one in said.comparisons
-                ],
-                "flags": [{"image": one.image, "flag": one.flag, "given": one.given} for one in flags],
-            }
-        )
+        facts = {"user": user, "versions": [version_facts(one) for one in versions]}
+        print_json({**facts, "active": keeper.active(user), **show_user.said_facts(said, flags)})
         return
     _echo_versions(versions, keeper.active(user))
-    for rating in said.ratings:
-        typer.echo(f"  {rating.score:g}  {rating.image}")
-    for one in said.comparisons:
-        sign = "=" if one.outcome == "equal" else ">"
-        typer.echo(f"  {one.pair[0]} {sign} {one.pair[1]}")
-    for flag in flags:
-        typer.echo(f"  {flag.flag}  {flag.image}")
+    show_user.print_moved(user, show_user.learned_by(user, model, store, keeper))
+    show_user.print_said(said, flags)
+    show_user.print_ways_back(user, keeper.history(user), len(versions), keeper.database.option())
 
 
 def _echo_versions(versions: list[VersionSummary], active: int | None) -> None:
     for one in versions:
         counts = "  counts now" if one.version == active else ""
-        typer.echo(
+        sentence(
             f"version {one.version} of {one.created}: {counted(one.n_ratings, 'rating')} on "
             f"{one.scale_low:g}..{one.scale_high:g}, {one.adapter} on {one.model_name} {one.model_hash[:8]}, "
             f"{one.n_bytes} bytes{counts}"

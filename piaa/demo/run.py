@@ -22,6 +22,7 @@ from generic.errors import OutputError, PiaaError, TooFewRatings
 from generic.metrics import spearman
 from generic.photos.find import find_images
 from generic.progress import Progress, no_progress
+from generic.words import counted
 from piaa import load_model
 from piaa.demo.contact_sheet import Item, Section, contact_sheet
 from piaa.demo.person import PERSONS
@@ -92,8 +93,9 @@ class DemoResult:
         text = [self.story, ""]
         if self.unreadable:
             names = ", ".join(self.unreadable[:5])
-            text += [f"left out {len(self.unreadable)} photos that cannot be read: {names}"]
-        text += [f"{self.person.user} rated {len(self.ratings)} photos; ranked the other {len(self.table)}:"]
+            text += [f"left out {counted(len(self.unreadable), 'photo')} that cannot be read: {names}"]
+        rated = counted(len(self.ratings), "photo")
+        text += [f"{self.person.user} rated {rated}; ranked the other {len(self.table)}:"]
         for n, row in enumerate(self.table.rows(5), 1):
             text += [f"  {n}. {row['image']}  {row['score']:.2f} (generic {row['generic']:.2f})"]
         if self.before is not None and self.after is not None:
@@ -101,7 +103,7 @@ class DemoResult:
                 "",
                 f"agreement with {self.person.user}'s own ratings of these {len(self.table)} photos (SRCC):",
                 f"  before, generic ranking:    {self.before:.2f}",
-                f"  after {len(self.ratings)} ratings, personal: {self.after:.2f}",
+                f"  after {counted(len(self.ratings), 'rating')}, personal: {self.after:.2f}",
             ]
         text += ["", f"look at it:  {self.out / 'contact-sheet.png'}", "by hand:"]
         return text + [f"  {command}" for command in self.commands()]
@@ -325,7 +327,7 @@ def _finish(result: DemoResult) -> DemoResult:
         Section(title=f"Best {n} of the other {len(items)} for {user}", items=items[:n]),
         Section(title=f"Last {len(items[n:][-n:])}", items=items[n:][-n:]),
     ]
-    title = f"Ranked for {user} from {len(result.ratings)} ratings"
+    title = f"Ranked for {user} from {counted(len(result.ratings), 'rating')}"
     contact_sheet(
         sections,
         result.out / "contact-sheet.png",

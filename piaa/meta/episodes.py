@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from generic.errors import TooFewRatings
 from generic.seeds import stream
+from generic.words import counted
 from piaa.meta.head import Array
 
 MIN_QUERY = 2
@@ -64,7 +65,7 @@ def check_shots(n_ratings: Mapping[str, int], shots: tuple[int, int]) -> None:
     needed = 2 * N_HELD
     if len(n_ratings) < needed:
         raise TooFewRatings(
-            f"meta-training has {len(n_ratings)} training user{'s' * (len(n_ratings) != 1)}, but needs at "
+            f"meta-training has {counted(len(n_ratings), 'training user')}, but needs at "
             f"least {needed}: {N_HELD} to learn from, {N_HELD} to stop by; give more people's ratings"
         )
     needed = shots[0] + MIN_QUERY
@@ -72,8 +73,8 @@ def check_shots(n_ratings: Mapping[str, int], shots: tuple[int, int]) -> None:
     if few:
         more = f" (so have {len(few) - 1} more)" if few[1:] else ""
         raise TooFewRatings(
-            f"training user {few[0]!r} has {n_ratings[few[0]]} ratings, but k={shots[0]} support + "
-            f"{MIN_QUERY} query need {needed}{more}; lower --shots or leave such users out with "
+            f"training user {few[0]!r} has {counted(n_ratings[few[0]], 'rating')}, but k={shots[0]} support "
+            f"+ {MIN_QUERY} query need {needed}{more}; lower --shots or leave such users out with "
             f"--min-ratings {needed}"
         )
 

@@ -27,6 +27,7 @@ from generic.errors import CheckpointError, TooFewRatings
 from generic.model.checkpoint import Header, load_checkpoint, save_checkpoint
 from generic.progress import Progress, no_progress
 from generic.seeds import stream
+from generic.words import counted
 from piaa.meta.choose import attempt, choose, possible
 from piaa.meta.config import MetaConfig
 from piaa.meta.crowd import Crowd
@@ -86,8 +87,8 @@ class MetaTraining:
         if len(training) < N_HELD or len(self._held) < N_HELD:
             raise TooFewRatings(
                 f"meta-training holds {config.held_photos:.0%} of the photos out, which leaves "
-                f"{len(training)} users to learn from and {len(self._held)} to stop by, but needs {N_HELD} "
-                f"and {N_HELD}; give more ratings, or lower --shots"
+                f"{counted(len(training), 'user')} to learn from and {len(self._held)} to stop by, but needs "
+                f"{N_HELD} and {N_HELD}; give more ratings, or lower --shots"
             )
         self._training, self._crowd = training, Crowd(len(self._vectors), training)
         self._learner = self._fresh()

@@ -21,6 +21,7 @@ from generic.model.graph_file import save_graph
 from generic.progress import Progress, no_progress
 from generic.seeds import stream
 from generic.threads import one_blas_thread
+from generic.words import counted
 from piaa.adapters.prior import PREFIX, Prior, learn_prior
 from piaa.ratings.locate import locate_images
 from piaa.ratings.table import Ratings
@@ -101,8 +102,10 @@ def build_model(
         architecture={"size": merged.size},
         scale=(ratings.scale.low, ratings.scale.high),
         training={
-            "summary": f"{' + '.join(stem.name for stem in loaded)}, built on {len(photos)} photos",
-            "data": f"{len(photos)} photos of {Path(ratings.source).name}, mean of {table.n_people} people",
+            "summary": f"{' + '.join(stem.name for stem in loaded)}, built on "
+            f"{counted(len(photos), 'photo')}",
+            "data": f"{counted(len(photos), 'photo')} of {Path(ratings.source).name}, mean of "
+            f"{counted(table.n_people, 'person', 'people')}",
             "people": table.n_people,
             "ratings": len(table.rows),
             "rating_scale": ratings.scale.to_json(),
@@ -163,8 +166,8 @@ def _learn_prior(
     ]
     if len(people) < FEWEST_PEOPLE:
         return None, (
-            f"{len(people)} people rated photos that {FEWEST_RATERS} or more rated, and {FEWEST_PEOPLE} are "
-            f"needed to tell how people differ"
+            f"{counted(len(people), 'person', 'people')} rated photos that {FEWEST_RATERS} or more rated, "
+            f"and {FEWEST_PEOPLE} are needed to tell how people differ"
         )
     if len(people) > MOST_PEOPLE:
         chosen = stream(0, "build", "people", len(people)).permutation(len(people))[:MOST_PEOPLE]

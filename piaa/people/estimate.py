@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from generic.metrics import spearman
 from generic.seeds import stream
+from generic.words import counted
 from piaa.adapters.base import Adapter
 from piaa.people.learn import Learned
 
@@ -130,7 +131,7 @@ def describe_estimate(
         return f"all {k} ratings are equal and say nothing of what you prefer; rate some higher or lower"
     if k >= ENOUGH:
         return f"not estimated, as {adapter} would be fitted {refits_of(k)} more times; piaa evaluate tells"
-    return f"too early to tell from {k} rating{'s' * (k != 1)}; an estimate needs {ENOUGH}"
+    return f"too early to tell from {counted(k, 'rating')}; an estimate needs {ENOUGH}"
 
 
 def _order(values: NDArray[Any]) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from generic.words import counted
 from piaa.people.estimate import RankEstimate
 
 TABLE = Path(__file__).with_name("expected.json")
@@ -63,7 +64,7 @@ def in_words(estimate: RankEstimate | None, measured: Measured | None) -> list[s
             f"crowd's ranking about {100 * estimate.pairwise_generic:.0f}"
         )
     if measured is not None:
-        ratings = f"{measured.k} rating{'s' * (measured.k != 1)}"
+        ratings = counted(measured.k, "rating")
         pairs = (
             f"of 1,000 pairs of photos it puts {1000 * measured.pairwise:.0f} in their order, the crowd's "
             f"ranking {1000 * measured.pairwise_generic:.0f}; "

@@ -11,6 +11,7 @@ import numpy as np
 from safetensors.numpy import save as pack
 
 from generic.errors import ModelMismatch, PiaaError, TooFewRatings
+from generic.words import counted, none_of
 from piaa.adapters.base import Adapter
 from piaa.adapters.pairs import PairsAdapter
 from piaa.store.records import AdapterRecord, StoredComparison, StoredRating
@@ -39,7 +40,7 @@ class Learned:
 def count_of(said: Said) -> str:
     """How much somebody said, in words."""
     counts = ((len(said.ratings), "rating"), (len(said.comparisons), "comparison"))
-    return " and ".join(f"{n} {word}{'s' * (n != 1)}" for n, word in counts if n) or "0 ratings"
+    return " and ".join(counted(n, word) for n, word in counts if n) or "0 ratings"
 
 
 def adapter_name(said: Said, wanted: str | None, default: str) -> str:
@@ -92,7 +93,7 @@ def learn(
     if not used:
         name, reason = next(iter(skipped.items()))
         raise TooFewRatings(
-            f"none of the {len(said.ratings)} ratings of user {user!r} can be used; the first is of "
+            f"{none_of(len(said.ratings), 'rating')} of user {user!r} can be used; the first is of "
             f"{name!r}: {reason}"
         )
     features = np.stack([said.vectors[one.photo] for one in used])
@@ -119,8 +120,8 @@ def check_vectors(model: OpenedModel, user: str, said: Said) -> None:
     old = sum(photo not in said.vectors and photo not in said.damaged for photo in photos)
     if old:
         raise ModelMismatch(
-            f"of {old} of {len(photos)} photos that user {user!r} rated there is no vector of model "
-            f"{model.generic.name} {model.generic.hash[:8]}; give these ratings again, with the photos "
+            f"of {old} of {counted(len(photos), 'photo')} that user {user!r} rated there is no vector of "
+            f"model {model.generic.name} {model.generic.hash[:8]}; give these ratings again, with the photos "
             "(piaa fit-user --add), or use the model under which they were given"
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from generic.errors import PiaaError, RatingsError
+from generic.words import counted
 from piaa.adapters.base import Adapter
 from piaa.adapters.registry import DEFAULT, adapter_class
 from piaa.ratings.scale import Scale
@@ -36,7 +37,7 @@ def merge_ratings(
     again = [known[photo.identity] for photo, _ in fresh if photo.identity in known]
     if again and duplicates == "error":
         raise RatingsError(
-            f"user {user!r} has rated {len(again)} of these {len(fresh)} photos before, the first "
+            f"user {user!r} has rated {len(again)} of {counted(len(fresh), 'photo')} before, the first "
             f"{again[0].image!r} as {again[0].score:g}; leave them out, or pass --duplicates last or "
             "--duplicates mean"
         )

@@ -15,6 +15,7 @@ from generic.model.generic_model import GenericModel
 from generic.model.registry import DEFAULT as DEFAULT_MODEL
 from generic.model.registry import find_model
 from generic.progress import Progress, no_progress
+from generic.words import none_of
 from piaa.adapters.base import Adapter
 from piaa.adapters.meta import no_start
 from piaa.adapters.pairs import PairsAdapter
@@ -152,7 +153,7 @@ class Model(OpenedModel):
         kept = [(seen[a], seen[b], "a") for a, b in pairs if a in seen and b in seen]
         if not kept:
             raise ImageError(
-                f"in none of the {len(pairs)} comparisons of user {user!r} can both photos be used; "
+                f"in {none_of(len(pairs), 'comparison')} of user {user!r} can both photos be used; "
                 f"repair the photos, or pass the folder that holds them instead of {images}"
             )
         return read, kept

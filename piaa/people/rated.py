@@ -11,6 +11,7 @@ from generic.cache.features import FeatureCache
 from generic.errors import ImageError, RatingsError
 from generic.photos.facts import photo_facts
 from generic.progress import Progress
+from generic.words import none_of
 from piaa.ratings.locate import locate_images
 from piaa.store.records import SeenPhoto
 
@@ -65,7 +66,7 @@ def read_rated(
     if not seen.photos:
         name, reason = next(iter(skipped.items()))
         raise ImageError(
-            f"none of the {len(skipped)} photos that user {user!r} rated can be used; pass the folder "
+            f"{none_of(len(skipped), 'photo')} that user {user!r} rated can be used; pass the folder "
             f"that holds them instead of {folder}, or repair them. The first is {name!r}: {reason}"
         )
     return replace(seen, skipped=skipped)

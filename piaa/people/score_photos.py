@@ -10,6 +10,7 @@ import numpy as np
 from generic.cache.features import FeatureCache, Features
 from generic.errors import ImageError
 from generic.progress import Progress, no_progress
+from generic.words import none_of
 from piaa.adapters.prediction import Array, bend
 from piaa.people.opened_model import OpenedModel
 from piaa.people.score_table import ScoreTable
@@ -90,6 +91,4 @@ def _nothing_scored(skipped: Mapping[str, str]) -> str:
     if not skipped:
         return "there is no photo to score; name a folder with photos, or photo files"
     name, reason = next(iter(skipped.items()))
-    if len(skipped) == 1:
-        return f"the photo {name!r} cannot be read: {reason}"
-    return f"none of the {len(skipped):,} photos can be read; the first is {name!r}: {reason}"
+    return f"{none_of(len(skipped), 'photo')} can be read; the first is {name!r}: {reason}"

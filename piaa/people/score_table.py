@@ -37,8 +37,8 @@ class ScoreTable:
     """Lower end of the 80 % interval for the person's rating; None for the crowd."""
     high: NDArray[np.float64] | None
     """Upper end; None for the crowd."""
-    generic: NDArray[np.float64] | None
-    """What people on average are predicted to give, on the same scale; None for the crowd."""
+    generic: NDArray[np.float64]
+    """What people on average are predicted to give, on the same scale; the crowd's own score."""
     skipped: Mapping[str, str]
     """Photos that could not be read, with the reason."""
 
@@ -55,15 +55,17 @@ class ScoreTable:
         """
         # Equal scores are ordered by name, so that the table does not depend on the folder's order.
         order = np.lexsort((np.array(images), -columns[0]))
-        scores, low, high, generic = (*columns[:, order], None, None, None)[:4]
-        names = tuple(images[i] for i in order)
-        return cls(images=names, scores=scores, low=low, high=high, generic=generic, skipped=skipped)
+        names, sorted_ = tuple(images[i] for i in order), columns[:, order]
+        low, high = (None, None) if len(columns) == 1 else sorted_[1:3]
+        return cls(images=names, scores=sorted_[0], low=low, high=high, generic=sorted_[-1], skipped=skipped)
 
     @property
     def columns(self) -> dict[str, NDArray[np.float64]]:
         """The columns beside ``image``, by name: all of ``COLUMNS``, or ``score`` alone for the crowd."""
-        found = zip(COLUMNS[1:], (self.scores, self.low, self.high, self.generic), strict=True)
-        return {name: column for name, column in found if column is not None}
+        if self.low is None or self.high is None:
+            return {"score": self.scores}
+        columns = (self.scores, self.low, self.high, self.generic)
+        return dict(zip(COLUMNS[1:], columns, strict=True))
 
     def __len__(self) -> int:
         return len(self.images)

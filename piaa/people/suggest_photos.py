@@ -17,6 +17,7 @@ from generic.atomic import write_bytes
 from generic.cache.features import FeatureCache
 from generic.errors import ImageError, OutputError, PiaaError
 from generic.progress import Progress, no_progress
+from generic.words import all_are, none_of
 from piaa.adapters.prediction import Array
 from piaa.people.learn import check_vectors
 from piaa.people.suggest import knowledge, suggest
@@ -151,7 +152,7 @@ def suggest_photos(
                 readable.append(item)
                 read_names.append(name)
     if not readable:
-        raise ImageError(f"none of the {len(skipped)} photos can be read; the first is {_first(skipped)}")
+        raise ImageError(f"{none_of(len(skipped), 'photo')} can be read; the first is {_first(skipped)}")
     known_photos = {key for one in (said.ratings if said else ()) for key in (one.photo, one.sha256)}
     # One that she rated long ago may be known by its file alone.
     rated = [item.identity in known_photos or item.digest in known_photos for item in readable]
@@ -160,7 +161,7 @@ def suggest_photos(
     candidates = [row for row in sorted(first.values()) if not rated[row]]
     if not candidates:
         raise PiaaError(
-            f"all {len(readable)} photos are rated already; name a folder with photos that are not"
+            f"{all_are(len(readable), 'photo')} rated already; name a folder with photos that are not"
         )
     vectors = np.stack([cast("Features", item.vector) for item in readable])
     picks = suggest(prior, known, vectors, n, candidates=candidates)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import numpy as np
 from fastapi import APIRouter, Body, Query, Request
 
+from generic.words import all_are
 from piaa.people.suggest import knowledge
 from piaa.people.suggest import suggest as pick
 from piaa.people.suggest_photos import support_of
@@ -192,7 +193,10 @@ def _suggest(services: Services, user: str, album: dict[str, Known], n: int) -> 
     first = {album[digest].identity: row for row, digest in reversed(list(enumerate(digests)))}
     candidates = [row for row in sorted(first.values()) if rated.isdisjoint(_keys(digests[row], album))]
     if not candidates:
-        raise Problem(422, f"all {len(digests)} images are rated already; ask about others")
+        raise Problem(
+            422,
+            f"{all_are(len(digests), 'image')} rated already; ask about others",
+        )
     vectors = np.stack([album[one].vector for one in digests])
     picks = pick(cast("Prior", prior), state, vectors, n, candidates=candidates)
     width = said.scale[1] - said.scale[0]

@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from generic.errors import ImageError, PiaaError
 from generic.photos.facts import PhotoFacts, photo_facts
+from generic.words import counted
 from piaa.adapters.registry import DEFAULT
 from piaa.ratings.scale import Scale
 from piaa.server.paths import UserId
@@ -216,7 +217,8 @@ async def _match(
     if bad:
         raise Problem(
             422,
-            f"{len(bad)} of {len(images)} images cannot be used, nothing was stored: {bad[0].problem}",
+            f"{len(bad)} of {counted(len(images), 'image')} cannot be used, nothing was stored: "
+            f"{bad[0].problem}",
             images=[one.model_dump() for one in images],
         )
     facts = [photo_facts(content) for content in [await _again(upload) for upload in uploaded]]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from generic.cache.features import Features
 from generic.errors import ImageError, ModelMismatch, UnknownUser
+from generic.words import counted, none_of
 from piaa.adapters.prediction import Array, Prediction, bend
 from piaa.ratings.scale import Scale
 from piaa.server.embedder import Outcome
@@ -57,7 +58,7 @@ async def score(
     if not good:
         problems = [one.model_dump() for one in images]
         raise Problem(
-            422, f"none of the {len(images)} images can be scored: {images[0].problem}", images=problems
+            422, f"{none_of(len(images), 'image')} can be scored: {images[0].problem}", images=problems
         )
     readable = np.array([not isinstance(item, ImageError) for item in outcomes])
     features = np.stack(good)
@@ -171,7 +172,8 @@ def _check_users(
     missing = [user for user in users if user not in actives]
     if missing and fallback is None:
         raise UnknownUser(
-            f"{len(missing)} of {len(users)} users are not fitted, the first is {missing[0]!r}; "
+            f"{len(missing)} of {counted(len(users), 'user')} {'is' if len(missing) == 1 else 'are'} not "
+            f"fitted, the first is {missing[0]!r}; "
             "rate photos and fit the user first, or ask with fallback=generic"
         )
     for active in actives.values():

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from generic.errors import DatasetError
+from generic.words import counted
 from piaa.commands.options import AsJson
 from piaa.commands.terminal import print_json, reporting
 from protocols.commands import options
@@ -150,8 +151,8 @@ def data_split(
         return
     n = split.counts
     typer.echo(split.rule)
-    typer.echo(f"train: {n['train_users']:,} users, {n['train_images']:,} images")
-    typer.echo(f"test: {n['test_users']:,} users, {n['test_images']:,} images")
+    typer.echo(f"train: {counted(n['train_users'], 'user')}, {counted(n['train_images'], 'image')}")
+    typer.echo(f"test: {counted(n['test_users'], 'user')}, {counted(n['test_images'], 'image')}")
     typer.echo(f"written: {out} ({split.hash[:8]})")
 
 
@@ -198,5 +199,5 @@ def data_pack(
     if as_json:
         print_json({**asdict(packed), "skipped": skipped, "folder": str(out)})
         return
-    shards = f"{packed.n_shards:,} shard{'s' * (packed.n_shards != 1)}"
-    typer.echo(f"{out}: {packed.n_photos:,} photos in {shards}, {packed.n_bytes:,} bytes")
+    shards = counted(packed.n_shards, "shard")
+    typer.echo(f"{out}: {counted(packed.n_photos, 'photo')} in {shards}, {packed.n_bytes:,} bytes")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from generic.words import counted
 from piaa.commands.options import AsJson
 from piaa.commands.progress import AGAIN, progress_bar, stopping
 from piaa.commands.terminal import print_json, reporting
@@ -69,7 +70,7 @@ def gaze_compare(
         return
     width = max(len(one.name) for one in found)
     n = sum(map(len, fixations.values()))
-    typer.echo(f"{len(fixations):,} photos, {n:,} fixations")
+    typer.echo(f"{counted(len(fixations), 'photo')}, {counted(n, 'fixation')}")
     typer.echo("  ".join([" " * width, *(f"{key:>8}" for key in METRICS)]))
     for one in found:
         cells = [f"{one.means[key]:8.3f}" for key in METRICS]
@@ -111,7 +112,7 @@ def gaze_mask(
     if as_json:
         print_json({"photos": len(fixations), "area_left": left, "folder": str(out)})
         return
-    typer.echo(f"{out}: {len(fixations):,} photos, {100 * left:.1f} % of their area left")
+    typer.echo(f"{out}: {counted(len(fixations), 'photo')}, {100 * left:.1f} % of their area left")
 
 
 def _read(gaze: Path, photos: Path) -> dict[str, Fixations]:

@@ -11,6 +11,7 @@ import typer
 
 from generic.photos.find import printable
 from generic.progress import Progress
+from generic.words import counted
 from piaa.commands.options import (
     AsJson,
     CacheOption,
@@ -113,8 +114,9 @@ def meta_train(
         return
     report_skipped(given.unreadable, n, "rated photo", of=data.name)
     if given.n_known:
+        n_photos = counted(len(given.vectors), "photo")
         note(
-            f"model {chosen.name} was trained on {given.n_known} of these {len(given.vectors)} photos and "
+            f"model {chosen.name} was trained on {given.n_known} of these {n_photos} and "
             f"scores them too well: of new photos, less will be known than the start expects"
         )
     _print(facts)
@@ -132,9 +134,9 @@ def _print(facts: Mapping[str, Any]) -> None:
     users = facts["n_users"]
     typer.echo(
         f"{printable(facts['file'])}: {facts['algorithm']} on {facts['model']} {facts['model_hash'][:8]}, "
-        f"learned from {users['trained']} users, epoch {facts['epoch']}"
+        f"learned from {counted(users['trained'], 'user')}, epoch {facts['epoch']}"
     )
-    typer.echo(f"on {users['held_out']} users and on photos held out from that:")
+    typer.echo(f"on {counted(users['held_out'], 'user')} and on photos held out from that:")
     for k, found in facts["figures"].items():
         typer.echo(
             f"  {k:<6} SRCC {found['srcc']:.3f} (generic {found['srcc_generic']:.3f}), "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from generic.words import counted
 from piaa.commands.options import AsJson
 from piaa.commands.terminal import reporting
 from protocols.commands import options
@@ -129,7 +130,7 @@ def pretrain(
         threshold=threshold,
     )
     t.tell(
-        f"{len(data.train):,} photos to train on, {len(data.validation):,} to choose the epoch by, "
+        f"{counted(len(data.train), 'photo')} to train on, {len(data.validation):,} to choose the epoch by, "
         f"{len(data.test or ()):,} to test on. {data.rule} "
         f"Accuracy: which photos are above {data.threshold_score:g}."
     )

@@ -14,6 +14,7 @@ import typer
 from generic.errors import TrainingError
 from generic.extras import cure, installed
 from generic.photos.find import printable
+from generic.words import counted
 from piaa.commands.progress import progress_bar, stopping
 from piaa.commands.terminal import note, print_json, report_skipped
 
@@ -203,7 +204,9 @@ def _summary(job: Job, outcome: Outcome) -> list[str]:
         lines.append("validation: no epoch's scores could be ranked; the last epoch's model was kept")
     else:
         chosen = f"epoch {outcome.best_epoch} is the best"
-        lines.append(f"validation ({len(job.validation)} photos, {chosen}): {_figures(best)}")
+        lines.append(f"validation ({counted(len(job.validation), 'photo')}, {chosen}): {_figures(best)}")
     if outcome.test:
-        lines.append(f"test ({outcome.test['n']:.0f} photos, looked at once): {_figures(outcome.test)}")
+        lines.append(
+            f"test ({counted(int(outcome.test['n']), 'photo')}, looked at once): {_figures(outcome.test)}"
+        )
     return lines

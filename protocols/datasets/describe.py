@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from generic.errors import DatasetError
+from generic.words import counted
 from protocols.datasets.dataset import Dataset
 
 MIN_QUERY = 2
@@ -44,7 +45,8 @@ class Description:
         """The description as aligned text."""
         per_user = list(self.ratings_per_user.values())
         lines = [
-            f"{self.dataset}: {len(per_user):,} {self.who}, {sum(per_user):,} ratings, "
+            f"{self.dataset}: {counted(len(per_user), self.who.removesuffix('s'))}, "
+            f"{counted(sum(per_user), 'rating')}, "
             f"{min(per_user)}/{np.median(per_user):g}/{max(per_user)} per user (min/median/max)",
             f"{'shots':>5}  {'users':>7}  {'skipped':>7}  query images per user (min/median/max)",
         ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from generic.errors import DatasetError
 from generic.photos.find import printable
+from generic.words import counted
 from piaa.ratings.files.problems import RowProblem, bad_rows_message
 from piaa.ratings.files.problems import cut as cut
 from piaa.ratings.files.read import COMMAS, RawTable, TableKind, read_lines, read_table
@@ -189,6 +190,6 @@ def averaged(n_rows: int, ratings: Ratings) -> tuple[str, ...]:
         return ()
     what = "row repeats a pair" if n_repeats == 1 else "rows repeat pairs"
     return (
-        f"{n_rows:,} rows hold {len(ratings):,} ratings: {n_repeats:,} {what} of user and image; "
+        f"{n_rows:,} rows hold {counted(len(ratings), 'rating')}: {n_repeats:,} {what} of user and image; "
         "their scores were averaged",
     )

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from generic.errors import DatasetError
 from generic.photos.find import printable
+from generic.words import counted, none_of
 from piaa.ratings.files.read import COMMAS, read_table
 from piaa.ratings.scale import Scale
 from piaa.ratings.table import Duplicates, Ratings, read_ratings
@@ -81,15 +82,17 @@ def load(
         counts = count_ratings(read_ratings(path, scale=scale, duplicates=duplicates))
     enough = {image: row for image, row in counts.items() if sum(row) >= min_raters}
     if not enough:
-        most = max(map(sum, counts.values()))
+        most, none = max(map(sum, counts.values())), none_of(len(counts), "image")
         raise DatasetError(
-            f"{printable(str(path))}: none of {len(counts)} images has {min_raters} raters, the most has "
-            f"{most}; add ratings, or lower --min-raters"
+            f"{printable(str(path))}: {none} has {counted(min_raters, 'rater')}, the most "
+            f"has {most}; add ratings, or lower --min-raters"
         )
     lists, rule = _lists(list(enough), train, test)
     folder = place.images(IMAGES, images)
     n_few = len(counts) - len(enough)
-    few = (f"{n_few:,} of {len(counts):,} images have fewer than {min_raters} raters and were left out",)
+    have, were = ("has", "was") if n_few == 1 else ("have", "were")
+    n_images = counted(len(counts), "image")
+    few = (f"{n_few:,} of {n_images} {have} fewer than {min_raters} raters and {were} left out",)
     low = int(scale.low)
     return Dataset(
         name=NAME,

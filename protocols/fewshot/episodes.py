@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from generic.errors import PiaaError, TooFewRatings
 from generic.seeds import stream
+from generic.words import counted
 from piaa.ratings.table import Ratings
 
 Query = Literal["rest", "common"]
@@ -129,7 +130,7 @@ def _rows_by_user(ratings: Ratings, users: Iterable[str]) -> dict[str, NDArray[n
 
 
 def _too_few(user: str, n: int, k: int, min_query: int) -> str:
-    return f"{user!r} has {n} ratings, but k={k} support + {min_query} query need {k + min_query}"
+    return f"{user!r} has {counted(n, 'rating')}, but k={k} support + {min_query} query need {k + min_query}"
 
 
 def _first_of(problems: dict[str, str], needed: int) -> str:

@@ -16,6 +16,7 @@ from generic.cache.features import FeatureCache
 from generic.errors import DatasetError
 from generic.model.generic_model import GenericModel
 from generic.progress import Progress, no_progress
+from generic.words import counted
 from piaa.ratings.table import Ratings
 from protocols.datasets.dataset import Dataset
 from protocols.fewshot.episodes import EpisodePlan, episodes
@@ -212,7 +213,7 @@ def plan_test(ratings: Ratings, split: Split, settings: Settings, dataset: str) 
     for user in ratings.users:
         n_ratings[user] += 1
     few = {
-        user: f"has {n} usable rating{'s' * (n != 1)}, --min-ratings asks for {settings.min_ratings}"
+        user: f"has {counted(n, 'usable rating')}, --min-ratings asks for {settings.min_ratings}"
         for user, n in n_ratings.items()
         if n < settings.min_ratings
     }
@@ -229,9 +230,10 @@ def plan_test(ratings: Ratings, split: Split, settings: Settings, dataset: str) 
     skipped = few | {user: reason.removeprefix(f"user {user!r} ") for user, reason in plan.skipped.items()}
     if not plan.episodes:
         k, most = max(settings.shots), max(n_ratings.values(), default=0)
+        n_users, have = counted(len(n_ratings), "test user"), "has" if len(n_ratings) == 1 else "have"
         raise DatasetError(
-            f"nobody is left to test: the {len(n_ratings)} test users of {dataset!r} have at most {most} "
-            f"usable ratings, but k={k} support + 2 query or --min-ratings need "
+            f"nobody is left to test: the {n_users} of {dataset!r} {have} at most "
+            f"{counted(most, 'usable rating')}, but k={k} support + 2 query or --min-ratings need "
             f"{max(k + 2, settings.min_ratings)}; lower one of them"
         )
     return EpisodePlan(episodes=plan.episodes, skipped=skipped)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import PiaaError
+from generic.words import counted
 from protocols.fewshot.crowd import CROWD
 from protocols.fewshot.results import ORACLE, Results
 from protocols.fewshot.summary import Key, NanPolicy, Summary, compare, summarise, user_means
@@ -206,9 +207,12 @@ def _own_notes(cells: Sequence[Cell], trains: Sequence[str], nan: NanPolicy) -> 
     if nan == "zero":
         notes.append("where an SRCC is undefined, because one side is constant, it counts as 0")
     elif n_dropped:
+        also = (
+            f"; so {'was' if n_people == 1 else 'were'} up to {counted(n_people, 'user')} without any other"
+        )
         notes.append(
             f"{n_dropped} of {n_results} cells (a user's repeat) have no SRCC, because one side is constant, "
-            f"and were left out{f'; so were up to {n_people} users without any other' if n_people else ''}"
+            f"and were left out{also if n_people else ''}"
         )
     return notes
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from generic.words import counted
 from protocols.report.grid import Entry, Grid
 from protocols.report.published_distributions import CAUTION, TABLE1, PublishedRow
 from protocols.report.table import MEASURED, PUBLISHED
@@ -25,7 +26,7 @@ def lines(photos: HeldOut, tested: Sequence[Tested]) -> list[str]:
     block = tuple(tuple(Entry(text=text) for text in row) for row in rows)
     grid = Grid(title=photos.dataset, key="held-out", header=HEADER, n_left=2, blocks=(block,))
     return [
-        f"{photos.dataset}: {len(photos.files):,} photos. {photos.rule}",
+        f"{photos.dataset}: {counted(len(photos.files), 'photo')}. {photos.rule}",
         f"accuracy: which photos are above {photos.threshold:g}; always naming the larger class would score "
         f"{_percent(photos.larger_class)}",
         *plain_lines(rich_table(grid, box=None)),

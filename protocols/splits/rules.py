@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from generic.errors import DatasetError
+from generic.words import counted
 from piaa.ratings.table import Ratings
 from protocols.datasets.dataset import Dataset
 from protocols.splits.split import Split, check_known, known_images
@@ -70,8 +71,9 @@ def make_split(
             raise DatasetError(f"test_share={test_share} is {what}; give one of the two, a share such as 0.2")
         users = share_of_users(dataset.name, _ratings(dataset).user_names(), test_share)
         if not users:
+            n_users = counted(len(_ratings(dataset).user_names()), "user")
             raise DatasetError(
-                f"test_share={test_share} draws nobody of the {len(_ratings(dataset).user_names())} users of "
+                f"test_share={test_share} draws nobody of the {n_users} of "
                 f"dataset {dataset.name!r}; give a larger share or a list of test users"
             )
         drawn = f"the users whose SHA-256 of 'piaa/{dataset.name}/' + name is below {test_share} of its range"

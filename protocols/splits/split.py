@@ -20,6 +20,7 @@ import numpy as np
 
 from generic.atomic import write_bytes
 from generic.errors import DatasetError, SplitLeak
+from generic.words import counted
 from piaa.ratings.table import Ratings
 from protocols.datasets.dataset import Dataset
 
@@ -128,9 +129,11 @@ class Split:
             single = set(used)
             leaked = sorted(single & test)
             if leaked:
+                one = kind.removesuffix("s")
+                are = f"is a test {one}" if len(leaked) == 1 else f"are test {kind}"
                 raise SplitLeak(
-                    f"split of {self.dataset!r}: {len(leaked)} of {len(single)} {kind} used in training are "
-                    f"test {kind}, {_such_as(leaked)}; train without them"
+                    f"split of {self.dataset!r}: {len(leaked)} of {counted(len(single), one)} used in "
+                    f"training {are}, {_such_as(leaked)}; train without them"
                 )
 
     def check_test(self, ratings: Ratings) -> None:
@@ -145,9 +148,11 @@ class Split:
         ):
             foreign = sorted(set(names) - test)
             if foreign:
+                one = kind.removesuffix("s")
+                are = f"is no test {one}" if len(foreign) == 1 else f"are not test {kind}"
                 raise SplitLeak(
-                    f"split of {self.dataset!r}: {len(foreign)} {kind} of a personal test are not test "
-                    f"{kind}, {_such_as(foreign)}; test on test_ratings alone"
+                    f"split of {self.dataset!r}: {counted(len(foreign), one)} of a personal test {are}, "
+                    f"{_such_as(foreign)}; test on test_ratings alone"
                 )
 
     def training_ratings(self, ratings: Ratings) -> Ratings:
@@ -262,9 +267,10 @@ def check_known(names: Iterable[str], known: Collection[str], *, kind: str, wher
     single = set(names)
     unknown = sorted(single.difference(known))
     if unknown:
+        named = counted(len(single), kind.removesuffix("s"))
         raise DatasetError(
-            f"{where} has no label of {len(unknown)} of {len(single)} {kind} of the split, "
-            f"{_such_as(unknown)}; check the spelling or the version of the labels"
+            f"{where} has no label of {len(unknown)} of {named} of the split, {_such_as(unknown)}; check the "
+            "spelling or the version of the labels"
         )
 
 

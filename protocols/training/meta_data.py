@@ -14,6 +14,7 @@ from generic.cache.features import FeatureCache
 from generic.errors import DatasetError
 from generic.model.generic_model import GenericModel
 from generic.progress import Progress, no_progress
+from generic.words import counted
 from piaa.ratings.table import Ratings
 from protocols.datasets.dataset import Dataset
 from protocols.fewshot.vectors import embed, readable
@@ -76,13 +77,40 @@ def training_ratings(dataset: Dataset, split: Split, *, min_ratings: int = 0) ->
     counts = Counter(rated.users)
     kept = rated.take([row for row, user in enumerate(rated.users) if counts[user] >= min_ratings])
     if not len(kept):
-        most = max(counts.values(), default=0)
         raise DatasetError(
-            f"nobody is left to learn from: the split of {dataset.name!r} has {len(counts)} training users "
-            f"with at most {most} ratings, --min-ratings asks for {min_ratings}; "
-            f"lower it, or make another split"
+            f"nobody is left to learn from: {_why_nobody(dataset, split, counts, min_ratings)}"
         )
     return kept
+
+
+def _why_nobody(dataset: Dataset, split: Split, counts: Mapping[str, int], min_ratings: int) -> str:
+    """Why a training side teaches nothing, and the cure.
+
+    Args:
+        dataset: the data.
+        split: whose training side it is.
+        counts: ratings of each training user of training images, who has some.
+        min_ratings: users with fewer are left out.
+    """
+    if counts:
+        return (
+            f"the {counted(len(counts), 'training user')} in the split of {dataset.name!r} rated at most "
+            f"{counted(max(counts.values()), 'photo')}, --min-ratings asks for {min_ratings}; lower it, or "
+            "make another split"
+        )
+    teachers, tested = frozenset(split.train_users), frozenset(split.test_images)
+    pairs = () if dataset.ratings is None else zip(dataset.ratings.users, dataset.ratings.images, strict=True)
+    shared = sorted({image for user, image in pairs if user in teachers and image in tested})
+    if not shared:
+        return f"the split of {dataset.name!r} has no training user with a rating; make another split"
+    one = len(shared) == 1
+    return (
+        f"{'the only photo' if one else f'all {len(shared):,} photos'} that the "
+        f"{counted(len(teachers), 'training user')} of {dataset.name!r} rated "
+        f"{'is a test photo' if one else 'are test photos'}, as test users rated {'it' if one else 'them'} "
+        f"too, the first is {shared[0]!r}; list the photos to test on, which leaves the others to training: "
+        "piaa data split --test-users FILE --test-images FILE"
+    )
 
 
 def training_data(

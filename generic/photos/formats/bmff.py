@@ -134,7 +134,7 @@ def _extent(meta: Meta, primary: Item) -> tuple[int, int] | None:
     crop = _crop(meta, primary)
     if crop is not None:
         return crop[2] - crop[0], crop[3] - crop[1]
-    # Of HEIC, what is no whole pixel is rounded by the decoder as it likes; of AVIF, we cut nothing off then.
+    # What is no whole pixel, HEIC's decoder rounds as it likes; of AVIF, we cut nothing off then.
     known = meta.of(primary, b"clap") is None or any(it.kind == b"av01" for it in meta.items.values())
     return whole if known else None
 
@@ -145,7 +145,7 @@ def _whole(meta: Meta, primary: Item) -> tuple[int, int] | None:
 
 
 def _crop(meta: Meta, primary: Item) -> tuple[int, int, int, int] | None:
-    """As :func:`crop_of`: the size asked for, its middle so far from the image's; whole pixels, inside of it."""
+    """As :func:`crop_of`: its size, and how far its middle is from the image's; of whole pixels, inside."""
     whole, clap = _whole(meta, primary), meta.of(primary, b"clap")
     if whole is None or clap is None:
         return None

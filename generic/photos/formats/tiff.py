@@ -1,7 +1,8 @@
 """TIFF: the picture is the largest page, the first of several: its tags and its data.
 
-Many programs put a thumbnail first, or last. Tags that tell about the picture are left out, and so are offsets, for programs that change a tag
-write the whole file anew. A tag that this module does not know counts: it may change pixels.
+Many programs put a thumbnail first, or last. Tags that tell about the picture are left out, and so
+are offsets, for programs that change a tag write the whole file anew. A tag that this module does
+not know counts: it may change pixels.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-# Columns: what full red, green and blue are in XYZ, adapted to the white D50, as the spaces' owners publish them.
+# Columns: full red, green and blue in XYZ, adapted to the white D50, as the spaces' owners publish them.
 SRGB = (
     (0.4360747, 0.3850649, 0.1430804),
     (0.2225045, 0.7168786, 0.0606169),

@@ -132,8 +132,8 @@ def test_a_broken_profile_is_ignored_and_said_once(caplog):
         got = open_rgb(written(picture(), icc_profile=broken), name="a.png")
         np.testing.assert_array_equal(np.asarray(got), picture())
     assert [record.getMessage() for record in caplog.records] == [
-        "a.png: its colour profile cannot be used (cannot open profile from string), so its colours are taken "
-        "for sRGB; so are those of other photos with this profile"
+        "a.png: its colour profile cannot be used (cannot open profile from string), so its colours are "
+        "taken for sRGB; so are those of other photos with this profile"
     ]
 
 
@@ -146,13 +146,9 @@ def test_a_profile_that_is_cut_off_costs_no_pixel(size):
 def test_a_profile_for_another_kind_of_picture_is_ignored(caplog):
     got = open_rgb(written(picture(), icc_profile=grey_profile(1.8)), name="a.png")
     np.testing.assert_array_equal(np.asarray(got), picture())
-    assert (
-        caplog.records[0]
-        .getMessage()
-        .startswith(
-            "a.png: its colour profile cannot be used (it is for pictures of mode L, and this one has mode RGB), so"
-        )
-    )
+    why = "it is for pictures of mode L, and this one has mode RGB"
+    said = caplog.records[0].getMessage()
+    assert said.startswith(f"a.png: its colour profile cannot be used ({why}), so its colours")
     # Greyscale with sRGB's profile is common, and harmless.
     caplog.clear()
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

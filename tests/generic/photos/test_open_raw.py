@@ -75,8 +75,8 @@ def test_a_file_with_the_name_of_a_raw_photo_alone(tmp_path):
     with pytest.raises(ImageError) as caught:
         open_rgb(file)
     assert str(caught.value) == (
-        f"{file} has the name of a raw photo, but no JPEG preview inside that can be read, and sensor values are "
-        "not developed; export it as JPEG or TIFF, or leave it out"
+        f"{file} has the name of a raw photo, but no JPEG preview inside that can be read, and sensor values "
+        "are not developed; export it as JPEG or TIFF, or leave it out"
     )
 
 

@@ -50,7 +50,7 @@ def tiff(*pages: tuple[Page, bytes], order: str = "<", big: bool = False, inner:
     """Pages, one after another; page ``inner`` lies inside of the first instead, as a SubIFD."""
     head, count, number, width = (16, "Q", "Q", 8) if big else (8, "H", "L", 4)
     content = bytearray(head)
-    starts, links = [], []
+    starts, links, ends = [], [], 0
     for i, (tags, data) in enumerate(pages):
         place = len(content)
         content += data + bytes(len(data) % 2)

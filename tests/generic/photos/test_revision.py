@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 
 from generic.photos.revision import decoded_anew
 from tests.generic.photos.profiles import P3, SRGB, grey_profile, ink_profile, rgb_profile
-from tests.generic.photos.test_avif_crop import avif
+from tests.generic.photos.test_open_crop import avif
 from tests.generic.photos.test_readable_tiff import LARGE, SMALL, page, tiff, twelve_bits
 
 PICTURE = Image.fromarray(LARGE)

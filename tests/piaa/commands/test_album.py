@@ -26,7 +26,8 @@ def test_score_says_what_it_did_not_look_at(score, mixed):
     result = score("--json", photos=mixed)
     assert (result.exit_code, result.stderr) == (
         0,
-        "2 raw photos lie beside JPEGs of the same names; the JPEGs are looked at, and each pair is one photo\n"
+        "2 raw photos lie beside JPEGs of the same names; the JPEGs are looked at, and each pair is one "
+        "photo\n"
         "3 files of other formats were not looked at: 1 .jp2, 2 .jxl\n",
     )
     content = json.loads(result.stdout)

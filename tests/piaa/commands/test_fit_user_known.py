@@ -92,7 +92,7 @@ def test_added_ratings_keep_scale_and_adapter(rate, table):
 def test_ways_that_go_together(rate, piaa, table, tiny_model, options, message):
     result = rate("ana", part(table, 0), *options)
     assert result.exit_code == (2 if message else 1)
-    assert (message or "piaa: none of the 1 photos that user 'ana' rated can be used") in result.stderr
+    assert (message or "piaa: not even the one photo that user 'ana' rated can be used") in result.stderr
     for way, told in (
         (("--add",), "--add and --replace go with --ratings FILE or --pairs FILE"),
         (("--replace",), "--add and --replace go with --ratings FILE or --pairs FILE"),

@@ -118,9 +118,9 @@ def test_photos_that_cannot_be_read_are_counted(piaa, album, names, tiny_model, 
     (folder / "a.jpg").write_text("not a photo")
     out = tmp_path / "tiny.onnx"
     result = piaa("models", "export", tiny_model, "--out", out, "--photos", folder)
-    assert result.stderr.splitlines()[1] == "skipped 1 of 1 photos:"
+    assert result.stderr.splitlines()[1] == "skipped 1 of 1 photo:"
     assert result.stderr.splitlines()[-1] == (
-        f"piaa: none of the 1 photos in {folder} can be read; name another folder"
+        f"piaa: not even the one photo in {folder} can be read; name another folder"
     )
     (folder / "b.jpg").write_bytes((album / names[0]).read_bytes())
     assert piaa("models", "export", tiny_model, "--out", out, "--photos", folder).exit_code == 0

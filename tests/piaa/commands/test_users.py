@@ -35,16 +35,48 @@ def test_users_list_and_show(piaa, fit, tiny_model, names):
     assert [rating["image"] for rating in shown["ratings"]] == names[:10]
     assert {len(rating["sha256"]) for rating in shown["ratings"]} == {64}
     assert {(rating["source"], len(rating["photo"])) for rating in shown["ratings"]} == {("table", 64)}
-    text = piaa("users", "show", "ana").stdout.splitlines()
-    assert len(text) == 12
-    assert text[:3] == [
-        *(
-            f"version {one['version']} of {one['created']}: 10 ratings on 1..5, auto on piaa-tiny "
-            f"{short_hash(tiny_model)}, {one['n_bytes']} bytes{counts}"
-            for one, counts in zip(shown["versions"], ("", "  counts now"), strict=True)
-        ),
-        f"  5  {names[0]}",
+    shown_as = [
+        f"version {one['version']} of {one['created']}: 10 ratings on 1..5, auto on piaa-tiny "
+        f"{short_hash(tiny_model)}, {one['n_bytes']} bytes{counts}"
+        for one, counts in zip(shown["versions"], ("", "  counts now"), strict=True)
     ]
+    said = [f"  {one['score']:g}  {one['image']}" for one in shown["ratings"]]
+    last = json.loads(piaa("users", "history", "ana", "--json").stdout)[-1]
+    back = [
+        "to undo:",
+        f"  piaa users undo ana  (takes back the last change, replace of {last['at'][:19]})",
+        "  piaa users restore ana NUMBER  (has an earlier version count)",
+        "  piaa users forget-rating ana PHOTO  (deletes all that was said of a photo)",
+        "  piaa users delete ana  (deletes everything)",
+    ]
+    result = piaa("users", "show", "ana", "--model", tiny_model)
+    text = result.stdout.splitlines()
+    assert result.stderr == ""
+    assert text[:2] + text[-15:] == [*shown_as, *said, *back]
+    assert len(text) == 2 + 3 + 10 + 5
+    # Of another model the rest is told.
+    other = piaa("users", "show", "ana")
+    assert other.stdout.splitlines() == [*shown_as, *said, *back]
+    assert other.stderr.startswith("what was learned is told by its own model, with --model: adapter of user")
+
+
+def test_users_show_says_what_was_learned(piaa, rate, album, tiny_model, names, scores_of):
+    rated = dict(zip(names, (5, 5, 1, 1, 3, 3), strict=False))
+    assert rate("ana", rated, "--adapter", "ridge").exit_code == 0
+    scores = {row["image"]: row for row in scores_of("ana")}
+    moves = {name: scores[name]["score"] - scores[name]["generic"] for name in rated}
+    level = sum(moves.values()) / len(moves)
+    text = piaa("users", "show", "ana", "--model", tiny_model).stdout.splitlines()
+    way = "more" if level > 0 else "less"
+    assert text[1] == f"learned: ana gives {abs(level):.2f} {way} than the crowd, on average"
+    for line, word, sign in ((text[2], "more", 1), (text[3], "less", -1)):
+        order = sorted(moves, key=lambda name: -sign * moves[name])
+        told = [
+            f"{name} (crowd {scores[name]['generic']:.2f}, now {scores[name]['score']:.2f})"
+            for name in order
+            if sign * (moves[name] - level) > 0
+        ]
+        assert line == f"relatively {word} to {'; '.join(told[:3])}"
 
 
 def test_users_without_a_version_are_listed_and_shown(piaa, fit, names, tiny_model, tmp_path):
@@ -61,8 +93,13 @@ def test_users_without_a_version_are_listed_and_shown(piaa, fit, names, tiny_mod
         "n_versions": 0,
         "latest": None,
     }
+    at = json.loads(piaa("users", "history", "eve", "--json").stdout)[-1]["at"]
     assert piaa("users", "show", "eve").stdout == (
         f"nothing learned yet\n  4.5  {names[0]}\n  pick  {names[0]}\n"
+        "to undo:\n"
+        f"  piaa users undo eve  (takes back the last change, flag of {at[:19]})\n"
+        "  piaa users forget-rating eve PHOTO  (deletes all that was said of a photo)\n"
+        "  piaa users delete eve  (deletes everything)\n"
     )
     assert piaa("users", "versions", "eve").stdout == "nothing learned yet\n"
     refused = piaa("score", tmp_path, "--user", "eve", "--model", tiny_model)

@@ -81,7 +81,7 @@ def test_own_photos_ask_for_ratings(tmp_path):
     result = run("demo", "--photos", photos, "--out", out, answers="\n".join(answers) + "\n")
     assert result.exit_code == 0, result.output
     assert "please type 1 (dislike) to 5 (love), or nothing" in result.stderr
-    assert "left out 1 photos that cannot be read: broken.jpg" in result.stdout
+    assert "left out 1 photo that cannot be read: broken.jpg" in result.stdout
     with (out / "ratings.csv").open() as file:
         rated = list(csv.DictReader(file))
     assert [row["score"] for row in rated] == ["5", "4", "3", "2", "1", "5", "4", "3", "2"]

@@ -25,7 +25,7 @@ def test_a_photo_rated_before_is_refused_or_taken_as_told(fitted, album, part, n
     with pytest.raises(RatingsError) as caught:
         one.add(again, images=album)
     assert str(caught.value) == (
-        f"user 'ana' has rated 1 of these 2 photos before, the first {names[1]!r} as 1; leave them out, or "
+        f"user 'ana' has rated 1 of 2 photos before, the first {names[1]!r} as 1; leave them out, or "
         "pass --duplicates last or --duplicates mean"
     )
     assert rated(one.add(again, images=album, duplicates="last")) == {**part(0, 2), **again}

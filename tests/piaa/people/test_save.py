@@ -189,7 +189,7 @@ def test_a_photo_known_by_its_file_alone_is_rated_once(fitted, model, album, par
     with pytest.raises(RatingsError) as caught:
         loaded.add({names[0]: 2}, images=album)
     assert str(caught.value) == (
-        f"user 'ana' has rated 1 of these 1 photos before, the first {names[0]!r} as 5; leave them out, or "
+        f"user 'ana' has rated 1 of 1 photo before, the first {names[0]!r} as 5; leave them out, or "
         "pass --duplicates last or --duplicates mean"
     )
     person = loaded.add({names[0]: 2}, images=album, duplicates="last")

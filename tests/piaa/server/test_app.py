@@ -76,7 +76,7 @@ def test_bad_images_are_reported_and_the_others_scored(server, ana, album, names
     alone = server.score([ana], files[:1])
     assert (alone.status_code, alone.headers["content-type"]) == (422, "application/problem+json")
     assert alone.json()["detail"] == (
-        "none of the 1 images can be scored: "
+        "not even the one image can be scored: "
         "empty.jpg is empty (0 bytes); replace it by an intact copy or leave it out"
     )
 
@@ -86,7 +86,7 @@ def test_users_not_fitted(server, ana, album, names):
     answer = server.score([ana, "zoe"], [file])
     assert answer.status_code == 404
     assert answer.json()["detail"] == (
-        "1 of 2 users are not fitted, the first is 'zoe'; "
+        "1 of 2 users is not fitted, the first is 'zoe'; "
         "rate photos and fit the user first, or ask with fallback=generic"
     )
     users = server.score([ana, "zoe"], [file], params={"fallback": "generic"}).json()["users"]

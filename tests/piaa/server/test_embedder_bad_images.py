@@ -68,7 +68,7 @@ def test_a_bad_image_is_reported_and_the_others_are_scored(server, what):
     assert 1 <= second <= 7
     alone = server.http.post("/v1/score", files=files[:1], **options)
     assert (alone.status_code, alone.headers["content-type"]) == (422, "application/problem+json")
-    assert alone.json()["detail"] == f"none of the 1 images can be scored: {problem}"
+    assert alone.json()["detail"] == f"not even the one image can be scored: {problem}"
     ratings = json.dumps([{"image": "x.jpg", "score": 3}, {"image": "good.jpg", "score": 3}])
     rated = server.http.post("/v1/users/nobody/ratings", data={"ratings": ratings}, files=files)
     assert rated.status_code == 422

@@ -134,7 +134,7 @@ def test_a_photo_is_not_compared_with_itself(server, picture, starred):
         (
             "flags",
             {"sha256": "0" * 64, "flag": "pick"},
-            f"1 of 1 images cannot be used, nothing was stored: no image with the hash '{'0' * 64}' was "
+            f"1 of 1 image cannot be used, nothing was stored: no image with the hash '{'0' * 64}' was "
             "seen before; send the file",
         ),
         ("comparisons", None, "comparisons is an empty list, expected at least one comparison"),

@@ -170,8 +170,8 @@ def test_split_writes_what_evaluate_reads(piaa, table, tmp_path, names):
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [
         "Test users: a given list; test images: all that they rated; training images: all that they did not.",
-        "train: 1 users, 7 images",
-        "test: 1 users, 5 images",
+        "train: 1 user, 7 images",
+        "test: 1 user, 5 images",
         f"written: {out} ({split.hash[:8]})",
     ]
     assert (split.test_users, split.train_users) == (("bo",), ("ana",))

@@ -75,7 +75,7 @@ def test_single_ratings_become_histograms_of_images_with_ten_raters(official, ro
     official.write(root / "ratings.csv", single_ratings((10, 9, 12)))
     data = load_dataset("histograms", root, scale=Scale(1, 4))
     assert data.counts == {"p0.jpg": (3, 3, 2, 2), "p2.jpg": (3, 3, 3, 3)}
-    assert data.notes[0] == "1 of 3 images have fewer than 10 raters and were left out"
+    assert data.notes[0] == "1 of 3 images has fewer than 10 raters and was left out"
     assert set(load_dataset("histograms", root, scale=Scale(1, 4), min_raters=9).counts) == {
         *("p0.jpg", "p1.jpg", "p2.jpg")
     }
@@ -84,7 +84,7 @@ def test_single_ratings_become_histograms_of_images_with_ten_raters(official, ro
 def test_no_image_has_enough_raters(official, root):
     path = official.write(root / "ratings.csv", single_ratings((3, 4)))
     assert message(root) == (
-        f"{path}: none of 2 images has 10 raters, the most has 4; add ratings, or lower --min-raters"
+        f"{path}: none of the 2 images has 10 raters, the most has 4; add ratings, or lower --min-raters"
     )
 
 

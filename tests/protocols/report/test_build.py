@@ -149,7 +149,7 @@ def test_dropped_results_and_users_are_counted(make_results):
         "measured here: mean±std over 2 repeats of the mean over 2 to 3 users, generic model and priors "
         "trained on a",
         "3 of 12 cells (a user's repeat) have no SRCC, because one side is constant, and were left out; "
-        "so were up to 1 users without any other",
+        "so was up to 1 user without any other",
     )
 
     (table,) = collect(make_results(values), nan="zero").tables

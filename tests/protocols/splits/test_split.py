@@ -84,22 +84,22 @@ def test_images_on_both_sides_are_counted_and_three_are_named():
 def test_training_on_a_test_image_is_a_leak():
     SPLIT.check_training(users=("bo", "a stranger"), images=("a.jpg", "of another dataset.jpg"))
     assert message(SplitLeak, SPLIT.check_training, images=["a.jpg", "c d.jpg", "c d.jpg"]) == (
-        "split of 'table': 1 of 2 images used in training are test images, such as 'c d.jpg'; "
+        "split of 'table': 1 of 2 images used in training is a test image, such as 'c d.jpg'; "
         "train without them"
     )
     assert message(SplitLeak, SPLIT.check_training, users=iter(["ana", "bo"])) == (
-        "split of 'table': 1 of 2 users used in training are test users, such as 'ana'; train without them"
+        "split of 'table': 1 of 2 users used in training is a test user, such as 'ana'; train without them"
     )
 
 
 def test_a_personal_test_stays_on_the_test_side():
     SPLIT.check_test(SPLIT.test_ratings(RATINGS))
     assert message(SplitLeak, SPLIT.check_test, RATINGS.for_user("ana")) == (
-        "split of 'table': 1 images of a personal test are not test images, such as 'a.jpg'; "
+        "split of 'table': 1 image of a personal test is no test image, such as 'a.jpg'; "
         "test on test_ratings alone"
     )
     assert message(SplitLeak, SPLIT.check_test, RATINGS.take([4])) == (
-        "split of 'table': 1 users of a personal test are not test users, such as 'bo'; "
+        "split of 'table': 1 user of a personal test is no test user, such as 'bo'; "
         "test on test_ratings alone"
     )
 

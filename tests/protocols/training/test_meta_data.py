@@ -74,8 +74,35 @@ def test_nobody_to_learn_from(study):
     with pytest.raises(DatasetError) as caught:
         training_ratings(dataset, training_split(dataset), min_ratings=13)
     assert str(caught.value) == (
-        "nobody is left to learn from: the split of 'table' has 3 training users with at most 12 ratings, "
+        "nobody is left to learn from: the 3 training users in the split of 'table' rated at most 12 photos, "
         "--min-ratings asks for 13; lower it, or make another split"
+    )
+
+
+def test_photos_that_test_users_rated_too_are_named(study, names):
+    def refusal(test_users):
+        (study / "users.txt").write_text("\n".join(test_users))
+        dataset = load_dataset("table", study, users=study / "users.txt")
+        with pytest.raises(DatasetError) as caught:
+            training_ratings(dataset, training_split(dataset))
+        return str(caught.value)
+
+    cure = (
+        "list the photos to test on, which leaves the others to training: "
+        "piaa data split --test-users FILE --test-images FILE"
+    )
+    assert refusal(["bob"]) == (
+        "nobody is left to learn from: all 12 photos that the 2 training users of 'table' rated are test "
+        f"photos, as test users rated them too, the first is {min(names)!r}; {cure}"
+    )
+    (study / "ratings.csv").write_text(f"user,image,score\nana,{names[0]},3\nbob,{names[0]},4\n")
+    assert refusal(["bob"]) == (
+        "nobody is left to learn from: the only photo that the 1 training user of 'table' rated is a test "
+        f"photo, as test users rated it too, the first is {names[0]!r}; {cure}"
+    )
+    assert refusal(["ana", "bob"]) == (
+        "nobody is left to learn from: the split of 'table' has no training user with a rating; make another "
+        "split"
     )
 
 
