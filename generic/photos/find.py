@@ -24,7 +24,8 @@ SUFFIXES = (
 
 RAW_SUFFIXES = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".rw2", ".srw")
 """Those of raw photos."""
-_JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
+JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
+"""Those of JPEGs."""
 # What programs put beside photos, and tables of ratings: no photos that somebody could miss.
 _BESIDE = {
     *(
@@ -114,7 +115,7 @@ def find_album(root: Path | str, *, recursive: bool = True) -> Album:
 
 def without_pairs(photos: Sequence[Path]) -> list[Path]:
     """The photos but for raw ones whose JPEG of the same name, in the same folder, is among them."""
-    jpegs = {path.with_suffix("") for path in photos if path.suffix.lower() in _JPEG_SUFFIXES}
+    jpegs = {path.with_suffix("") for path in photos if path.suffix.lower() in JPEG_SUFFIXES}
     return [it for it in photos if it.suffix.lower() not in RAW_SUFFIXES or it.with_suffix("") not in jpegs]
 
 
@@ -122,7 +123,7 @@ def shown_by(photo: Path) -> Path:
     """The file that stands for a photo: the JPEG beside a raw one of the same name, else its own."""
     if photo.suffix.lower() not in RAW_SUFFIXES:
         return photo
-    spellings = (photo.with_suffix(spell(it)) for it in _JPEG_SUFFIXES for spell in (str.lower, str.upper))
+    spellings = (photo.with_suffix(spell(it)) for it in JPEG_SUFFIXES for spell in (str.lower, str.upper))
     return next((path for path in spellings if path.is_file()), photo)
 
 

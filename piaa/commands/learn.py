@@ -67,7 +67,8 @@ def learn(
     if as_json:
         content = content_of(gathered, found, kept)
     else:
-        report_skipped({**found.skipped, **kept.skipped}, found.n_photos, "photo or sidecar")
+        skipped = {**found.skipped, **kept.skipped}
+        report_skipped(skipped, found.n_photos, "photo and sidecars", "photos and sidecars")
         typer.echo(summary(found, kept))
         _explain(gathered, found, kept)
     if up_to_date:

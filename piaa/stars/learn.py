@@ -237,7 +237,8 @@ def _say(
 ) -> None:
     """Keep what comes from one source."""
     ratings = [(seen[one.name], float(one.stars or 0)) for one in stars if _source(one) == source]
-    marks = [(found.pictures[one.name], one.flag or "") for one in flags if _source(one) == source]
+    looked = {**found.pictures, **seen}
+    marks = [(looked[one.name], one.flag or "") for one in flags if _source(one) == source]
     if ratings or marks:
         saying = Saying(
             ratings=ratings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from generic.photos.told import Told
-from piaa.stars.names import PERCENT, PICK, PICK_LABEL, RATING, TAGGED
+from piaa.stars.names import PERCENTS, PICK, PICK_LABEL, RATING, TAGGED
 from piaa.stars.packet import Name, Packet
 from piaa.stars.splice import stars_of_ours
 
@@ -87,7 +87,7 @@ def of_packet(packet: Packet, place: str) -> Mark:
         raise ValueError(f"the rating in {place} is more than a number")
     rating = _number(packet.value(RATING), place)
     if rating is None or rating == 0:
-        percent = _number(packet.value(PERCENT), place)
+        percent = _number(next(filter(None, map(packet.value, PERCENTS)), None), place)
         rating = None if percent is None else stars_of_percent(percent)
     return mark_of(place, rating, flag, frozenset(stars_of_ours(packet)))
 

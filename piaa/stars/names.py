@@ -5,7 +5,8 @@ from __future__ import annotations
 XMP = "http://ns.adobe.com/xap/1.0/"
 RATING, LABEL = (XMP, "Rating"), (XMP, "Label")
 SUBJECT = ("http://purl.org/dc/elements/1.1/", "subject")
-PERCENT = ("http://ns.microsoft.com/photo/1.0/", "Rating")
+PERCENTS = (("http://ns.microsoft.com/photo/1.0/", "Rating"), ("http://ns.microsoft.com/photo/1.0", "Rating"))
+"""As Windows writes it, and as exiftool does."""
 PICK_LABEL = ("http://www.digikam.org/ns/1.0/", "PickLabel")
 TAGGED = ("http://ns.camerabits.com/photomechanic/1.0/", "Tagged")
 PICK = ("http://ns.adobe.com/xmp/1.0/DynamicMedia/", "pick")

@@ -8,16 +8,13 @@ called like its file with ``.xmp`` behind it (``IMG.CR2.xmp``), or has ``.xmp`` 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from generic.photos.find import SUFFIXES, printable, unreadable
+from generic.photos.find import JPEG_SUFFIXES, RAW_SUFFIXES, SUFFIXES, printable, unreadable
 
-RAWS = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".rw2", ".srw")
-"""Endings of raw photos, in lower case."""
-_JPEGS = (".jfif", ".jpe", ".jpeg", ".jpg")
-_FROM_CAMERAS = (*_JPEGS, *RAWS, ".heic", ".heif")
+_FROM_CAMERAS = (*JPEG_SUFFIXES, *RAW_SUFFIXES, ".heic", ".heif")
 """Of files that are one photo if all but the suffix is the same; the first of them is looked at."""
 SIDECAR = ".xmp"
 
@@ -49,15 +46,15 @@ def shots_of(paths: Sequence[Path]) -> tuple[list[Shot], dict[Path, str]]:
     """Photos in the order of their first files; and sidecars that nobody can tell whose they are, with why.
 
     Args:
-        paths: photo files, as :func:`generic.photos.find.find_images` gives them.
+        paths: photo files, as :func:`generic.photos.find.find_images` gives them, which names no raw photo
+            beside a JPEG: those are found here.
 
     Raises:
         ImageError: a folder cannot be listed.
     """
-    groups = _grouped(paths)
-    beside: dict[Path, Mapping[str, list[Path]]] = {}
-    for folder in dict.fromkeys(path.parent for path in paths):
-        beside[folder] = _sidecars(folder)
+    listed = {folder: _listed(folder) for folder in dict.fromkeys(path.parent for path in paths)}
+    beside = {folder: _sidecars(files) for folder, files in listed.items()}
+    groups = _grouped(sorted({*paths, *_raws_beside(paths, listed)}))
     owners = _owners(groups)
     unclear: dict[Path, str] = {}
     shots = []
@@ -78,7 +75,7 @@ def shots_of(paths: Sequence[Path]) -> tuple[list[Shot], dict[Path, str]]:
 
 
 def _raws_first(files: Sequence[Path]) -> list[Path]:
-    return sorted(files, key=lambda path: path.suffix.lower() not in RAWS)
+    return sorted(files, key=lambda path: path.suffix.lower() not in RAW_SUFFIXES)
 
 
 def _new_sidecar(path: Path, names: Mapping[str, list[Path]]) -> Path:
@@ -87,7 +84,7 @@ def _new_sidecar(path: Path, names: Mapping[str, list[Path]]) -> Path:
     Of other photos ``IMG.xmp`` would be nobody's in most programs, and of two photos at once in some.
     """
     whole = any(Path(name).suffix in SUFFIXES for name in names)
-    is_raw = path.suffix.lower() in RAWS
+    is_raw = path.suffix.lower() in RAW_SUFFIXES
     return path.with_suffix(SIDECAR) if is_raw and not whole else path.with_name(path.name + SIDECAR)
 
 
@@ -96,7 +93,7 @@ def _key(path: Path) -> tuple[Path, str]:
 
 
 def _has_raw(group: Sequence[Path]) -> bool:
-    return any(path.suffix.lower() in RAWS for path in group)
+    return any(path.suffix.lower() in RAW_SUFFIXES for path in group)
 
 
 def _grouped(paths: Sequence[Path]) -> list[list[Path]]:
@@ -119,16 +116,27 @@ def _owners(groups: Sequence[list[Path]]) -> dict[tuple[Path, str], list[list[Pa
     return {key: sorted(some, key=lambda group: not _has_raw(group)) for key, some in owners.items()}
 
 
-def _sidecars(folder: Path) -> Mapping[str, list[Path]]:
-    """Sidecars of a folder by what stands before ``.xmp``, in lower case."""
-    found: dict[str, list[Path]] = defaultdict(list)
+def _listed(folder: Path) -> list[Path]:
+    """The files and folders of a folder by name, without hidden ones."""
     try:
-        names = sorted(path.name for path in folder.iterdir())
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise unreadable(printable(str(folder)), error) from None
-    for name in names:
-        if name.lower().endswith(SIDECAR) and not name.startswith("."):
-            found[name[: -len(SIDECAR)].casefold()].append(folder / name)
+
+
+def _raws_beside(paths: Sequence[Path], listed: Mapping[Path, Sequence[Path]]) -> Iterator[Path]:
+    """Raw photos for which a JPEG stands."""
+    jpegs = {_key(path) for path in paths if path.suffix.lower() in JPEG_SUFFIXES}
+    for files in listed.values():
+        yield from (it for it in files if it.suffix.lower() in RAW_SUFFIXES and _key(it) in jpegs)
+
+
+def _sidecars(files: Sequence[Path]) -> Mapping[str, list[Path]]:
+    """Sidecars by what stands before ``.xmp``, in lower case."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in files:
+        if path.suffix.lower() == SIDECAR:
+            found[path.name[: -len(SIDECAR)].casefold()].append(path)
     return found
 
 

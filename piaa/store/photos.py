@@ -68,7 +68,9 @@ def keep_photos(sql: Sql, user: int, photos: Sequence[SeenPhoto], model_hash: st
         [{"sha256": digest, "photo_id": held[digest]} for digest in sorted(held)],
         "ON CONFLICT (sha256) DO NOTHING",
     )
-    keep_vectors(sql, {found[photo.identity]: photo.vector for photo in photos}, model_hash)
+    # Of a photo that was seen twice one may come without a vector: a flag says nothing of the picture.
+    vectors = {found[photo.identity]: photo.vector for photo in photos if photo.vector is not None}
+    keep_vectors(sql, vectors, model_hash)
     return found
 
 
@@ -127,16 +129,15 @@ def _merge(sql: Sql, gone: int, kept: int) -> None:
     sql.run("DELETE FROM photos WHERE id = :gone", gone=gone)
 
 
-def keep_vectors(sql: Sql, vectors: Mapping[int, NDArray[np.float32] | None], model_hash: str) -> None:
+def keep_vectors(sql: Sql, vectors: Mapping[int, NDArray[np.float32]], model_hash: str) -> None:
     """Keep the vectors of photos, by number; one that is there already stays, unless it was damaged."""
-    there = {photo: vector for photo, vector in vectors.items() if vector is not None}
-    if not there:
+    if not vectors:
         return
     model, rows = model_id(sql, model_hash), []
-    _, _, damaged = vectors_of(sql, there, model_hash)
+    _, _, damaged = vectors_of(sql, vectors, model_hash)
     worthless = "DELETE FROM vectors WHERE model_id = :model AND photo_id IN {chosen}"
     run_in(sql, worthless, sorted(damaged), model=model)
-    for photo, vector in there.items():
+    for photo, vector in vectors.items():
         content = np.ascontiguousarray(vector, "<f4").tobytes()
         rows.append({"photo_id": photo, "model_id": model, "vector": content, "checksum": checksum(content)})
     insert_many(sql, "vectors", rows, "ON CONFLICT (photo_id, model_id) DO NOTHING")

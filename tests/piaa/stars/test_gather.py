@@ -79,6 +79,18 @@ def test_one_precedence_where_places_disagree(photos, exiftool):
     assert found(photos) == {"jpg.jpg": (None, "reject")}
 
 
+def test_a_raw_photo_is_asked_whose_jpeg_stands_for_it(photos, exiftool, sidecar):
+    (photos / "jpg.CR2").write_bytes(b"no raw photo")
+    (photos / "jpg.CR2.xmp").write_bytes(sidecar("darktable", 5))
+    exiftool(photos / "jpg.jpg", "-XMP-xmp:Rating=2")
+    (one,) = [one for one in gather(photos).photos if one.marks]
+    assert (one.name, one.stars, one.disagree) == ("jpg.jpg", 5, True)
+    assert [path.name for path in one.shot.files] == ["jpg.jpg", "jpg.CR2"]
+    (photos / "jpg.jpg").unlink()
+    (one,) = [one for one in gather(photos).photos if one.marks]
+    assert (one.name, one.stars) == ("jpg.CR2", 5)
+
+
 def test_stars_that_piaa_wrote_are_nobodys_wherever_they_were_carried(photos, exiftool):
     (one,) = [one for one in gather(photos).photos if one.name == "jpg.jpg"]
     exiftool(one.shot.main, "-XMP-xmp:Rating=4")
@@ -99,8 +111,8 @@ def test_what_cannot_be_understood_is_named_and_the_rest_is_read(photos, exiftoo
     gathered = gather(photos)
     assert [(one.name, one.stars) for one in gathered.photos if one.marks] == [("png.png", 4)]
     assert gathered.skipped == {
-        "jpg.jpg.xmp": f"{photos / 'jpg.jpg.xmp'} cannot be read as XMP: it has a DOCTYPE, which XMP has not; "
-        "let the program that wrote it write it again, or take it away (it is unchanged)",
+        "jpg.jpg.xmp": f"{photos / 'jpg.jpg.xmp'} cannot be read as XMP: it has a DOCTYPE, which XMP has "
+        "not; let the program that wrote it write it again, or take it away (it is unchanged)",
         "tif.tif.xmp": f"{photos / 'tif.tif.xmp'} is no regular file, expected an XMP sidecar; take it away",
         "webp.webp.xmp": f"{photos / 'webp.webp.xmp'} is no regular file, expected an XMP sidecar; "
         "take it away",

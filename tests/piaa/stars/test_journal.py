@@ -68,6 +68,6 @@ def test_what_is_no_journal_is_one_line(tmp_path, content):
     path = tmp_path / ".piaa-xmp-1.json"
     path.write_bytes(content)
     with pytest.raises(
-        StarsError, match="^the journal .* cannot be used: .*; take it away if it is not yours"
+        StarsError, match=r"^the journal .* cannot be used: .*; take it away if it is not yours"
     ):
         read_journal(path)

@@ -117,7 +117,7 @@ def test_one_path_decides_and_two_candidates_do_not(tmp_path):
         fill(connection, f"{tmp_path.as_posix()}/", rows)
     found = read_catalogue(path)
     assert found.mark(tmp_path / "2023" / "sea" / "a.jpg", tmp_path / "2023" / "sea").stars == 5
-    with pytest.raises(ValueError, match="^several photos in the Lightroom catalogue could be meant, with"):
+    with pytest.raises(ValueError, match=r"^several photos in the Lightroom catalogue could be meant, with"):
         found.mark(tmp_path / "copy" / "sea" / "a.jpg", tmp_path / "copy" / "sea")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from generic.errors import StarsError
-from piaa.stars.names import LABEL, PERCENT, PICK_LABEL, RATING, SUBJECT
+from piaa.stars.names import LABEL, PICK_LABEL, RATING, SUBJECT
 from piaa.stars.packet import MOST_BYTES, RDF, parse
 
 HEAD = f'<r:RDF xmlns:r="{RDF}" xmlns:x="http://ns.adobe.com/xap/1.0/">'
@@ -24,7 +24,6 @@ def test_what_each_program_writes_is_read(sidecar, program):
     assert packet.value(PICK_LABEL) == ("3" if program == "digikam" else None)
     assert packet.words(SUBJECT) == (["sea", "Größe & Licht"] if program == "lightroom" else [])
     assert packet.value(URGENCY) == ("2" if program == "capture one" else None)
-    assert packet.value(PERCENT) is None
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
