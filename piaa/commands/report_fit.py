@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import typer
@@ -11,16 +10,16 @@ from piaa.commands.terminal import counted, note, print_json, report_skipped
 
 if TYPE_CHECKING:
     from piaa.people.person import Person
+    from piaa.people.rated import RatedPhotos
 
 
-def report_fit(
-    person: Person, store: str, skipped: Mapping[str, str] | None = None, *, as_json: bool
-) -> None:
-    """Say what was learned and where it lies."""
+def report_fit(person: Person, store: str, read: RatedPhotos | None = None, *, as_json: bool) -> None:
+    """Say what was learned and where it lies, and what to know of the table that was read."""
     from piaa.people.estimate import describe_estimate
 
     estimate, generic = person.estimate, person.model.generic
-    skipped = {**(skipped or {}), **person.skipped}
+    skipped = {**(read.skipped if read else {}), **person.skipped}
+    notes = [*(read.notes if read else ()), *person.notes]
     if as_json:
         print_json(
             {
@@ -36,9 +35,12 @@ def report_fit(
                 "estimate": estimate.__dict__ if estimate else None,
                 "store": store,
                 "skipped": dict(skipped),
+                **({"notes": notes} if notes else {}),
             }
         )
         return
+    for line in notes:
+        note(line)
     given, what = _given(person)
     report_skipped(skipped, len(what) + len(skipped), "photos")
     typer.echo(

@@ -11,13 +11,13 @@ from generic.cache.features import FeatureCache
 from generic.errors import ImageError, RatingsError
 from generic.photos.facts import photo_facts
 from generic.progress import Progress
-from piaa.ratings.locate import locate_images
+from piaa.ratings.locate import AmbiguousImage, MissingImage, locate_images, respelled
 from piaa.store.records import SeenPhoto
 
 if TYPE_CHECKING:
     from piaa.people.opened_model import OpenedModel
     from piaa.ratings.rows import Duplicates
-    from piaa.ratings.table import Ratings
+    from piaa.ratings.table import Ratings, SameFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,8 @@ class RatedPhotos:
     """File of each of them."""
     skipped: Mapping[str, str]
     """Photos that cannot be used, with the reason."""
+    notes: tuple[str, ...] = ()
+    """What to know of how they were found."""
 
     @property
     def files(self) -> dict[str, Path]:
@@ -55,9 +57,10 @@ def read_rated(
         progress: called with the number of photos newly done.
 
     Raises:
-        ImageError: the folder is missing, or not one of the photos can be read.
+        ImageError: the folder is missing, a name may be any of several photos, or not one can be read.
     """
     found, missing = locate_images(names, folder)
+    _refuse_ambiguous(missing, user)
     skipped = {item.name: item.reason for item in missing}
     there = [name for name in dict.fromkeys(names) if name in found]
     with FeatureCache.open(model.settings.cache) as cache:
@@ -86,7 +89,27 @@ def read_rated(
             f"none of the {len(skipped)} photos that user {user!r} rated can be used; pass the folder "
             f"that holds them instead of {folder}, or repair them. The first is {name!r}: {reason}"
         )
-    return RatedPhotos(photos=photos, paths={name: found[name] for name in photos}, skipped=skipped)
+    return RatedPhotos(
+        photos=photos,
+        paths={name: found[name] for name in photos},
+        skipped=skipped,
+        notes=respelled(found),
+    )
+
+
+def _refuse_ambiguous(missing: Sequence[MissingImage], user: str) -> None:
+    unclear = [item for item in missing if isinstance(item, AmbiguousImage)]
+    if unclear:
+        names = "name" if len(unclear) == 1 else "names"
+        raise ImageError(
+            f"{len(unclear)} {names} of photos that user {user!r} judged may be any of several files: "
+            f"{unclear[0].name!r}: {unclear[0].reason}"
+        )
+
+
+def same_files(folder: str | Path) -> SameFile:
+    """What finds the file of each name that is in a folder, for :func:`piaa.ratings.table.read_ratings`."""
+    return lambda names: locate_images(names, Path(folder))[0]
 
 
 def rated_once(table: Ratings, read: RatedPhotos, duplicates: Duplicates) -> list[tuple[SeenPhoto, float]]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from generic.errors import RatingsError
 
+MOST_PROBLEMS = 100_000
+"""More are not kept: a file that is no table would be all problems, each larger than its row."""
+
 _SHOWN_ROWS = 5
 _SHOWN_CHARACTERS = 60
 

@@ -35,8 +35,14 @@ class TableKind:
     example: str = ""
     """A row as a JSON object."""
 
+    by_people: bool = False
+    """Whether people make such files themselves: with empty rows, in the encodings of their programs."""
+
     forgiving: bool = False
     """Whether rows may have too few or too many fields, and quotes may stand anywhere."""
+
+    most_bytes: int = 1 << 30
+    """Larger files are refused: a table takes some twenty times its bytes while it is read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +66,9 @@ class RawTable:
 
     problems: tuple[RowProblem, ...] = ()
     """Rows too broken to have fields, one each; they are in no column."""
+
+    notes: tuple[str, ...] = ()
+    """What to know of how the file was read, each with its name; for the person who gave it."""
 
     @property
     def n_rows(self) -> int:
