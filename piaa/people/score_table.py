@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("image", "score", "low", "high", "generic")
 PREDICTED_BY = "piaa"
-"""By this, in a column or beside the rows, a file says that it holds predictions: nobody learns from these."""
+"""By this, in a column or beside the rows, a file says that nobody is to learn from its scores."""
 FORMATS = (".csv", ".json", ".parquet")
 _DIGITS = 4  # of scores in text: finer than any rating, and the order is kept by the rows' own order
 

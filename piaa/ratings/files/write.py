@@ -27,7 +27,7 @@ def inert(name: str) -> str:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table as CSV with a header.
+    r"""A table as CSV with a header.
 
     Args:
         columns: their names; what stands below ``image`` is :func:`inert`.
