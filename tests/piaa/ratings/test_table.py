@@ -263,8 +263,8 @@ def test_a_mean_never_leaves_a_scale_by_rounding(scores):
         (
             "r.xls",
             b"PK",
-            "r.xls has the suffix '.xls', expected one of .csv, .tsv, .txt, .json, .jsonl, .ndjson, .parquet, "
-            ".xlsx; save the ratings in one of these formats",
+            "r.xls has the suffix '.xls', expected one of .csv, .tsv, .txt, .json, .jsonl, .ndjson, "
+            ".parquet, .xlsx; save the ratings in one of these formats",
         ),
     ],
 )

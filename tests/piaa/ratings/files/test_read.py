@@ -109,8 +109,8 @@ def test_where_no_line_is_an_object_the_columns_are_those_that_should_be(write):
         (
             "b.xml",
             "<b/>",
-            "b.xml has the suffix '.xml', expected one of .csv, .tsv, .txt, .json, .jsonl, .ndjson, .parquet, "
-            ".xlsx; save the birds in one of these formats",
+            "b.xml has the suffix '.xml', expected one of .csv, .tsv, .txt, .json, .jsonl, .ndjson, "
+            ".parquet, .xlsx; save the birds in one of these formats",
         ),
         (
             "b\n.csv",
