@@ -82,6 +82,7 @@ def check_rows(
     problems = [*table.problems, *bad_users, *bad_images, *bad_scores]
     files = same(dict.fromkeys(images[row] for row in given)) if same and not problems else {}
     repeats = _repeats(users, images, given, files)
+    names = _one_name(images, given, files)
     if duplicates == "error":
         problems += _repeat_problems(table, name_of[1], (users, images, scores), repeats)
     if problems:
@@ -89,7 +90,7 @@ def check_rows(
         message = bad_rows_message(table.source, table.n_rows, problems, table.unit)
         raise BadRowsError(message, tuple(problems))
     notes = (*table.notes, *columns.notes, *_without(scores, table.source))
-    return CleanRows(*_merge((users, images, scores), given, repeats, duplicates), notes)
+    return CleanRows(*_merge((users, names, scores), given, repeats, duplicates), notes)
 
 
 def _without(scores: Sequence[object], source: str) -> tuple[str, ...]:
@@ -144,6 +145,17 @@ def _repeats(
         if first != row and not any(isinstance(name, BadValue) for name in key):
             found.append((row, first))
     return found
+
+
+def _one_name(images: list[Any], given: Sequence[int], files: Mapping[Any, object]) -> list[Any]:
+    """The images, each file under the first of its names, whoever gave it."""
+    if not files:
+        return images
+    first: dict[object, str] = {}
+    names = list(images)
+    for row in given:
+        names[row] = first.setdefault(files.get(images[row], images[row]), images[row])
+    return names
 
 
 def _repeat_problems(

@@ -41,8 +41,8 @@ def test_names_that_may_be_several_photos_are_a_question(rate, piaa, folder):
     result = rate("ana", {"plain.jpg": 3, "Img_1.jpg": 5}, folder=root)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        "piaa: 1 name of photos that user 'ana' judged may be any of several files: 'Img_1.jpg': 2 files could "
-        f"be meant: a/IMG_1.JPG, b/img_1.jpg; give the path below {root}\n"
+        "piaa: 1 name of photos that user 'ana' judged may be any of several files: 'Img_1.jpg': 2 files "
+        f"could be meant: a/IMG_1.JPG, b/img_1.jpg; give the path below {root}\n"
     )
     assert piaa("users", "show", "ana").exit_code == 1
     assert rate("ana", {"plain.jpg": 3, "B/Img_1.jpg": 5}, folder=root).exit_code == 0
@@ -55,9 +55,9 @@ def test_a_photo_under_four_spellings_is_one(rate, rated, folder, tmp_path):
     assert (result.exit_code, result.stdout) == (1, "")
     again = "was already rated by user 'ana' on line 2 as 'IMG_000.jpg'"
     assert result.stderr == (
-        f"piaa: {tmp_path / 'table.csv'}: 3 of 5 rows are bad: line 3, image './IMG_000.jpg' {again}; line 4, "
-        f"image 'IMG_000' {again}; line 5, image 'named\\\\img_000.JPG' {again}. To do: delete one of the two "
-        "rows, or pass --duplicates last or --duplicates mean\n"
+        f"piaa: {tmp_path / 'table.csv'}: 3 of 5 rows are bad: line 3, image './IMG_000.jpg' {again}; line "
+        f"4, image 'IMG_000' {again}; line 5, image 'named\\\\img_000.JPG' {again}. To do: delete one of the "
+        "two rows, or pass --duplicates last or --duplicates mean\n"
     )
     assert rate("ana", table, "--duplicates", "last", folder=root).exit_code == 0
     assert rated("ana") == {"IMG_000.jpg": 1, "IMG_001.jpg": 4}

@@ -15,8 +15,8 @@ from piaa.ratings.comparisons import read_pairs
 
 MARKS = "'low', 'high', 'generic', 'predicted_by'"
 CURE = (
-    "nothing of a person is learned from these: add a column 'rating' with what she says herself, or pass the "
-    "table that she filled in"
+    "nothing of a person is learned from these: add a column 'rating' with what she says herself, or pass "
+    "the table that she filled in"
 )
 
 

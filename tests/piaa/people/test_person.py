@@ -33,8 +33,9 @@ def test_two_scores_of_one_photo_among_the_new_ones(fitted, album, part, names):
     with pytest.raises(RatingsError) as caught:
         one.add(twice, images=album)
     assert str(caught.value) == (
-        f"the ratings: 1 of 2 rows is bad: row 2, image './{names[2]}' was already rated by user 'ana' on row "
-        f"1 as {names[2]!r}. To do: delete one of the two rows, or pass --duplicates last or --duplicates mean"
+        f"the ratings: 1 of 2 rows is bad: row 2, image './{names[2]}' was already rated by user 'ana' on "
+        f"row 1 as {names[2]!r}. To do: delete one of the two rows, or pass --duplicates last or "
+        "--duplicates mean"
     )
     assert rated(one.add(twice, images=album, duplicates="last"))[names[2]] == 1
     assert rated(one.add(twice, images=album, duplicates="mean"))[names[2]] == 2.5

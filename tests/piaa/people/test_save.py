@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from generic.errors import PiaaError, RatingsError, ScaleError, StoreError
+from generic.errors import PiaaError, ScaleError, StoreError
 from piaa.store.store import Store
 
 

@@ -149,6 +149,14 @@ def test_names_of_one_file_are_one_image(tmp_path, duplicates, score):
     assert dict(zip(read.images, read.scores.tolist(), strict=True)) == {"a": score, "b": 2}
 
 
+def test_an_image_has_one_name_for_everybody(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text("user,image,score\nana,A,1\nben,a,2\nben,b,2\n")
+    files = {"A": 1, "a": 1}
+    read = read_ratings(path, scale=SCALE, same=lambda names: {n: files[n] for n in names if n in files})
+    assert (read.users, read.images) == (("ana", "ben", "ben"), ("A", "A", "b"))
+
+
 def test_one_score_under_two_names_is_no_contradiction(tmp_path):
     path = tmp_path / "r.csv"
     path.write_text("image,score\na,1\n./a,1\n")
