@@ -84,7 +84,8 @@ def check_rows(
     repeats = _repeats(users, images, given, files)
     names = _one_name(images, given, files)
     if duplicates == "error":
-        problems += _repeat_problems(table, name_of[1], (users, images, scores), repeats)
+        contradict = _repeat_problems(table, name_of[1], (users, images, scores), repeats)
+        problems += islice(contradict, MOST_PROBLEMS)
     if problems:
         problems.sort(key=lambda problem: problem.line)
         message = bad_rows_message(table.source, table.n_rows, problems, table.unit)

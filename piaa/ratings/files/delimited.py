@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from piaa.ratings.files.problems import MOST_PROBLEMS, RowProblem
-from piaa.ratings.files.raw_table import RawTable, TableKind
+from piaa.ratings.files.raw_table import MOST_ROWS, RawTable, TableKind
 
 _SHOWN_FIELDS = 100
 """Of a broken row: one of a million fields is none to print, nor to keep."""
@@ -73,12 +73,14 @@ def read_delimited(
     if isinstance(header, csv.Error):
         problem = _quote_problem(line, header)
         raise kind.error(f"{source} line {line}: {problem.reason}; {problem.cure}")
+    kind.check_size(source, 0, len(header))
     names = tuple(name.strip() for name in header)
     if kind.forgiving:
         records = _fitted(records, len(names))
     elif kind.by_people:
         records = _trimmed(records, names)
     lines, values, problems = _collect(records, len(names), delimiter)
+    kind.check_size(source, len(lines))
     if len(problems) >= MOST_PROBLEMS:
         raise kind.error(
             f"{source} is no table: more than {MOST_PROBLEMS} lines are broken, the first is line "
@@ -173,7 +175,7 @@ def _collect(
             values.extend(fields)
         else:
             problems.append(_fields_problem(line, fields, n_columns, delimiter))
-        if len(problems) == MOST_PROBLEMS:
+        if len(problems) == MOST_PROBLEMS or len(lines) > MOST_ROWS:
             break
     return lines, values, problems
 

@@ -85,8 +85,10 @@ def _table(
     notes: tuple[str, ...],
     unit: Literal["line", "row"],
 ) -> RawTable:
+    kind.check_size(source, len(rows))
     # Where no row can be read there are no columns to look for; the broken ones are the news.
     names = tuple(dict.fromkeys(key for row in rows for key in row)) if rows else kind.columns
+    kind.check_size(source, 0, len(names))
     return RawTable(
         source=source,
         unit=unit,

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from generic.extras import cure, installed
 from piaa.ratings.files.raw_table import RawTable, TableKind
 
-_MOST_VALUES = 50_000_000
-"""A file of a few kilobytes may repeat one value a thousand million times."""
 _FACTS = b"PANDAS_ATTRS"
 """What pandas keeps of a whole frame, as JSON."""
 
@@ -33,11 +31,8 @@ def read_parquet(content: bytes, source: str, kind: TableKind) -> RawTable:
         ) from None
     try:
         file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(content))
-        if file.metadata.num_rows * file.metadata.num_columns > _MOST_VALUES:
-            raise kind.error(
-                f"{source} has {file.metadata.num_rows:,} rows of {file.metadata.num_columns} columns, more "
-                f"than {_MOST_VALUES:,} values; cut it into several files"
-            )
+        # A file of a few kilobytes may repeat one value a thousand million times.
+        kind.check_size(source, file.metadata.num_rows, file.metadata.num_columns)
         table = file.read()
     except (pyarrow.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__

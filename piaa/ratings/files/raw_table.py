@@ -9,6 +9,11 @@ from typing import Literal
 from generic.errors import PiaaError
 from piaa.ratings.files.problems import RowProblem
 
+MOST_ROWS = 5_000_000
+"""A table of more takes gigabytes of memory while it is read."""
+
+MOST_COLUMNS = 10_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class TableKind:
@@ -42,7 +47,20 @@ class TableKind:
     """Whether rows may have too few or too many fields, and quotes may stand anywhere."""
 
     most_bytes: int = 1 << 30
-    """Larger files are refused: a table takes some twenty times its bytes while it is read."""
+    """Larger files are refused."""
+
+    def check_size(self, source: str, n_rows: int, n_columns: int = 1) -> None:
+        """Refuse what would take more memory than there may be.
+
+        Raises:
+            PiaaError: ``error``, as there are too many rows or columns.
+        """
+        for n, most, what in ((n_rows, MOST_ROWS, "rows"), (n_columns, MOST_COLUMNS, "columns")):
+            if n > most:
+                raise self.error(
+                    f"{source} has more than {most:,} {what}, expected a table of {self.what}; cut it into "
+                    "several files"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generic.errors import RatingsError
+from piaa.ratings import rows
 from piaa.ratings.comparisons import read_pairs
+from piaa.ratings.files import problems
 from piaa.ratings.scale import Scale
 from piaa.ratings.table import BadRowsError, Ratings, read_ratings
 
@@ -86,8 +88,8 @@ def test_whatever_a_program_writes_is_read_the_same(tmp_path_factory, table, dia
 @given(ratings)
 def test_what_exiftool_prints(tmp_path_factory, table):
     folder = tmp_path_factory.mktemp("exiftool")
-    rows = [{"SourceFile": f"./{name}", "Rating": score} for name, score in table.items()]
-    (folder / "r.json").write_text(json.dumps(rows, indent=2), encoding="utf-8")
+    objects = [{"SourceFile": f"./{name}", "Rating": score} for name, score in table.items()]
+    (folder / "r.json").write_text(json.dumps(objects, indent=2), encoding="utf-8")
     read = read_ratings(folder / "r.json", scale=SCALE, user="ana")
     assert dict(zip(read.images, read.scores.tolist(), strict=True)) == {
         f"./{name}": score for name, score in table.items()
@@ -162,3 +164,16 @@ def test_one_score_under_two_names_is_no_contradiction(tmp_path):
     path.write_text("image,score\na,1\n./a,1\n")
     read = read_ratings(path, scale=SCALE, user="ana", same=lambda names: dict.fromkeys(names, 1))
     assert (read.images, read.scores.tolist()) == (("a",), [1])
+
+
+def test_of_a_table_of_bad_rows_not_all_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "MOST_PROBLEMS", 7)
+    monkeypatch.setattr(problems, "MOST_PROBLEMS", 7)
+    path = tmp_path / "r.csv"
+    for name, score in (("{}", 9), ("a", 4)):
+        lines = [f"{name.format(number)},{score}" for number in range(50)]
+        path.write_text("\n".join(["image,score", *lines]))
+        with pytest.raises(BadRowsError) as caught:
+            read_ratings(path, scale=SCALE, user="ana")
+        assert str(caught.value).startswith(f"{path}: at least 7 of 50 rows are bad: line ")
+        assert len(caught.value.problems) == 7

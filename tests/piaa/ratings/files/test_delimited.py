@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from generic.errors import DatasetError
-from piaa.ratings.files import delimited, problems
+from piaa.ratings.files import delimited, problems, raw_table
 from piaa.ratings.files.delimited import CSV, read_delimited
 from piaa.ratings.files.raw_table import TableKind
 
@@ -81,3 +81,16 @@ def test_a_file_of_broken_lines_is_no_table(monkeypatch):
 def test_a_field_without_end():
     (problem,) = rows('name,weight\n"' + "x" * 200_000 + "\n")[3]
     assert problem.reason == ("a double quote is never closed, or a field has more than 131072 letters")
+
+
+def test_tables_beyond_all_measure(monkeypatch):
+    monkeypatch.setattr(delimited, "MOST_ROWS", 3)
+    monkeypatch.setattr(raw_table, "MOST_ROWS", 3)
+    monkeypatch.setattr(raw_table, "MOST_COLUMNS", 4)
+    assert len(rows("a,b,c,d\n" + "1,2,3,4\n" * 3)[2]) == 3
+    for text, what in (("a\n" + "1\n" * 9, "3 rows"), ("a,b,c,d,e\n", "4 columns")):
+        with pytest.raises(DatasetError) as caught:
+            rows(text)
+        assert str(caught.value) == (
+            f"b.csv has more than {what}, expected a table of birds; cut it into several files"
+        )

@@ -141,3 +141,12 @@ def test_lines_with_their_numbers(write):
         (4, "owl"),
     ]
     assert told(read_lines, write("b.txt", " \n"), KIND) == "b.txt holds no birds"
+
+
+def test_a_file_without_end(tmp_path):
+    endless = Path("/dev/zero")
+    if not endless.exists():
+        pytest.skip("no such device")
+    assert told(read_table, endless, replace(KIND, most_bytes=3 << 20), COMMAS) == (
+        "/dev/zero has more than 3 MiB, expected a table of birds; cut it into several files"
+    )
