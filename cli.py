@@ -13,6 +13,7 @@ from piaa.commands import (
     demo,
     explain,
     fit_user,
+    learn,
     model_build,
     model_export,
     model_import,
@@ -90,7 +91,7 @@ class _App(typer.Typer):
 
 
 HELP = "Learn one person's taste in photographs from 10 to 100 ratings; rank any photos for that person."
-app = _App(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = _App(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.callback()
@@ -103,6 +104,7 @@ def main(
 
 
 fit_user.add_to(app)
+learn.add_to(app)
 score.add_to(app)
 demo.add_to(app)
 suggest.add_to(app)

@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +23,19 @@ LIMIT_MIB = 1536
 MIB = 2**20
 
 
-def peak(command: list[str]) -> tuple[float, float]:
-    """Peak resident memory of a program in MiB, and its wall time in seconds.
+def peak(command: list[str]) -> float:
+    """Peak resident memory of a program, in MiB.
 
     What the kernel reports for a child begins at the memory of the process that started it; this
     one imports no torch and stays far below.
     """
-    started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"the command exited with {process.returncode}; its message is above")
     per_unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-    return usage.ru_maxrss * per_unit / MIB, time.perf_counter() - started
+    return usage.ru_maxrss * per_unit / MIB
 
 
 def measure(n: int, photos: list[Path], model: str, work: Path) -> dict[str, Any]:
@@ -50,14 +48,12 @@ def measure(n: int, photos: list[Path], model: str, work: Path) -> dict[str, Any
     piaa("fit-user", "--ratings", place / "ratings.csv", "--images", place / "photos", *options)
     piaa("cache", "clear", "--cache", place / "cache")
     tell(f"scoring {n} photos")
-    mebibytes, seconds = peak(
-        [*PIAA, "score", str(place / "photos"), *options, "--out", str(place / "scores.csv")]
-    )
+    mebibytes = peak([*PIAA, "score", str(place / "photos"), *options, "--out", str(place / "scores.csv")])
     n_scored = len((place / "scores.csv").read_text().splitlines()) - 1
     if n_scored != n:
         raise SystemExit(f"{n_scored} of {n} photos were scored")
-    tell(f"  {mebibytes:.0f} MiB, {seconds:.0f} s")
-    return {"n_photos": n, "peak_mib": round(mebibytes, 1), "seconds": round(seconds, 1)}
+    tell(f"  {mebibytes:.0f} MiB")
+    return {"n_photos": n, "peak_mib": round(mebibytes, 1)}
 
 
 def main() -> None:
@@ -76,9 +72,9 @@ def main() -> None:
         runs = [measure(int(n), photos, arguments.model, work) for n in arguments.counts.split(",")]
     peaks = [run["peak_mib"] for run in runs]
     growth = peaks[-1] - peaks[0]
-    rows = [[f"{run['n_photos']}", f"{run['peak_mib']:.0f} MiB", f"{run['seconds']:.0f} s"] for run in runs]
+    rows = [[f"{run['n_photos']}", f"{run['peak_mib']:.0f} MiB"] for run in runs]
     text = (
-        f"{table(('photos scored', 'peak memory', 'wall time'), rows)}\n\n"
+        f"{table(('photos scored', 'peak memory'), rows)}\n\n"
         f"The larger album changes the peak by {growth:+.0f} MiB (`benchmarks/memory.py`)."
     )
     print(text)

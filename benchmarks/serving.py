@@ -13,14 +13,20 @@ from record import PIAA
 
 
 class Served:
-    """One server process on a store, without keys; its log lies in a temporary file."""
+    """One server process on a store, without keys; its log lies in a temporary file.
 
-    def __init__(self, store: Path, *options: str) -> None:
+    Args:
+        store: the store's file.
+        options: further ones of the command.
+        tree: the checkout whose server it is, if not this one.
+    """
+
+    def __init__(self, store: Path, *options: str, tree: Path | None = None) -> None:
         self._log = tempfile.NamedTemporaryFile("w+", suffix=".log")  # noqa: SIM115  (lives with the server)
         command = [*PIAA, "serve", "--store", str(store), "--port", "0", "--no-keys", "--no-cache"]
         command += ["--rate", "1000000", *options]
         started = time.perf_counter()
-        self.process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
+        self.process = subprocess.Popen(command, stdout=self._log, stderr=self._log, cwd=tree)
         self.url = self._wait()
         self.http = httpx.Client(base_url=self.url, timeout=600)
         self.start_s = time.perf_counter() - started

@@ -25,6 +25,7 @@ INTERFACES = (
     "piaa.ratings.table",
     "piaa.ratings.scale",
     "piaa.commands.options",
+    "piaa.commands.progress",
     "piaa.commands.terminal",
 )
 """All that the protocols may know of piaa: what an adapter is, what ratings are and which files they mean,

@@ -89,7 +89,7 @@ class Adapter(ABC):
     fits_many: ClassVar[bool] = False
     """It has :meth:`fit_many`."""
     keeps_support: ClassVar[bool] = False
-    """Its state holds what it was fitted on: it has :attr:`support`, :meth:`update` and :meth:`forget`."""
+    """Its state holds what it was fitted on: it has :attr:`support`."""
     has_linear_form: ClassVar[bool] = False
     """It has :meth:`linear_form`."""
     learns_in_epochs: ClassVar[bool] = False
@@ -185,32 +185,6 @@ class Adapter(ABC):
     def support(self) -> tuple[NDArray[Any], Array]:
         """Features (k, 1 + d) and unit scores (k,) that it was fitted on, in the order given."""
         raise NotImplementedError(self._lacks("support"))
-
-    def update(self, features: Input, unit_scores: NDArray[Any]) -> Self:
-        """Learn from further ratings; equal to a fit of all of them.
-
-        Args:
-            features: shape (m, 1 + d).
-            unit_scores: shape (m,).
-
-        Raises:
-            NotFitted: there is nothing to add to.
-            ShapeError: the arrays do not fit together, or not to the support.
-        """
-        raise NotImplementedError(self._lacks("update"))
-
-    def forget(self, rows: Sequence[int]) -> Self:
-        """Withdraw ratings; equal to a fit of the others.
-
-        Args:
-            rows: which of :attr:`support`, from 0.
-
-        Raises:
-            NotFitted: there is nothing to forget.
-            ShapeError: there is no such row.
-            TooFewRatings: no rating would be left.
-        """
-        raise NotImplementedError(self._lacks("forget"))
 
     def linear_form(self) -> LinearForm:
         """What it learned in a form that scores many users at once; its scores are those of ``predict``.

@@ -9,13 +9,12 @@ Costs a few solves of p x p. Comparisons say nothing of a person's level, which 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from generic.errors import PiaaError, ShapeError
+from generic.errors import ShapeError
 from piaa.adapters.bayes import mixture_of
 from piaa.adapters.checks import check_support
 from piaa.adapters.posterior import normal_of
@@ -75,23 +74,6 @@ class PairsAdapter(VectorAdapter):
         differences = basis[: len(better)] - basis[len(better) :]
         self._accept(both, y, {**self._mode(differences[order], 1.0), COMPARED: np.array(1)})
         return self
-
-    def update(self, features: NDArray[Any], unit_scores: NDArray[Any]) -> Self:
-        """See :class:`piaa.adapters.vectors.VectorAdapter`; ratings cannot be added to comparisons."""
-        self._check_rated()
-        return super().update(features, unit_scores)
-
-    def forget(self, rows: Sequence[int]) -> Self:
-        """See :class:`piaa.adapters.vectors.VectorAdapter`; of comparisons there is no single rating."""
-        self._check_rated()
-        return super().forget(rows)
-
-    def _check_rated(self) -> None:
-        if self._learned is not None and self._learned[COMPARED].item():
-            raise PiaaError(
-                "this person was learned from comparisons, to which no rating can be added and of which "
-                "none can be taken; fit again with the whole table: piaa fit-user --pairs FILE"
-            )
 
     def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
         return normal_of(learned, self.prior.basis(x))

@@ -1,8 +1,8 @@
-"""What adapters on frozen vectors share: they remember what they were fitted on, and learn on from it.
+"""What adapters on frozen vectors share: they remember what they were fitted on, and many are fitted at once.
 
 The support is a part of an adapter's state. A rating that is added or withdrawn means a fit of what
-remains, so that learning on is exact by construction: whatever the history, the adapter is the one that a
-fresh fit of the same ratings gives, to the bit. A fit of 100 ratings takes milliseconds.
+remains; a fit does not depend on the order of the ratings, so whatever the history, the adapter is the
+same to the bit. A fit of 100 ratings takes milliseconds.
 
 Notation: u people who are fitted together, k ratings each; n photos, d embedding size.
 """
@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from generic.errors import ShapeError, StoreError, TooFewRatings
+from generic.errors import StoreError
 from piaa.adapters.base import Adapter
 from piaa.adapters.checks import check_finite, check_support, check_width, fitted
 from piaa.adapters.prediction import Array, Prediction, State
@@ -124,38 +124,11 @@ class VectorAdapter(Adapter):
         del x
         return {}
 
-    # ---- learning on ----
-
     @property
     def support(self) -> tuple[NDArray[Any], Array]:
         """See :class:`piaa.adapters.base.Adapter`."""
         fitted(self._learned, self.name)
         return cast("tuple[NDArray[Any], Array]", self._support)
-
-    def update(self, features: NDArray[Any], unit_scores: NDArray[Any]) -> Self:
-        """See :class:`piaa.adapters.base.Adapter`."""
-        before, scores = self.support
-        x, y = check_support(features, unit_scores)
-        check_width(x, before.shape[1], self.name)
-        more = np.asarray(features, dtype=np.result_type(before.dtype, np.asarray(features).dtype))
-        return self.fit(np.concatenate([before, more]), np.concatenate([scores, y]))
-
-    def forget(self, rows: Sequence[int]) -> Self:
-        """See :class:`piaa.adapters.base.Adapter`."""
-        features, scores = self.support
-        wrong = [row for row in rows if not 0 <= row < len(scores)]
-        if wrong:
-            raise ShapeError(
-                f"there is no rating in row {wrong[0]} of {len(scores)}; give rows from 0 to "
-                f"{len(scores) - 1}"
-            )
-        kept = np.setdiff1d(np.arange(len(scores)), np.asarray(rows, dtype=np.intp))
-        if not len(kept):
-            raise TooFewRatings(
-                f"this would forget all {len(scores)} ratings, and an adapter needs at least 1; "
-                "delete the person instead"
-            )
-        return self.fit(features[kept], scores[kept])
 
     # ---- many people ----
 

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from generic.words import counted
 from piaa.commands.options import AsJson, StoreOption
-from piaa.commands.terminal import counted, note, print_json, reporting
+from piaa.commands.terminal import note, print_json, reporting
 
 
 @reporting

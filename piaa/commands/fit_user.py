@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,8 +13,9 @@ import typer
 
 from generic.errors import PiaaError
 from piaa.commands import options
-from piaa.commands.report_fit import report_fit
-from piaa.commands.terminal import note, progress_bar, reporting
+from piaa.commands.progress import progress_bar, read_photos, stopping
+from piaa.commands.report_fit import report_fit, report_replaced
+from piaa.commands.terminal import note, reporting
 
 if TYPE_CHECKING:
     from piaa.people.model import Model
@@ -87,17 +89,23 @@ def fit_user(
         chosen.maker(adapter or usual, meta)  # a wrong name or model shows before any photo is read
         if known is not None and not (add or replace):
             replace = _ask(user, known, keeper.name)
-        told = _tell(
-            chosen, keeper, user, ratings, pairs, cast("Path", images), scale, duplicates, replace, known
-        )
+        with stopping(f"nothing of {user} changed, and {read_photos(remembered=not no_cache)}"):
+            told = _tell(
+                chosen, keeper, user, ratings, pairs, cast("Path", images), scale, duplicates, replace, known
+            )
     files = _files(chosen, keeper, user, images, told)
     keeper.close()
+    again = f"piaa fit-user --user {shlex.quote(user)}{keeper.database.option()}"
     try:
-        person = chosen.refit(user, store=store, adapter=adapter, meta=meta, files=files)
+        with stopping(f"all that {user} said is kept, but not learned from yet: {again}"):
+            person = chosen.refit(user, store=store, adapter=adapter, meta=meta, files=files)
     except PiaaError as error:
         if told is not None:
             error.args = (f"{error} (what the table says is kept)",)
         raise
+    if known is not None and replace and not as_json:
+        what, left = ("rating", known.comparisons) if pairs is None else ("comparison", known.ratings)
+        report_replaced(user, what, len(left))
     report_fit(person, keeper.name, told, as_json=as_json)
 
 

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from piaa.commands.options import AsJson, Overwrite
-from piaa.commands.terminal import note, print_json, progress_bar, report_skipped, reporting
+from piaa.commands.progress import AGAIN, progress_bar, stopping
+from piaa.commands.terminal import note, print_json, report_skipped, reporting
 
 CROWD = "mean of raters"
 """Whose a table's ratings are that names nobody."""
@@ -45,13 +46,14 @@ def models_build(
     check_new(out, suffix=".onnx", overwrite=overwrite, source=ratings, what="ratings")
     table = read_ratings(ratings, scale=Scale(*scale), user=CROWD)
     note("running the stems over the photos, then cross-validation: minutes for hundreds of photos")
-    with progress_bar("seeing photos", len(set(table.images))) as advance:
+    n = len(set(table.images))
+    with stopping(AGAIN), progress_bar("seeing photos", n) as advance:
         built = build_model(stem, table, images, out, name=name, jobs=jobs, progress=advance)
     if as_json:
         facts = {"skipped": built.skipped, "left_out": built.left_out, "no_prior": built.no_prior}
         print_json({**asdict(built.header), "file": str(out), "n_bytes": out.stat().st_size, **facts})
         return
-    report_skipped(built.skipped, len(set(table.images)), "photos")
+    report_skipped(built.skipped, n, "photo")
     if built.left_out:
         note(f"left out {built.left_out} photos, by chance: more do not fit a closed form; see piaa pretrain")
     if built.no_prior:

@@ -101,7 +101,7 @@ def _check_photos(folder: Path | None, size: int, fit: Fit) -> list[NDArray[np.u
             pixels.append(load_pixels(path, size, fit=fit))
         except ImageError as error:
             skipped[str(path)] = str(error)
-    report_skipped(skipped, len(chosen), "photos")
+    report_skipped(skipped, len(chosen), "photo")
     if not pixels:
         raise ImageError(f"none of the {len(chosen)} photos in {folder} can be read; name another folder")
     return pixels

@@ -55,7 +55,30 @@ def models_info(
             continue
         typer.echo(f"{key}:")
         for name, content in value.items():
-            typer.echo(f"  {name}: {content if isinstance(content, str) else json.dumps(content)}")
+            typer.echo(f"  {name}: {_shown(content)}")
+
+
+def _shown(content: object) -> str:
+    """A value on one line: numbers with four digits, and of hashes how many there are."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list) and len(content) > 1 and all(map(_is_hash, content)):
+        return f"{len(content):,} hashes (all with --json)"
+    return json.dumps(_rounded(content), ensure_ascii=False)
+
+
+def _is_hash(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")
+
+
+def _rounded(content: object) -> object:
+    if isinstance(content, float):
+        return float(f"{content:.4g}")
+    if isinstance(content, list):
+        return [_rounded(one) for one in content]
+    if isinstance(content, dict):
+        return {name: _rounded(one) for name, one in content.items()}
+    return content
 
 
 @models_app.command("convert", epilog="Example: piaa models convert eat_ava.pth --out eat-ava.safetensors")

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import typer
 
-from piaa.commands.terminal import counted, note, print_json, report_skipped
+from generic.words import counted
+from piaa.commands.layout import sentence
+from piaa.commands.terminal import note, print_json, report_skipped
 
 if TYPE_CHECKING:
+    from piaa.people.expected import Measured
     from piaa.people.person import Person
     from piaa.people.rated import RatedPhotos
 
 
 def report_fit(person: Person, store: str, read: RatedPhotos | None = None, *, as_json: bool) -> None:
-    """Say what was learned and where it lies, and what to know of the table that was read."""
-    from piaa.people.estimate import describe_estimate
+    """Say what was learned, what it is worth, where it lies, and what to know of the table that was read."""
+    from dataclasses import asdict
 
-    estimate, generic = person.estimate, person.model.generic
+    estimate, generic, measured = person.estimate, person.model.generic, _measured(person)
     skipped = {**(read.skipped if read else {}), **person.skipped}
     notes = [*(read.notes if read else ()), *person.notes]
     if as_json:
@@ -32,7 +36,8 @@ def report_fit(person: Person, store: str, read: RatedPhotos | None = None, *, a
                 "n_ratings": len(person.ratings),
                 **({"n_pairs": len(person.comparisons)} if person.comparisons else {}),
                 **({"n_pairs_unused": person.n_unused} if person.n_unused else {}),
-                "estimate": estimate.__dict__ if estimate else None,
+                "estimate": asdict(estimate) if estimate else None,
+                "measured": asdict(measured) if measured else None,
                 "store": store,
                 "skipped": dict(skipped),
                 **({"notes": notes} if notes else {}),
@@ -42,7 +47,7 @@ def report_fit(person: Person, store: str, read: RatedPhotos | None = None, *, a
     for line in notes:
         note(line)
     given, what = _given(person)
-    report_skipped(skipped, len(what) + len(skipped), "photos")
+    report_skipped(skipped, len(what) + len(skipped), "photo")
     typer.echo(
         f"{person.user}: learned from {given} ({person.adapter.name} on {generic.name} {generic.hash[:8]})"
     )
@@ -51,10 +56,47 @@ def report_fit(person: Person, store: str, read: RatedPhotos | None = None, *, a
             f"{counted(person.n_unused, 'comparison')} of {person.user} kept, but not used: who gave ratings "
             "is learned from those"
         )
-    scores = [rating.score for rating in person.ratings]
-    told = describe_estimate(estimate, scores, person.adapter.name, compared=bool(person.comparisons))
-    typer.echo(f"expected ranking: {told}")
+    for line in _expected(person, measured):
+        sentence(line)
     typer.echo(f"stored: {store}, version {person.version}")
+
+
+def _measured(person: Person) -> Measured | None:
+    """What came of as many ratings of others; None where her ratings are none to learn an order from."""
+    from piaa.people.expected import measured_with
+
+    if len({rating.score for rating in person.ratings}) < 2 and len(person.ratings) != 1:
+        return None
+    return measured_with(len(person.ratings), person.adapter.name, person.model.generic.hash)
+
+
+def _expected(person: Person, measured: Measured | None) -> list[str]:
+    """How well she will be ranked, as figures and in words."""
+    from piaa.people.estimate import describe_estimate
+    from piaa.people.expected import in_words
+
+    scores, compared = [rating.score for rating in person.ratings], bool(person.comparisons)
+    figures = describe_estimate(person.estimate, scores, person.adapter.name, compared=compared)
+    return [f"expected ranking: {figures}", *in_words(person.estimate, measured)]
+
+
+def report_replaced(user: str, what: str, left: int) -> None:
+    """Say that a replacement of one kind of what she said left the other, and the cure.
+
+    Args:
+        user: her name.
+        what: what was replaced, "rating" or "comparison".
+        left: how many of the other kind count still.
+    """
+    if not left:
+        return
+    other, option = ("comparison", "--pairs") if what == "rating" else ("rating", "--ratings")
+    note(
+        f"--replace is of {what}s alone: {counted(left, other)} of {user} still "
+        f"{'counts' if left == 1 else 'count'}; replace {'it' if left == 1 else 'them'} with {option} FILE "
+        "--replace, or delete all that she said of a photo: piaa users forget-rating "
+        f"{shlex.quote(user)} PHOTO"
+    )
 
 
 def _given(person: Person) -> tuple[str, set[str]]:

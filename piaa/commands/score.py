@@ -1,15 +1,27 @@
-"""``piaa score``: rank photos for a person."""
+"""``piaa score``: rank photos for a person, or for the crowd."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from generic.photos.find import printable
+from generic.words import counted
 from piaa.commands import options
-from piaa.commands.terminal import print_json, progress_bar, report_skipped, reporting
+from piaa.commands.album import find_and_say
+from piaa.commands.layout import name_column
+from piaa.commands.progress import progress_bar, read_photos, stopping
+from piaa.commands.terminal import print_json, report_skipped, reporting
+from piaa.commands.write_xmp import (
+    check_ways,
+    one_persons,
+    report_undone,
+    report_written,
+    take_back,
+    write_scores,
+)
 
 if TYPE_CHECKING:
     from piaa.people.score_table import ScoreTable
@@ -17,10 +29,30 @@ if TYPE_CHECKING:
 
 @reporting
 def score(
-    photos: Annotated[Path, typer.Argument(help="A folder (searched with its subfolders) or one photo.")],
-    user: options.User,
+    photos: Annotated[
+        list[Path], typer.Argument(help="Folders (searched with their subfolders) or photos, one or more.")
+    ],
+    user: Annotated[
+        str | None, typer.Option("--user", "-u", help="The person's name; without it, the crowd's ranking.")
+    ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Only the best N.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the table here: .csv, .json or .parquet.")] = None,
+    write_xmp: Annotated[
+        bool, typer.Option("--write-xmp", help="Write the scores into XMP sidecars, never into a photo.")
+    ] = False,
+    write_stars: Annotated[
+        bool, typer.Option("--write-stars", help="With --write-xmp: stars too, where a photo has none.")
+    ] = False,
+    xmp_label: Annotated[
+        str | None, typer.Option(help="With --write-xmp: this label, where a photo has none.")
+    ] = None,
+    xmp_keyword: Annotated[str | None, typer.Option(help="With --write-xmp: this keyword too.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --write-xmp: only say what would be written.")
+    ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Put the sidecars back as they were before the last --write-xmp.")
+    ] = False,
     model: options.ModelOption = "piaa-lite",
     store: options.StoreOption = None,
     cache: options.CacheOption = None,
@@ -28,43 +60,73 @@ def score(
     max_pixels: options.MaxPixels = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Rank photos for a person, best first."""
-    from generic.photos.find import find_images
+    """Rank photos for a person; without --user, for the crowd."""
+    check_ways(
+        write_xmp=write_xmp,
+        write_stars=write_stars,
+        label=xmp_label,
+        keyword=xmp_keyword,
+        dry_run=dry_run,
+        undo=undo,
+    )
+    if write_xmp or undo:
+        one_persons(photos, user)
+    if undo:
+        undone = take_back(*one_persons(photos, user), store)
+        print_json(undone) if as_json else report_undone(undone)
+        return
+    from piaa.people.score_photos import CROWD_SCALE, score_for_the_crowd
     from piaa.people.score_table import check_format
 
     if out is not None:
         check_format(out)
-    person = options.open_model(model, cache, no_cache, max_pixels).load(user, store=store)
-    paths = find_images(photos)
-    root = photos if photos.is_dir() else photos.parent
-    with progress_bar("scoring", len(paths)) as advance:
-        table = person.score_paths(
-            paths, [path.relative_to(root).as_posix() for path in paths], progress=advance
-        )
-    facts = {"user": user, "model": person.model.generic.name, "scale": person.scale.to_json()}
+    chosen = options.open_model(model, cache, no_cache, max_pixels)
+    person = None if user is None else chosen.load(user, store=store)
+    paths, names = find_and_say(photos)
+    with stopping(read_photos(remembered=not no_cache)), progress_bar("scoring", len(paths)) as advance:
+        if person is None:
+            table = score_for_the_crowd(chosen, paths, names, progress=advance)
+        else:
+            table = person.score_paths(paths, names, progress=advance)
+    scale = CROWD_SCALE if person is None else person.scale
+    facts: dict[str, Any] = {"user": user, "model": chosen.generic.name, "scale": scale.to_json()}
     if out is not None:
         table.write(out, top, **facts)
+    if write_xmp and person is not None:
+        from piaa.stars.plan import Wishes
+
+        wishes = Wishes(stars=write_stars, label=xmp_label, keyword=xmp_keyword)
+        folder, _ = one_persons(photos, user)
+        written = write_scores(person, table, folder, wishes, top=top, store=store, dry_run=dry_run)
+        facts["xmp"] = written
     if as_json:
         print_json(table.content(top, **facts))
         return
-    report_skipped(table.skipped, len(paths), "photos")
-    if out is None:
+    report_skipped(table.skipped, len(paths), "photo")
+    if write_xmp:
+        report_written(written, str(user), dry_run=dry_run)
+    elif out is None:
         print_scores(table, top)
     else:
         shown = len(table) if top is None else min(top, len(table))
-        typer.echo(f"{shown} of {len(table)} photos ranked for {user}: {out}")
+        whose = "by the crowd's ranking" if user is None else f"for {user}"
+        typer.echo(f"{shown} of {counted(len(table), 'photo')} ranked {whose}: {out}")
 
 
 def print_scores(table: ScoreTable, top: int | None) -> None:
     """The ranking as aligned text."""
-    rows = [{**row, "image": printable(row["image"])} for row in table.rows(top)]
-    width = max(len("image"), *(len(row["image"]) for row in rows))
-    typer.echo(f"{'rank':>4}  {'image':<{width}}  score  80 % interval  generic")
-    for rank, row in enumerate(rows, 1):
-        typer.echo(
-            f"{rank:>4}  {row['image']:<{width}}  {row['score']:5.2f}  "
-            f"{row['low']:5.2f} … {row['high']:<5.2f}  {row['generic']:7.2f}"
-        )
+    rows = list(table.rows(top))
+    heading, cells = "score", [f"{row['score']:5.2f}" for row in rows]
+    if table.generic is not None:
+        heading += "  80 % interval  generic"
+        cells = [
+            f"{cell}  {row['low']:5.2f} … {row['high']:<5.2f}  {row['generic']:7.2f}"
+            for cell, row in zip(cells, rows, strict=True)
+        ]
+    names = name_column([printable(row["image"]) for row in rows], "image", len(f"rank    {heading}"))
+    typer.echo(f"rank  {names[0]}  {heading}")
+    for rank, (name, cell) in enumerate(zip(names[1:], cells, strict=True), 1):
+        typer.echo(f"{rank:>4}  {name}  {cell}")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -8,8 +8,12 @@ from typing import Annotated
 import typer
 
 from generic.photos.find import printable
+from generic.words import counted
 from piaa.commands import options
-from piaa.commands.terminal import note, print_json, progress_bar, report_skipped, reporting
+from piaa.commands.album import find_and_say
+from piaa.commands.layout import name_column
+from piaa.commands.progress import progress_bar, read_photos, stopping
+from piaa.commands.terminal import note, print_json, report_skipped, reporting
 
 
 @reporting
@@ -28,23 +32,21 @@ def suggest(
     as_json: options.AsJson = False,
 ) -> None:
     """Name the photos whose ratings would teach most about a person's ranking of the album."""
-    from generic.photos.find import find_images
     from piaa.people.suggest_photos import check_suffix, suggest_photos
     from piaa.people.tell import known_of
     from piaa.store.store import Store
 
     if out is not None:
         check_suffix(out)
-    paths = find_images(photos)
-    root = photos if photos.is_dir() else photos.parent
+    paths, names = find_and_say([photos])
     chosen = options.open_model(model, cache, no_cache, max_pixels)
     said = None
     if user is not None:
         said = known_of(Store(store), user, chosen.generic.hash)
         if said is None or not said.ratings:
             note(f"the store knows no ratings of {user} yet: suggestions are for somebody new")
-    with progress_bar("reading photos", len(paths)) as advance:
-        names = [path.relative_to(root).as_posix() for path in paths]
+    kept = read_photos(remembered=not no_cache)
+    with stopping(kept), progress_bar("reading photos", len(paths)) as advance:
         found = suggest_photos(chosen, paths, names, n, user=user or "me", said=said, progress=advance)
     facts = {"user": user, "model": chosen.generic.name, "model_hash": chosen.generic.hash}
     if out is not None:
@@ -52,14 +54,15 @@ def suggest(
     if as_json:
         print_json({**facts, **found.facts()})
         return
-    report_skipped(found.skipped, len(paths), "photos")
+    report_skipped(found.skipped, len(paths), "photo")
     if out is not None:
-        typer.echo(f"{len(found.picks)} of {found.n_album} photos to rate next: {out}")
+        typer.echo(f"{len(found.picks)} of {counted(found.n_album, 'photo')} to rate next: {out}")
         return
-    width = max(len("image"), *(len(printable(one.image)) for one in found.picks))
-    typer.echo(f"{'':>4}  {'image':<{width}}  uncertainty of the album's scores")
-    for number, one in enumerate(found.picks, 1):
-        typer.echo(f"{number:>4}  {printable(one.image):<{width}}  {one.before:.3f} -> {one.after:.3f}")
+    heading = "uncertainty of the album's scores"
+    shown = name_column([printable(one.image) for one in found.picks], "image", len(f"        {heading}"))
+    typer.echo(f"      {shown[0]}  {heading}")
+    for number, (name, one) in enumerate(zip(shown[1:], found.picks, strict=True), 1):
+        typer.echo(f"{number:>4}  {name}  {one.before:.3f} -> {one.after:.3f}")
 
 
 def add_to(app: typer.Typer) -> None:

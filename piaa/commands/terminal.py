@@ -1,6 +1,7 @@
-"""How every command speaks: one-line errors, JSON, notes, a progress bar, names in any encoding.
+"""How every command speaks: one-line errors, JSON, notes, names in any encoding.
 
-Results go to stdout, everything else to stderr; an error of ours becomes one line and exit code 1.
+Results go to stdout, everything else to stderr; an error of ours becomes one line and exit code 1, Ctrl-C one
+line and exit code 130.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 import functools
 import io
 import json
+import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
 
 import typer
@@ -18,14 +19,19 @@ import typer
 from generic.errors import PiaaError
 from generic.extras import needing
 from generic.photos.find import printable
-from generic.progress import Progress, no_progress
+from generic.words import counted
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_STOPPED = 130
+"""What shells expect of a program that Ctrl-C ended."""
 
 
 def reporting(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn our errors into one line on stderr (with --json: one object on stdout) and exit code 1."""
+    """Turn our errors into one line on stderr (with --json: one object on stdout) and exit code 1.
+
+    Who stops a command is told so, and what :func:`piaa.commands.progress.stopping` says is kept.
+    """
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -39,6 +45,10 @@ def reporting(command: Callable[P, R]) -> Callable[P, R]:
             else:
                 typer.echo(f"piaa: {error}", err=True)
             raise typer.Exit(1) from error
+        except KeyboardInterrupt as stop:
+            if os.environ.get("RANK", "0") == "0":  # the first of the processes that a launcher started
+                typer.echo(f"piaa: {'; '.join(('stopped', *map(str, stop.args)))}", err=True)
+            raise typer.Exit(_STOPPED) from None
 
     return run
 
@@ -78,36 +88,18 @@ def note(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def counted(n: int, what: str) -> str:
-    """How many of something.
+def report_skipped(skipped: Mapping[str, str], n: int, what: str, *, of: str = "") -> None:
+    """Count and name what was left out, on stderr.
 
-    Example:
-        >>> counted(1, "version"), counted(2, "version")
-        ('1 version', '2 versions')
+    Args:
+        skipped: what was left out, with the reason.
+        n: of how many.
+        what: what one of them is.
+        of: whose they are.
     """
-    return f"{n} {what}{'s' * (n != 1)}"
-
-
-def report_skipped(skipped: Mapping[str, str], n: int, what: str) -> None:
-    """Count and name what was left out of n, on stderr."""
     if skipped:
-        note(f"skipped {len(skipped)} of {n} {what}:")
+        note(f"skipped {len(skipped):,} of {counted(n, what)}{f' of {of}' if of else ''}:")
         for name, reason in list(skipped.items())[:10]:
             note(f"  {printable(name)}: {reason}")
         if len(skipped) > 10:
-            note(f"  and {len(skipped) - 10} more (all with --json)")
-
-
-@contextmanager
-def progress_bar(label: str, total: int) -> Iterator[Progress]:
-    """A bar on a terminal, nothing in a pipe; call it with the number newly done."""
-    if not sys.stderr.isatty():
-        yield no_progress
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda done: bar.advance(task, done)
+            note(f"  and {len(skipped) - 10:,} more (all with --json)")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from generic.words import counted
 from piaa.commands.options import AsJson, ModelOption, StoreOption
-from piaa.commands.terminal import counted, note, print_json, reporting
+from piaa.commands.terminal import note, print_json, reporting
 
 if TYPE_CHECKING:
     from piaa.store.records import VersionSummary
@@ -216,7 +217,7 @@ def users_delete(
     store: StoreOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Forget a person with every rating and version."""
+    """Forget a person with every rating and version, and refuse her API keys."""
     from piaa.store.store import Store
 
     keeper = Store(store)
@@ -225,7 +226,9 @@ def users_delete(
         typer.confirm(
             f"Delete {user!r} with all versions and ratings from {keeper.name}?", abort=True, err=True
         )
-    typer.echo(f"deleted {user}: {counted(keeper.delete(user, source='terminal'), 'version')}")
+    gone = keeper.delete(user, source="terminal")
+    keys = f", {counted(gone.n_keys, 'API key')} revoked" * bool(gone.n_keys)
+    typer.echo(f"deleted {user}: {counted(gone.n_versions, 'version')}{keys}")
 
 
 @users_app.command("forget-rating", epilog="Example: piaa users forget-rating ana photos/beach.jpg")

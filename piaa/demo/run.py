@@ -148,7 +148,7 @@ def simulated(
             person=fitted,
             ratings=rated,
             table=table,
-            before=spearman(table.generic, truth),
+            before=spearman(np.asarray(table.generic), truth),
             after=spearman(table.scores, truth),
             unreadable=unreadable,
             out=out,
@@ -300,7 +300,7 @@ def _finish(result: DemoResult) -> DemoResult:
     """Write the table and the contact sheet."""
     table, photos = result.table, result.photos
     table.write(result.out / "scores.csv")
-    by_generic = sorted(range(len(table)), key=lambda i: -table.generic[i])
+    by_generic = np.argsort(-np.asarray(table.generic), kind="stable").tolist()
     place = {index: rank for rank, index in enumerate(by_generic, 1)}
     items = [
         Item(

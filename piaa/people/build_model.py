@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from generic.errors import ImageError
 from generic.extras import require
@@ -21,6 +20,7 @@ from generic.model.checkpoint import Header
 from generic.model.graph_file import save_graph
 from generic.progress import Progress, no_progress
 from generic.seeds import stream
+from generic.threads import one_blas_thread
 from piaa.adapters.prior import PREFIX, Prior, learn_prior
 from piaa.ratings.locate import locate_images
 from piaa.ratings.table import Ratings
@@ -93,8 +93,7 @@ def build_model(
     skipped |= {names[row]: reason for row, reason in seen.errors.items()}
     photos = [names[row] for row in seen.rows]
     table = _of_photos(ratings, photos)
-    # One thread: on busy cores more of them wait for one another, and sums would depend on their number.
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         built = build(merged, seen, table.means)
         prior, reason = _learn_prior(table, built.vectors, built.out_of_fold)
     header = Header(

@@ -32,6 +32,10 @@ class RankEstimate:
     """Standard error, 1 / sqrt(k - 1): that of a rank correlation of k independent pairs."""
     generic: float
     """The same of the generic score, which needs no folds."""
+    pairwise: float
+    """Share of the pairs of photos with different ratings that are predicted in their order, in [0, 1]."""
+    pairwise_generic: float
+    """The same of the generic score."""
 
 
 def repeats_of(k: int) -> int:
@@ -77,10 +81,16 @@ def estimate_ranking(
             rated = _order(unit_scores[held])
             personal.append(np.stack((rated, _order(score))))
             generic.append(np.stack((rated, _order(features[held, 0]))))
+    own, crowd = np.concatenate(personal, 1), np.concatenate(generic, 1)
     whole = spearman(features[:, 0], unit_scores)
-    gain = _as_srcc(_tau(np.concatenate(personal, 1))) - _as_srcc(_tau(np.concatenate(generic, 1)))
+    gain = _as_srcc(_tau(own)) - _as_srcc(_tau(crowd))
+    pairs = _in_order(np.stack((_order(unit_scores), _order(features[:, 0]))))
     return RankEstimate(
-        srcc=float(np.clip(whole + gain, -1, 1)), error=float(1 / np.sqrt(k - 1)), generic=whole
+        srcc=float(np.clip(whole + gain, -1, 1)),
+        error=float(1 / np.sqrt(k - 1)),
+        generic=whole,
+        pairwise=float(np.clip(pairs + _in_order(own) - _in_order(crowd), 0, 1)),
+        pairwise_generic=pairs,
     )
 
 
@@ -120,7 +130,7 @@ def describe_estimate(
         return f"all {k} ratings are equal and say nothing of what you prefer; rate some higher or lower"
     if k >= ENOUGH:
         return f"not estimated, as {adapter} would be fitted {refits_of(k)} more times; piaa evaluate tells"
-    return f"too early to tell from {k} rating{'s' * (k != 1)}; from {ENOUGH} on an estimate is printed"
+    return f"too early to tell from {k} rating{'s' * (k != 1)}; an estimate needs {ENOUGH}"
 
 
 def _order(values: NDArray[Any]) -> NDArray[np.float64]:
@@ -133,6 +143,12 @@ def _tau(orders: NDArray[np.float64]) -> float:
     """Kendall's tau-b of two orders of the same pairs, shape (2, pairs); 0 if one of them has ties alone."""
     untied = np.abs(orders).sum(axis=1)
     return float(orders[0] @ orders[1] / np.sqrt(untied.prod())) if untied.all() else 0.0
+
+
+def _in_order(orders: NDArray[np.float64]) -> float:
+    """Share of the pairs that differ in the first order and are alike in the second; a tie there is half."""
+    differ = orders[0] != 0
+    return float((1 + np.mean(orders[0, differ] * orders[1, differ])) / 2) if differ.any() else 0.5
 
 
 def _as_srcc(tau: float) -> float:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from generic.cache.features import FeatureCache, Features
-from generic.errors import ImageError, TooFewRatings
+from generic.cache.features import Features
+from generic.errors import TooFewRatings
 from generic.photos.find import find_images
 from generic.progress import Progress, no_progress
 from piaa.adapters.base import Adapter
@@ -24,17 +24,15 @@ from piaa.people.learn import adapter_name, learn
 from piaa.people.learn_on import check_learns_on, said_with, said_without
 from piaa.people.rated import rated_once, read_rated, same_files
 from piaa.people.save import save_person
+from piaa.people.score_photos import score_photos
 from piaa.people.score_table import ScoreTable
 from piaa.ratings.accept import RatingsLike, as_ratings
-from piaa.ratings.spelling import escaped
 from piaa.ratings.table import Duplicates
 from piaa.store.place import Place
 from piaa.store.said import Said
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_CHUNK = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,40 +68,7 @@ class Person(Fitted):
         self, paths: Sequence[Path], names: Sequence[str], *, progress: Progress = no_progress
     ) -> ScoreTable:
         """As :meth:`score`, for photo files under given names."""
-        columns: list[Array] = []
-        images: list[str] = []
-        skipped: dict[str, str] = {}
-        with FeatureCache.open(self.model.settings.cache) as cache:
-            results = self.model.generic.embed(
-                paths, cache=cache, max_pixels=self.model.settings.max_pixels, progress=progress
-            )
-            vectors: list[Features] = []
-            files: list[Path] = []
-            for name, item in zip(map(escaped, names), results, strict=True):
-                if item.vector is None:
-                    skipped[name] = str(item.error)
-                    continue
-                images.append(name)
-                vectors.append(item.vector)
-                files.append(item.path)
-                if len(vectors) == _CHUNK:
-                    columns.append(self._predict(np.stack(vectors), files))
-                    vectors, files = [], []
-            if vectors:
-                columns.append(self._predict(np.stack(vectors), files))
-        if not images:
-            raise ImageError(_nothing_scored(skipped))
-        scores, low, high, generic = np.concatenate(columns, axis=1)
-        # Equal scores are ordered by name, so that the table does not depend on the folder's order.
-        order = np.lexsort((np.array(images), -scores))
-        return ScoreTable(
-            images=tuple(images[i] for i in order),
-            scores=scores[order],
-            low=low[order],
-            high=high[order],
-            generic=generic[order],
-            skipped=skipped,
-        )
+        return score_photos(self.model, self._predict, paths, names, progress=progress)
 
     def _predict(self, features: Features, files: Sequence[Path]) -> Array:
         """Score, low, high, generic in the person's units, shape (4, n)."""
@@ -221,10 +186,3 @@ def _photos(photos: str | Path | Sequence[str | Path]) -> tuple[Path | None, lis
 
 def _name(path: Path, root: Path | None) -> str:
     return path.as_posix() if root is None else path.relative_to(root).as_posix()
-
-
-def _nothing_scored(skipped: Mapping[str, str]) -> str:
-    if not skipped:
-        return "there is no photo to score; name a folder with photos, or photo files"
-    name, reason = next(iter(skipped.items()))
-    return f"none of the {len(skipped)} photos can be read; the first is {name!r}: {reason}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,14 +62,31 @@ def read_rated(
     found, missing = locate_images(names, folder)
     _refuse_ambiguous(missing, user)
     skipped = {item.name: item.reason for item in missing}
-    there = [name for name in dict.fromkeys(names) if name in found]
-    with FeatureCache.open(model.settings.cache) as cache:
-        paths = [found[name] for name in there]
-        results = model.generic.embed(
-            paths, cache=cache, max_pixels=model.settings.max_pixels, progress=progress
+    there = {name: found[name] for name in names if name in found}
+    seen = see(model, there, progress=progress)
+    skipped |= seen.skipped
+    if not seen.photos:
+        name, reason = next(iter(skipped.items()))
+        raise ImageError(
+            f"none of the {len(skipped)} photos that user {user!r} rated can be used; pass the folder "
+            f"that holds them instead of {folder}, or repair them. The first is {name!r}: {reason}"
         )
-        embedded = dict(zip(there, results, strict=True))
-    skipped |= {name: str(item.error) for name, item in embedded.items() if item.error}
+    return replace(seen, skipped=skipped, notes=respelled(found))
+
+
+def see(model: OpenedModel, files: Mapping[str, Path], *, progress: Progress) -> RatedPhotos:
+    """Embed photos; those that cannot be read are skipped, were it all of them.
+
+    Args:
+        model: the generic model, with how photos are read for it.
+        files: by the names that the person knows them by.
+        progress: called with the number of photos newly done.
+    """
+    with FeatureCache.open(model.settings.cache) as cache:
+        results = model.generic.embed(
+            list(files.values()), cache=cache, max_pixels=model.settings.max_pixels, progress=progress
+        )
+        embedded = dict(zip(files, results, strict=True))
     photos = {}
     for name, item in embedded.items():
         if item.vector is not None:
@@ -83,17 +100,10 @@ def read_rated(
                 height=facts.height,
                 taken=facts.taken,
             )
-    if not photos:
-        name, reason = next(iter(skipped.items()))
-        raise ImageError(
-            f"none of the {len(skipped)} photos that user {user!r} rated can be used; pass the folder "
-            f"that holds them instead of {folder}, or repair them. The first is {name!r}: {reason}"
-        )
     return RatedPhotos(
         photos=photos,
-        paths={name: found[name] for name in photos},
-        skipped=skipped,
-        notes=respelled(found),
+        paths={name: files[name] for name in photos},
+        skipped={name: str(item.error) for name, item in embedded.items() if item.error},
     )
 
 

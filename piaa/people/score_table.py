@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,43 +29,63 @@ _DIGITS = 4  # of scores in text: finer than any rating, and the order is kept b
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreTable:
-    """Scores of n photos for one person, in the units of the person's scale, best first."""
+    """Scores of n photos for one person, in the units of the person's scale, or for the crowd; best first."""
 
     images: tuple[str, ...]
     """Photo names, relative to the folder that was scored."""
     scores: NDArray[np.float64]
     """The person's predicted scores, shape (n,); ``low`` and ``high`` alike."""
-    low: NDArray[np.float64]
-    """Lower end of the 80 % interval for the person's rating."""
-    high: NDArray[np.float64]
-    """Upper end."""
-    generic: NDArray[np.float64]
-    """What people on average are predicted to give, on the same scale."""
+    low: NDArray[np.float64] | None
+    """Lower end of the 80 % interval for the person's rating; None for the crowd."""
+    high: NDArray[np.float64] | None
+    """Upper end; None for the crowd."""
+    generic: NDArray[np.float64] | None
+    """What people on average are predicted to give, on the same scale; None for the crowd."""
     skipped: Mapping[str, str]
     """Photos that could not be read, with the reason."""
+
+    @classmethod
+    def ranked(
+        cls, images: Sequence[str], columns: NDArray[np.float64], skipped: Mapping[str, str]
+    ) -> ScoreTable:
+        """The table of photos in any order.
+
+        Args:
+            images: their names.
+            columns: score, low, high and generic, shape (4, n), or the crowd's score, shape (1, n).
+            skipped: photos without a score, with the reason.
+        """
+        # Equal scores are ordered by name, so that the table does not depend on the folder's order.
+        order = np.lexsort((np.array(images), -columns[0]))
+        scores, low, high, generic = (*columns[:, order], None, None, None)[:4]
+        names = tuple(images[i] for i in order)
+        return cls(images=names, scores=scores, low=low, high=high, generic=generic, skipped=skipped)
+
+    @property
+    def columns(self) -> dict[str, NDArray[np.float64]]:
+        """The columns beside ``image``, by name: all of ``COLUMNS``, or ``score`` alone for the crowd."""
+        found = zip(COLUMNS[1:], (self.scores, self.low, self.high, self.generic), strict=True)
+        return {name: column for name, column in found if column is not None}
 
     def __len__(self) -> int:
         return len(self.images)
 
     def rows(self, top: int | None = None) -> Iterator[dict[str, Any]]:
-        """Rows as plain values, keys as ``COLUMNS``; the ``top`` best, or all."""
-        columns = (self.scores, self.low, self.high, self.generic)
-        for row in list(zip(self.images, *columns, strict=True))[:top]:
-            yield dict(
-                zip(COLUMNS, (row[0], *(round(float(value), _DIGITS) for value in row[1:])), strict=True)
-            )
+        """Rows as plain values, keys ``image`` and :attr:`columns`; the ``top`` best, or all."""
+        names = ("image", *self.columns)
+        for image, *values in list(zip(self.images, *self.columns.values(), strict=True))[:top]:
+            yield dict(zip(names, (image, *(round(float(value), _DIGITS) for value in values)), strict=True))
 
     def to_frame(self) -> pd.DataFrame:
-        """All rows as a pandas frame with columns ``COLUMNS``."""
+        """All rows as a pandas frame with columns ``image`` and :attr:`columns`."""
         import pandas as pd
 
-        columns = (list(self.images), self.scores, self.low, self.high, self.generic)
-        return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
+        return pd.DataFrame({"image": list(self.images), **self.columns})
 
     def to_csv(self, top: int | None = None) -> str:
         """CSV text with a header line; its last column says that the scores are predictions."""
         rows = ((*row.values(), PREDICTED_BY) for row in self.rows(top))
-        return csv_text((*COLUMNS, MARK), rows)
+        return csv_text(("image", *self.columns, MARK), rows)
 
     def to_json(self, top: int | None = None, **facts: Any) -> str:
         """:meth:`content` as JSON text."""

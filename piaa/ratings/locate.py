@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple
 
 from generic.errors import ImageError
-from generic.photos.find import SUFFIXES
+from generic.photos.find import SUFFIXES, shown_by, without_pairs
 from piaa.ratings.spelling import SPELLINGS, Spelling, unescaped
 
 _SHOWN_PATHS = 3
@@ -49,7 +49,8 @@ def locate_images(
     without a suffix, the only image of that stem. Hidden folders are not searched. Tables made
     on another machine hold absolute paths that mean nothing here: outside of the folder only
     the file name at their end counts, and the folders right above it where several files have
-    that name. A path that climbs out of the folder by ``..`` is refused.
+    that name. A path that climbs out of the folder by ``..`` is refused. A raw photo beside a JPEG
+    of the same name is that photo, and the JPEG is its file.
 
     Last, it may be another spelling of a file's name: accents as a Mac or a PC writes them, upper or lower
     case, ``%20`` for a space, ``\udc..`` for a byte that is no UTF-8. The closest spelling that any file has
@@ -76,7 +77,7 @@ def locate_images(
     missing: list[MissingImage] = []
     for name in dict.fromkeys(names):
         try:
-            found[name] = folder.find(name)
+            found[name] = shown_by(folder.find(name))
         except _MissingError as error:
             missing.append(error.kind(name, str(error)))
     return found, missing
@@ -99,8 +100,10 @@ def respelled(found: Mapping[str, Path]) -> tuple[str, ...]:
 
 
 def _spells(name: str, path: Path) -> bool:
-    file_name = _file_name(name)
-    return file_name in (path.name, path.stem) or name.endswith(path.name)
+    file_name = PurePosixPath(_file_name(name))
+    # Another suffix is that of a raw photo whose JPEG was found.
+    same_stem = file_name.stem == path.stem and file_name.suffix.lower() != path.suffix.lower()
+    return same_stem or str(file_name) in (path.name, path.stem) or name.endswith(path.name)
 
 
 def _slashed(name: str) -> str:
@@ -175,7 +178,7 @@ class _Folder:
         keys = [("path", by(posixpath.normpath(path))), ("name", by(name)), ("name", by(file_name))]
         if not PurePosixPath(file_name.strip()).suffix:
             keys += [("stem", by(name)), ("stem", by(file_name))]
-        found: list[Path] = next((index[key] for key in keys if key in index), [])
+        found: list[Path] = without_pairs(next((index[key] for key in keys if key in index), []))
         return found if len(found) < 2 else _under_the_same(found, self._root, by, path)
 
     def _index(self, by: Spelling) -> dict[tuple[str, str], list[Path]]:

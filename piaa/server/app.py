@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 
 import piaa
 from generic.cache.features import FeatureCache
+from generic.threads import one_blas_thread
 from piaa.people.model import Model
 from piaa.server import fits, people, problems, said, scoring, telemetry
 from piaa.server.embedder import Embedder
@@ -78,12 +79,13 @@ def create_app(settings: ServeSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
-        services.fitter.start()
-        await services.embedder.warm_up()
-        services.warm = True
-        yield
-        # Uvicorn has waited for the requests in flight by now.
-        await asyncio.to_thread(services.fitter.stop)
+        with one_blas_thread():
+            services.fitter.start()
+            await services.embedder.warm_up()
+            services.warm = True
+            yield
+            # Uvicorn has waited for the requests in flight by now.
+            await asyncio.to_thread(services.fitter.stop)
         await services.embedder.stop()
         cache.close()
         database.close()
@@ -96,7 +98,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = services
-    problems.add_to(app)
+    problems.add_to(app, database.name)
     for router in (operation, scoring.router, said.router, fits.router, people.router):
         app.include_router(router)
     app.add_middleware(Gate, keys=KeyStore(database), settings=settings)

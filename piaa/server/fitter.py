@@ -12,7 +12,7 @@ from piaa.adapters.registry import adapter_class, make_adapter, names_where
 from piaa.people.learn import adapter_name, learn, linear_form_of, record_of
 from piaa.people.model import Model
 from piaa.server import telemetry
-from piaa.server.problems import Problem
+from piaa.server.problems import Problem, told
 from piaa.store.jobs import LEASE_S, Job, JobStore
 from piaa.store.records import AdapterRecord
 from piaa.store.said import Said
@@ -68,7 +68,7 @@ class Fitter:
         try:
             record, said, form = self.fit(job)
         except PiaaError as error:
-            self._jobs.fail(job, str(error))
+            self._jobs.fail(job, told(error, self._store.name))
             telemetry.FITS.labels("failed").inc()
         except Exception:
             _LOG.exception("fit %s failed", job.id)

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from generic.errors import PiaaError
 from piaa.server import telemetry
-from piaa.server.problems import Problem, status_of
+from piaa.server.problems import Problem, status_of, told
 from piaa.server.settings import ServeSettings
 from piaa.store.keys import KeyStore
 
@@ -85,7 +85,8 @@ class Gate:
             except Problem as problem:
                 await problem.response()(scope, receive, noting)
             except PiaaError as error:
-                answer = Problem(status_of(error), str(error), retry_after_s=1)
+                text = told(error, self._keys.database.name)
+                answer = Problem(status_of(error), text, retry_after_s=1)
                 await answer.response()(scope, receive, noting)
         finally:
             self._note(scope, status, time.perf_counter() - started)

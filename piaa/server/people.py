@@ -139,7 +139,10 @@ def _export(services: Services, user: str) -> UserExport:
 
 @router.delete("/users/{id}", status_code=204)
 async def erase(request: Request, user: UserId) -> None:
-    """Erase a user: all that she said, vectors of photos that nobody else rated, adapters, jobs."""
+    """Erase a user: all that she said, vectors of photos that nobody else rated, adapters, jobs.
+
+    Keys of the user are refused from now on.
+    """
     services, caller = of(request)
     check_user(user)
     caller.check_admin()

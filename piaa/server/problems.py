@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +23,7 @@ from generic.errors import (
     UnknownUser,
 )
 
+_LOG = logging.getLogger(__name__)
 _TITLES = {
     400: "The request is not in order",
     401: "A key is needed",
@@ -90,8 +94,38 @@ def status_of(error: PiaaError) -> int:
     return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
 
 
-def add_to(app: FastAPI) -> None:
-    """Answer every error as a problem."""
+def told(error: PiaaError, store: str) -> str:
+    """What a caller is told of an error: where the store lies, and who else is in it, is for the log alone.
+
+    Args:
+        error: whose own line is for whoever runs the server.
+        store: what the store's errors call it.
+    """
+    if isinstance(error, StoreUnavailable):  # a database's own words may name hosts
+        text = "the store cannot be used at this moment; try again later"
+    elif isinstance(error, UnknownUser):
+        text = "there is no such user; rate some photos for the user first"
+    else:
+        text = _without_place(str(error), store)
+    if text != str(error):
+        _LOG.warning("a caller was told %r of this: %s", text, error)
+    return text
+
+
+def _without_place(text: str, store: str) -> str:
+    text = re.sub(rf" --store '?{re.escape(store)}'?", "", text)
+    text = text.replace(f" in store {store!r}", "").replace(f"store {store!r}", "the store")
+    # A name without a folder might be any word.
+    return text.replace(store, "the store") if "/" in store or os.sep in store else text
+
+
+def add_to(app: FastAPI, store: str) -> None:
+    """Answer every error as a problem.
+
+    Args:
+        app: whose errors.
+        store: what the store's errors call it.
+    """
 
     @app.exception_handler(Problem)
     async def ours(request: Request, error: Problem) -> JSONResponse:  # noqa: ARG001
@@ -99,16 +133,16 @@ def add_to(app: FastAPI) -> None:
 
     @app.exception_handler(UnknownUser)
     async def unknown(request: Request, error: UnknownUser) -> JSONResponse:
-        # The store's own line tells where it lies, and who else is in it.
         user = request.path_params.get("id")
         if user is None:
-            return problem(404, str(error))
+            return problem(404, told(error, store))
         return problem(404, f"there is no user {user!r}; rate some photos for the user first")
 
     @app.exception_handler(PiaaError)
     async def toolkit(request: Request, error: PiaaError) -> JSONResponse:  # noqa: ARG001
         status = status_of(error)
-        return Problem(status, str(error), retry_after_s=1 if status == 503 else None).response()
+        retry = 1 if status == 503 else None
+        return Problem(status, told(error, store), retry_after_s=retry).response()
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:  # noqa: ARG001

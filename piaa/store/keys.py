@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from generic.errors import StoreError
 from piaa.store.audit import note
 from piaa.store.clock import now
-from piaa.store.sql import Database
+from piaa.store.sql import Database, Sql
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +79,26 @@ class KeyStore:
                 hash=_hash(secret),
             )
         return _key(rows[0]) if rows else None
+
+
+def revoke_keys_of(sql: Sql, user: str, instead: str, who: str) -> int:
+    """Refuse a deleted user's keys from now on, in this transaction, and forget her name.
+
+    Args:
+        sql: the transaction.
+        user: her name.
+        instead: what the keys are listed under.
+        who: a key's id, or where it was asked for.
+
+    Returns:
+        how many of them were not revoked before.
+    """
+    rows = sql.run("SELECT id FROM api_keys WHERE user_name = :user AND revoked IS NULL", user=user)
+    for (key,) in rows:
+        sql.run("UPDATE api_keys SET revoked = :now WHERE id = :key", now=now(), key=key)
+        note(sql, who, f"revoke key {key}", instead)
+    sql.run("UPDATE api_keys SET user_name = :instead WHERE user_name = :user", instead=instead, user=user)
+    return len(rows)
 
 
 def _hash(secret: str) -> str:

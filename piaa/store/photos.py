@@ -17,6 +17,7 @@ _REFERRING = (
     ("flags", "photo_id"),
     ("comparisons", "photo_id"),
     ("comparisons", "other_id"),
+    ("written", "photo_id"),
 )
 
 
@@ -109,6 +110,12 @@ def _merge(sql: Sql, gone: int, kept: int) -> None:
         for one, two, newer, change, other in pairs:
             older, by = (two, change) if newer else (one, other)
             sql.run(f"UPDATE {table} SET ended_by = :by WHERE id = :id", by=by, id=older)  # noqa: S608
+    # One row of a file; should the two differ, the other star is known from the file itself.
+    sql.run(
+        "DELETE FROM written WHERE photo_id = :gone AND EXISTS (SELECT 1 FROM written AS other WHERE"
+        " other.photo_id = :kept AND other.user_id = written.user_id AND other.file = written.file)",
+        **values,
+    )
     for table, column in _REFERRING:
         sql.run(f"UPDATE {table} SET {column} = :kept WHERE {column} = :gone", **values)  # noqa: S608
     sql.run("UPDATE file_digests SET photo_id = :kept WHERE photo_id = :gone", **values)
@@ -159,6 +166,8 @@ def vectors_of(
 def drop_unused(sql: Sql, photos: Iterable[int]) -> None:
     """Forget those of these photos of which nobody says anything any more, with their vectors.
 
+    A photo for which a star was written stays: else that star would be taken for a person's own.
+
     Args:
         sql: a transaction that held the photos before it deleted what was said of them.
         photos: their numbers.
@@ -171,7 +180,7 @@ def drop_unused(sql: Sql, photos: Iterable[int]) -> None:
 
 
 def photos_of_user(sql: Sql, user: int, chosen: Collection[str] | None = None) -> list[int]:
-    """Numbers of the photos that a user ever said something of; of all, or of some chosen by identity."""
+    """Numbers of photos that a user ever said something of, or got a star for: all, or some by identity."""
     parts = " UNION ".join(
         f"SELECT {column} FROM {table} WHERE user_id = :user"  # noqa: S608  (our own names)
         for table, column in _REFERRING

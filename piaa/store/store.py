@@ -11,66 +11,34 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
-from generic.errors import ModelMismatch, NotFitted, StoreError, UnknownUser
+from generic.errors import ModelMismatch, StoreError
 from piaa.store import saying
 from piaa.store.audit import forget_name, note
-from piaa.store.changes import Change, history, undo
+from piaa.store.changes import Change, undo
+from piaa.store.keys import revoke_keys_of
 from piaa.store.photos import drop_unused, photos_of_user
-from piaa.store.place import Place, open_database
-from piaa.store.records import (
-    AdapterRecord,
-    StoredAdapter,
-    StoredFlag,
-    StoredRating,
-    VersionSummary,
-    check_user,
-)
-from piaa.store.said import Said, all_ratings, flags_of, judged, read_said
+from piaa.store.reader import StoreReader
+from piaa.store.records import AdapterRecord, StoredAdapter, check_user
+from piaa.store.said import Said, judged
 from piaa.store.saying import Saying, say
-from piaa.store.sql import Database, Sql
-from piaa.store.user_content import UserContent, import_user, read_content
-from piaa.store.user_file import read_user_file, write_user_file
-from piaa.store.users import UserSummary, find_user, list_users
-from piaa.store.versions import (
-    FROM,
-    SUMMARY,
-    activate,
-    active_number,
-    add_version,
-    load_version,
-    matching,
-    restore,
-    summary_of,
-    user_id,
-)
+from piaa.store.sql import Sql
+from piaa.store.user_content import import_user
+from piaa.store.user_file import read_user_file
+from piaa.store.users import Erased, UserSummary, find_user, list_users
+from piaa.store.versions import activate, add_version, matching, restore, user_id
+from piaa.store.written import WrittenStar, forget_written, keep_written, written_stars
 
 
-class Store:
+class Store(StoreReader):
     """People, what they said, and the versions that were learned from it.
 
     Every method raises StoreError, with one line that names the store and the cure, if it cannot be used; it
     is then as it was before. Only ``say``, ``keep`` and ``import_`` create a file, its folder included. For
     each model one version of a user counts: the last one learned, unless ``restore`` chose another.
     User names are any text of 1 to 200 characters without control characters.
-
-    Args:
-        place: a SQLite file or a PostgreSQL URL; None is ``PIAA_STORE`` or the user's own file.
-        timeout_s: how long to wait for another process's lock, in seconds.
-        database: where the store lies, instead of a place.
     """
-
-    def __init__(
-        self, place: Place = None, *, timeout_s: float = 10.0, database: Database | None = None
-    ) -> None:
-        self.database = database or open_database(place, timeout_s=timeout_s)
-        self.name = self.database.name
-
-    def close(self) -> None:
-        """Let go of what is open, if anything is."""
-        self.database.close()
 
     # ---- what a person said ----
 
@@ -102,33 +70,6 @@ class Store:
             self.database.scrub()
         return n_ratings
 
-    def said(self, user: str, model_hash: str) -> Said:
-        """What a person said that counts, with the vectors that one model has of the photos.
-
-        Raises:
-            UnknownUser: the store, or the file itself, has no such user.
-        """
-        with self._reading(user) as (sql, number):
-            return read_said(sql, number, model_hash)
-
-    def rated(self, user: str) -> list[StoredRating]:
-        """Everything that a person ever rated and did not withdraw, oldest first.
-
-        Raises:
-            UnknownUser: the store, or the file itself, has no such user.
-        """
-        with self._reading(user) as (sql, number):
-            return [rating for _, rating in all_ratings(sql, number)]
-
-    def flags(self, user: str) -> list[StoredFlag]:
-        """The photos that a person picked or rejected.
-
-        Raises:
-            UnknownUser: the store, or the file itself, has no such user.
-        """
-        with self._reading(user) as (sql, number):
-            return flags_of(sql, number)
-
     def withdraw(
         self, user: str, images: Sequence[str], choose: Choose, *, source: str, who: str | None = None
     ) -> list[int]:
@@ -155,15 +96,6 @@ class Store:
         self.database.scrub()
         return gone
 
-    def history(self, user: str) -> list[Change]:
-        """All changes of what a person said, oldest first.
-
-        Raises:
-            UnknownUser: the store, or the file itself, has no such user.
-        """
-        with self._reading(user) as (sql, number):
-            return history(sql, number)
-
     def undo(self, user: str, *, source: str) -> tuple[Change, list[int]]:
         """Take back the last change of what a person said, whoever made it.
 
@@ -184,6 +116,33 @@ class Store:
             for one in found:
                 activate(sql, number, one)
             return change, found
+
+    # ---- stars that piaa wrote ----
+
+    def note_written(self, user: str, stars: Sequence[WrittenStar]) -> None:
+        """Note stars before they are written into files, so that they are never taken for hers.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+        """
+        with self._writing(user) as (sql, number):
+            keep_written(sql, number, stars)
+
+    def written(self, photos: Sequence[str]) -> dict[str, frozenset[int]]:
+        """The stars that were ever written of photos, for whomever, by identity of the photo."""
+        if not self.database.exists():
+            return {}
+        with self.database.reading() as sql:
+            return written_stars(sql, photos)
+
+    def forget_written(self, user: str, files: Sequence[str]) -> None:
+        """Forget the stars in files that are again as they were before.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+        """
+        with self._writing(user) as (sql, number):
+            forget_written(sql, number, files)
 
     # ---- versions ----
 
@@ -207,49 +166,6 @@ class Store:
                 return None
             return add_version(sql, number, record, learned.digest, linear_form)
 
-    def load(self, user: str, version: int | None = None, *, model_hash: str | None = None) -> StoredAdapter:
-        """A person's adapter with its state and what it was learned from.
-
-        Args:
-            user: whose.
-            version: which one; None is the one that counts.
-            model_hash: for this model, if she has a version of it; None is the model that she used last.
-
-        Raises:
-            UnknownUser: the store, or the file itself, has no such user.
-            NotFitted: nothing was learned from her yet.
-            StoreError: there is no such version, or it is damaged.
-        """
-        with self._reading(user) as (sql, number):
-            if version is None:
-                version = active_number(sql, number, model_hash)
-                if not version:
-                    raise NotFitted(
-                        f"nothing was learned yet from what user {user!r} in store {self.name!r} said; "
-                        f"learn: piaa fit-user --user {shlex.quote(user)}{self.database.option()}"
-                    )
-            else:
-                self._known(self._versions(sql, number), user, version)
-            return load_version(sql, user, version, self.name)
-
-    def versions(self, user: str) -> list[VersionSummary]:
-        """All versions of a person, oldest first; none if nothing was learned from her yet.
-
-        Raises:
-            UnknownUser: the store, or the file itself, has no such user.
-        """
-        with self._reading(user) as (sql, number):
-            return self._versions(sql, number)
-
-    def active(self, user: str) -> int | None:
-        """The version that was made to count last; None if there is none.
-
-        Raises:
-            UnknownUser: the store, or the file itself, has no such user.
-        """
-        with self._reading(user) as (sql, number):
-            return active_number(sql, number) or None
-
     def restore(self, user: str, version: int, *, source: str, who: str | None = None) -> None:
         """Have an earlier version count, with what she had said by then; what she said since is history.
 
@@ -270,65 +186,22 @@ class Store:
 
     # ---- people ----
 
-    def users(self) -> list[UserSummary]:
-        """Everybody, by name."""
-        self._require_file(None)
-        with self.database.reading() as sql:
-            return list_users(sql)
-
-    def delete(self, user: str, *, source: str) -> int:
+    def delete(self, user: str, *, source: str) -> Erased:
         """Remove a person with all that she said and all versions; what it was is overwritten in a file.
 
-        Returns:
-            the number of versions removed.
+        Her API keys are refused from now on, also if somebody of her name comes later.
 
         Raises:
             UnknownUser: the store, or the file itself, has no such user.
         """
         with self._writing(user) as (sql, number):
-            n_versions = len(self._versions(sql, number))
+            n_versions, instead = len(self._versions(sql, number)), f"user {number}"
             _delete(sql, number)
-            forget_name(sql, user, f"user {number}")
-            note(sql, source, "erase", f"user {number}")
+            forget_name(sql, user, instead)
+            note(sql, source, "erase", instead)
+            n_keys = revoke_keys_of(sql, user, instead, source)
         self.database.scrub()
-        return n_versions
-
-    def content(self, user: str, *, all_versions: bool = True) -> UserContent:
-        """All that is kept of a person; see :mod:`piaa.store.user_file`.
-
-        Raises:
-            UnknownUser: the store, or the file itself, has no such user.
-        """
-        with self._reading(user) as (sql, number):
-            active = active_number(sql, number)
-            found = [one.version for one in self._versions(sql, number)]
-            chosen = [one for one in found if all_versions or one == active]
-            versions, skipped = [], []
-            for one in chosen:
-                try:
-                    versions.append(load_version(sql, user, one, self.name))
-                except StoreError as error:  # one damaged row must not keep the others from being saved
-                    skipped.append(str(error))
-            return replace(read_content(sql, number, user, versions), skipped=tuple(skipped))
-
-    def export(self, user: str, path: Path, *, all_versions: bool = False) -> UserContent:
-        """Write all that a person said and the version that counts, or all, to a file that ``import_`` reads.
-
-        Args:
-            user: who.
-            path: the file to create or to replace.
-            all_versions: write every version instead of the one that counts.
-
-        Returns:
-            what was written; damaged versions are not, and named.
-
-        Raises:
-            UnknownUser: the store, or the file itself, has no such user.
-            OutputError: the file cannot be written; what was there is untouched.
-        """
-        content = self.content(user, all_versions=all_versions)
-        write_user_file(path, content)
-        return content
+        return Erased(n_versions=n_versions, n_keys=n_keys)
 
     def import_(self, path: Path, *, user: str | None = None, replace: bool = False) -> UserSummary:
         """Add a person from an exported file; version numbers and dates stay as they are in the file.
@@ -359,38 +232,6 @@ class Store:
             (found,) = list_users(sql, content.user)
         self.database.scrub()
         return found
-
-    def _known(self, found: Sequence[VersionSummary], user: str, version: int) -> None:
-        """Raises StoreError unless the version is among those found."""
-        if version not in [summary.version for summary in found]:
-            known = ", ".join(str(summary.version) for summary in found) or "none yet"
-            raise StoreError(
-                f"user {user!r} in store {self.name!r} has no version {version}, "
-                f"but: {known}; name one of these"
-            )
-
-    def _versions(self, sql: Sql, number: int) -> list[VersionSummary]:
-        rows = sql.run(f"SELECT {SUMMARY} {FROM} WHERE users.id = :id ORDER BY number", id=number)
-        return [summary_of(row) for row in rows]
-
-    def _require_file(self, user: str | None) -> None:
-        """Reading must not leave an empty store behind."""
-        if user is not None:
-            check_user(user)
-        if self.database.exists():
-            return
-        message = (
-            f"there is no store {self.name!r}, so it has no users; name another file with --store, "
-            f"or fit a user first: piaa fit-user --user {shlex.quote(user or 'NAME')} --ratings FILE "
-            f"--images DIR{self.database.option()}"
-        )
-        raise StoreError(message) if user is None else UnknownUser(message)
-
-    @contextmanager
-    def _reading(self, user: str) -> Iterator[tuple[Sql, int]]:
-        self._require_file(user)
-        with self.database.reading() as sql:
-            yield sql, find_user(sql, user, self.name, self.database.option())
 
     @contextmanager
     def _writing(self, user: str) -> Iterator[tuple[Sql, int]]:

@@ -30,6 +30,15 @@ class UserSummary:
     """The version that was made to count last; None if nothing was learned from her yet."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Erased:
+    """What went with a person who was deleted."""
+
+    n_versions: int
+    n_keys: int
+    """API keys of hers that are refused from now on."""
+
+
 def find_user(sql: Sql, user: str, store: str, option: str, *, lock: bool = False) -> int:
     """A user's number.
 

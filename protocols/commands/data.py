@@ -177,7 +177,8 @@ def data_pack(
     from dataclasses import asdict
 
     from generic.photos.shards import pack
-    from piaa.commands.terminal import progress_bar, report_skipped
+    from piaa.commands.progress import AGAIN, progress_bar, stopping
+    from piaa.commands.terminal import report_skipped
     from piaa.ratings.locate import locate_images
 
     data = options.open_dataset(
@@ -190,10 +191,10 @@ def data_pack(
         image: {"score": mean} | ({"counts": data.counts[image]} if image in data.counts else {})
         for image, mean in data.means.items()
     }
-    with progress_bar("packing", len(files)) as bar:
+    with stopping(AGAIN), progress_bar("packing", len(files)) as bar:
         packed = pack(files, out, labels=labels, side=side, shard_bytes=shard_mb * 10**6, progress=bar)
     skipped = {**dict(absent), **packed.skipped}
-    report_skipped(skipped, len(files) + len(absent), "photos")
+    report_skipped(skipped, len(files) + len(absent), "photo")
     if as_json:
         print_json({**asdict(packed), "skipped": skipped, "folder": str(out)})
         return

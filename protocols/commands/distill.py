@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from piaa.commands.options import AsJson, CacheOption, NoCache, cache_folder
-from piaa.commands.terminal import progress_bar, reporting
+from piaa.commands.progress import progress_bar, read_photos, stopping
+from piaa.commands.terminal import reporting
 from protocols.commands import training as t
 
 if TYPE_CHECKING:
@@ -69,7 +70,11 @@ def distill(
     remembered = cache_folder(cache, no_cache)
 
     def lesson_of() -> Lesson:
-        with progress_bar("asking the teacher", len(paths)) as bar, FeatureCache.open(remembered) as known:
+        with (
+            stopping(read_photos(remembered=remembered is not None)),
+            FeatureCache.open(remembered) as known,
+            progress_bar("asking the teacher", len(paths)) as bar,
+        ):
             return ask(model, paths, images, cache=known, progress=bar)
 
     lesson = by_the_first(lesson_of)

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from piaa.commands.options import AsJson, MaxPixels
-from piaa.commands.terminal import note, print_json, progress_bar, report_skipped, reporting
+from piaa.commands.progress import AGAIN, progress_bar, stopping
+from piaa.commands.terminal import note, print_json, report_skipped, reporting
 from protocols.commands import options
 
 
@@ -53,12 +54,12 @@ def evaluate_generic(
     )
     chosen = None if split is None else read_split(split)
     photos = held_out(opened, split=chosen, threshold=threshold)
-    report_skipped(photos.missing, len(photos.files) + len(photos.missing), "photos")
+    report_skipped(photos.missing, len(photos.files) + len(photos.missing), "photo")
     tested = []
     for one in models:
-        with progress_bar(one.name, len(photos.files)) as bar:
+        with stopping(AGAIN), progress_bar(one.name, len(photos.files)) as bar:
             tested.append(evaluate_model(one, photos, max_pixels=max_pixels, progress=bar))
-        report_skipped(tested[-1].unreadable, len(photos.files), "photos")
+        report_skipped(tested[-1].unreadable, len(photos.files), "photo")
     if as_json:
         print_json(facts(photos, tested))
         return

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from piaa.commands.terminal import note, print_json, progress_bar, report_skipped
+from piaa.commands.progress import progress_bar, read_photos, stopping
+from piaa.commands.terminal import note, print_json, report_skipped
 from protocols.commands.options import (
     one_of,
     whole_numbers,
@@ -75,7 +76,11 @@ def prepare_test(
     train, model = trained
     makers = adapters(model, names)
     n_images = len(rated_images(dataset, split))
-    with FeatureCache.open(cache) as kept, progress_bar(f"reading photos of {name}", n_images) as advance:
+    with (
+        stopping(read_photos(remembered=cache is not None)),
+        FeatureCache.open(cache) as kept,
+        progress_bar(f"reading photos of {name}", n_images) as advance,
+    ):
         return prepare(
             dataset,
             split,
@@ -107,7 +112,8 @@ def run_tests(
     from protocols.report.files import write_report
 
     folder = out or Path("runs") / f"{name}-{run_id(describe_run(tests))}"
-    with progress_bar("fitting", n_units(tests)) as advance:
+    kept = f"what was finished is kept in {folder}: the same command goes on from there"
+    with stopping(kept), progress_bar("fitting", n_units(tests)) as advance:
         results = run(tests, folder, nan=nan, jobs=jobs or os.cpu_count() or 1, progress=advance)
     report = collect(results, nan=nan)
     files = [folder / RESULTS, *write_report(report, folder)]
@@ -151,8 +157,8 @@ def _notes(tests: Sequence[Prepared]) -> None:
     for test in {test.name: test for test in tests}.values():
         for line in test.notes:
             note(f"{test.name}: {line}")
-        report_skipped(test.unreadable, test.n_images, f"rated photos of {test.name}")
-        report_skipped(test.skipped, test.n_users, f"test users of {test.name}")
+        report_skipped(test.unreadable, test.n_images, "rated photo", of=test.name)
+        report_skipped(test.skipped, test.n_users, "test user", of=test.name)
     for test in {test.train: test for test in tests}.values():
         if not test.can_see_leaks:
             note(

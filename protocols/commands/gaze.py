@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from piaa.commands.options import AsJson
-from piaa.commands.terminal import print_json, progress_bar, reporting
+from piaa.commands.progress import AGAIN, progress_bar, stopping
+from piaa.commands.terminal import print_json, reporting
 
 if TYPE_CHECKING:
     from protocols.gaze.fixations import Fixations
@@ -56,12 +57,12 @@ def gaze_compare(
     from protocols.gaze.compare import METRICS, compare
 
     models = [GenericModel(file) for file in files]
-    with progress_bar("comparing", len(fixations)) as bar:
+    with stopping(AGAIN), progress_bar("comparing", len(fixations)) as bar:
         found = compare(models, fixations, photos, pixels_per_degree=pixels_per_degree, progress=bar)
     if pictures is not None:
         from protocols.gaze.picture import draw_all
 
-        with progress_bar("drawing", len(fixations)) as bar:
+        with stopping(AGAIN), progress_bar("drawing", len(fixations)) as bar:
             draw_all(models, fixations, photos, pictures, pixels_per_degree=pixels_per_degree, progress=bar)
     if as_json:
         print_json([one.facts() for one in found])
@@ -96,7 +97,7 @@ def gaze_mask(
 
     from protocols.gaze.mask_folder import mask_folder
 
-    with progress_bar("masking", len(fixations)) as bar:
+    with stopping(AGAIN), progress_bar("masking", len(fixations)) as bar:
         left = mask_folder(
             fixations,
             photos,

@@ -20,7 +20,8 @@ from piaa.commands.options import (
     Overwrite,
     cache_folder,
 )
-from piaa.commands.terminal import note, print_json, progress_bar, report_skipped, reporting
+from piaa.commands.progress import progress_bar, read_photos, stopping
+from piaa.commands.terminal import note, print_json, report_skipped, reporting
 from protocols.commands import options
 
 
@@ -98,14 +99,19 @@ def meta_train(
     run.check(Counter(rated.users))
     chosen = GenericModel(find_model(model))
     n = len(set(rated.images))
-    with FeatureCache.open(folder) as kept, progress_bar("reading photos", n) as advance:
+    with (
+        stopping(read_photos(remembered=folder is not None)),
+        FeatureCache.open(folder) as kept,
+        progress_bar("reading photos", n) as advance,
+    ):
         given = training_data(data, rated, chosen, cache=kept, max_pixels=max_pixels, progress=advance)
-    with progress_bar("meta-training", epochs) as advance:
+    stopped = f"the epochs finished so far are kept beside {out}: the same command goes on from there"
+    with stopping(stopped), progress_bar("meta-training", epochs) as advance:
         facts = run.learn(given.vectors, given.people, chosen, origin=given.origin, progress=advance)
     if as_json:
         print_json({**facts, "n_known_images": given.n_known, "unreadable_images": dict(given.unreadable)})
         return
-    report_skipped(given.unreadable, n, f"rated photos of {data.name}")
+    report_skipped(given.unreadable, n, "rated photo", of=data.name)
     if given.n_known:
         note(
             f"model {chosen.name} was trained on {given.n_known} of these {len(given.vectors)} photos and "

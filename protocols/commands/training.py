@@ -14,7 +14,8 @@ import typer
 from generic.errors import TrainingError
 from generic.extras import cure, installed
 from generic.photos.find import printable
-from piaa.commands.terminal import note, print_json, progress_bar, report_skipped
+from piaa.commands.progress import progress_bar, stopping
+from piaa.commands.terminal import note, print_json, report_skipped
 
 if TYPE_CHECKING:
     from generic.pretrain.job import Job, Outcome
@@ -160,9 +161,11 @@ def train(job: Job, out: Path, *, skipped: Mapping[str, str], as_json: bool) -> 
     from protocols.report.plot_style import save_plot
     from protocols.report.training_curves import curves_figure
 
-    outcome = run_job(
-        job, out, bar=progress_bar, tell=tell, on_epoch=lambda row: tell(_line(row, job.settings.epochs))
-    )
+    epochs = job.settings.epochs
+    with stopping(f"the run is kept in {out} as last saved: the same command goes on from there"):
+        outcome = run_job(
+            job, out, bar=progress_bar, tell=tell, on_epoch=lambda row: tell(_line(row, epochs))
+        )
     if not outcome.first:
         return
     if installed("matplotlib"):
@@ -170,7 +173,7 @@ def train(job: Job, out: Path, *, skipped: Mapping[str, str], as_json: bool) -> 
     else:
         note(f"curves.png is left out: it needs {cure('matplotlib')}")
     n = len(job.train) + len(job.validation) + len(job.test or ()) + len(skipped)
-    report_skipped({**skipped, **outcome.unreadable}, n, "photos")
+    report_skipped({**skipped, **outcome.unreadable}, n, "photo")
     if as_json:
         print_json({**outcome.facts(), "skipped": dict(skipped)})
     else:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from generic.errors import DatasetError, PiaaError
 from generic.progress import Progress, no_progress
+from generic.threads import one_blas_thread
 from piaa.adapters.base import Adapter, Photos, Prediction
 from piaa.ratings.table import Ratings
 from protocols.fewshot.crowd import CROWD, CrowdOracle
@@ -189,15 +190,11 @@ class Evaluation:
             jobs: threads; the numbers do not depend on it.
             progress: called with the number of units newly done.
         """
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
         units, known = self.units(), done or {}
         cells = {unit.key: known[unit.key] for unit in units if self._is_whole(unit, known.get(unit.key))}
         progress(len(cells))
         todo = [unit for unit in units if unit.key not in cells]
-        # The small products of few-shot fits are slower on several BLAS threads than on one, many times so
-        # beside threads of ours; and one thread gives the same bits on any number of cores.
-        with threadpool_limits(limits=1, user_api="blas"):
+        with one_blas_thread():
             for unit, found in self._compute_all(todo, jobs):
                 cells[unit.key] = found
                 if keep is not None:

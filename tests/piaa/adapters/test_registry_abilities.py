@@ -131,17 +131,11 @@ def test_people_fitted_at_once_are_fitted_as_if_alone(kind, make, give, scores):
         assert one.predict(give(7, 8)).low.tobytes() == alone.predict(give(7, 8)).low.tobytes()
 
 
-def test_the_support_is_kept_and_ratings_come_and_go(kind, make, give, scores, fitted):
+def test_the_support_is_kept(kind, make, give, scores, fitted):
     if not kind.keeps_support:
-        for call in (lambda: fitted.update(give(3), scores[3:4]), lambda: fitted.forget([0])):
-            with pytest.raises(NotImplementedError, match=f"^adapter '{kind.name}' declares no "):
-                call()
         return
     features, ratings = make().restore(fitted.state()).support
     assert (features.tobytes(), ratings.tobytes()) == (give(0, 1, 2).tobytes(), scores[:3].tobytes())
-    grown = make().restore(fitted.state()).update(give(3), scores[3:4]).forget([0])
-    anew = make().fit(give(1, 2, 3), scores[1:4])
-    assert grown.predict(give(7, 8)).high.tobytes() == anew.predict(give(7, 8)).high.tobytes()
 
 
 def test_the_linear_form_scores_as_it_does_and_survives_a_file(kind, make, give, fitted):

@@ -158,46 +158,6 @@ def test_features_are_remembered_in_their_own_precision(make):
     assert make().fit(x, ratings(x)).state()["support.features"].dtype == np.float32
 
 
-@pytest.mark.parametrize(("n", "more"), [(1, 1), (3, 30), (20, 5)])
-def test_learning_on_is_a_fit_of_all_ratings(make, n, more):
-    x = photos(n + more)
-    y = ratings(x)
-    at_once, grown = make().fit(x, y), make().fit(x[:n], y[:n])
-    kept = make().restore(load(save({k: np.asarray(v, order="C") for k, v in grown.state().items()})))
-    for adapter in (grown, kept):
-        assert adapter.update(x[n:], y[n:]) is adapter
-        assert_same_bits(adapter.predict(photos(40, 1)), at_once.predict(photos(40, 1)))
-    one_by_one = make().fit(x[:1], y[:1])
-    for row in range(1, len(y)):
-        one_by_one.update(x[row : row + 1], y[row : row + 1])
-    assert_same_bits(one_by_one.predict(photos(40, 1)), at_once.predict(photos(40, 1)))
-
-
-@pytest.mark.parametrize("gone", [[0], [3, 7], [19, 0, 5, 5]])
-def test_forgetting_is_a_fit_of_the_others(make, gone):
-    x = photos(20)
-    y = ratings(x)
-    rest = np.setdiff1d(np.arange(20), gone)
-    adapter = make().fit(x, y).forget(gone)
-    assert_same_bits(adapter.predict(photos(40, 1)), make().fit(x[rest], y[rest]).predict(photos(40, 1)))
-    back = adapter.update(x[np.unique(gone)], y[np.unique(gone)])
-    assert_same_bits(back.predict(photos(40, 1)), make().fit(x, y).predict(photos(40, 1)))
-
-
-def test_what_cannot_be_forgotten(make):
-    adapter = fit(make, 3)
-    before = adapter.predict(photos(5, 1))
-    with pytest.raises(ShapeError) as caught:
-        adapter.forget([1, 3])
-    assert str(caught.value) == "there is no rating in row 3 of 3; give rows from 0 to 2"
-    with pytest.raises(TooFewRatings) as caught:
-        adapter.forget([0, 1, 2])
-    assert str(caught.value) == (
-        "this would forget all 3 ratings, and an adapter needs at least 1; delete the person instead"
-    )
-    assert_same_bits(adapter.predict(photos(5, 1)), before)
-
-
 @pytest.mark.parametrize(("version", "cure"), [(None, "older"), (1, "older"), (4, "newer")])
 def test_a_state_of_another_format(make, name, version, cure):
     state = fit(make, 3).state()
@@ -219,13 +179,12 @@ def test_a_state_of_another_format(make, name, version, cure):
 @pytest.mark.parametrize("width", [1, D, D + 2])
 def test_photos_of_another_model(make, name, width):
     adapter, wrong = fit(make, 5), np.full((2, width), 0.5)
-    for call in (adapter.predict, lambda x: adapter.update(x, np.full(2, 0.5))):
-        with pytest.raises(ShapeError) as caught:
-            call(wrong)
-        assert str(caught.value) == (
-            f"features of shape (2, {width}), but adapter {name!r} was fitted on vectors of {1 + D} numbers; "
-            f"expected (n, {1 + D}), from the same model"
-        )
+    with pytest.raises(ShapeError) as caught:
+        adapter.predict(wrong)
+    assert str(caught.value) == (
+        f"features of shape (2, {width}), but adapter {name!r} was fitted on vectors of {1 + D} numbers; "
+        f"expected (n, {1 + D}), from the same model"
+    )
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -242,7 +201,6 @@ def test_numbers_that_are_none(make, value):
     for call, expected in (
         (lambda: make().fit(broken, y), message.format("features", 2, 1)),
         (lambda: make().fit(x, wrong), message.format("scores", 1, 3)),
-        (lambda: adapter.update(broken, y), message.format("features", 2, 1)),
         (lambda: adapter.predict(broken), message.format("features", 2, 1)),
     ):
         with pytest.raises(ShapeError) as caught:

@@ -111,8 +111,7 @@ def learned(tiny_model):
 def early():
     """``early(n)``: what a fit expects of n ratings."""
     return lambda n: (
-        f"expected ranking: too early to tell from {n} rating{'s' * (n != 1)}; from 20 on an estimate is "
-        "printed\n"
+        f"expected ranking: too early to tell from {n} rating{'s' * (n != 1)}; an estimate needs 20\n"
     )
 
 
@@ -141,6 +140,32 @@ def on_a_terminal(user_folders):
                 typed = True
         os.close(terminal)
         return process.wait(10), seen.decode().replace("\r\n", "\n")
+
+    return run
+
+
+@pytest.fixture
+def shown_on_a_terminal(user_folders, tmp_path):
+    """``shown_on_a_terminal(arguments, columns)``: what piaa writes to a terminal of so many columns."""
+    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
+
+    def run(arguments, columns):
+        terminal, other = pty.openpty()
+        termios.tcsetwinsize(other, (24, columns))
+        environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
+        command = [sys.executable, "-m", "cli", *map(str, arguments)]
+        with (tmp_path / "stderr").open("wb") as error:
+            process = subprocess.Popen(command, stdin=other, stdout=other, stderr=error, env=environment)
+        os.close(other)
+        seen = b""
+        while True:
+            try:
+                seen += os.read(terminal, 4096)
+            except OSError:  # the other end is closed
+                break
+        os.close(terminal)
+        assert process.wait(60) == 0, (tmp_path / "stderr").read_text()
+        return seen.decode().replace("\r\n", "\n")
 
     return run
 

@@ -20,7 +20,7 @@ def test_fit_user_says_what_was_learned_and_where_it_lies(fit, tiny_model, tmp_p
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == (
         f"ana: learned from 10 ratings (auto on piaa-tiny {short_hash(tiny_model)})\n"
-        "expected ranking: too early to tell from 10 ratings; from 20 on an estimate is printed\n"
+        "expected ranking: too early to tell from 10 ratings; an estimate needs 20\n"
         f"stored: {tmp_path / 'piaa.db'}, version 1\n"
     )
     assert fit("ana", "--replace").stdout.endswith(f"stored: {tmp_path / 'piaa.db'}, version 2\n")
@@ -38,6 +38,7 @@ def test_fit_user_as_json(fit, tiny_model, tmp_path):
         "scale": [0.0, 10.0],
         "n_ratings": 10,
         "estimate": None,
+        "measured": None,
         "store": str(tmp_path / "piaa.db"),
         "skipped": {},
     }
@@ -62,9 +63,14 @@ def test_fit_user_from_twenty_ratings_on_prints_an_estimate(piaa, album, tiny_mo
     estimate = json.loads(piaa("fit-user", "--user", "ana", "--model", tiny_model, "--json").stdout)[
         "estimate"
     ]
-    assert set(estimate) == {"srcc", "error", "generic"}
+    assert set(estimate) == {"srcc", "error", "generic", "pairwise", "pairwise_generic"}
     assert f"SRCC {estimate['srcc']:.2f} ± {estimate['error']:.2f}" in lines[1]
     assert f"without learning {estimate['generic']:.2f})" in lines[1]
+    assert lines[2] == (
+        f"of 100 pairs of your photos it puts about {100 * estimate['pairwise']:.0f} in your order, the "
+        f"crowd's ranking about {100 * estimate['pairwise_generic']:.0f}"
+    )
+    assert lines[3].startswith("stored: ")
 
 
 def test_fit_user_picks_one_user_of_many_and_leaves_the_others(
@@ -99,7 +105,13 @@ def test_fit_user_takes_repeated_pairs_as_told(piaa, album, tiny_model, warm, na
 def test_shipped_model_fits_and_scores_in_two_commands(piaa, ratings, album, tmp_path):
     fitted = piaa("fit-user", "--user", "ana", "--ratings", ratings, "--images", album)
     assert (fitted.exit_code, fitted.stderr) == (0, "")
-    assert fitted.stdout.startswith("ana: learned from 10 ratings (auto on piaa-lite ")
+    lines = fitted.stdout.splitlines()
+    assert lines[0].startswith("ana: learned from 10 ratings (auto on piaa-lite ")
+    assert lines[1:3] == [
+        "expected ranking: too early to tell from 10 ratings; an estimate needs 20",
+        "measured on 651 people with 10 ratings: of 1,000 pairs of photos it puts 733 in their order, the "
+        "crowd's ranking 726; 34 of 100 people are still ranked worse than by the crowd's ranking",
+    ]
     result = piaa("score", album, "--user", "ana", "--json")
     assert (result.exit_code, result.stderr) == (0, "")
     content = json.loads(result.stdout)

@@ -66,7 +66,13 @@ def test_added_comparisons_are_as_if_given_at_once(compare, scores_of, shown, na
 def test_replaced_comparisons_are_history_and_ratings_stay(compare, rate, shown, rated, piaa, table, names):
     assert rate("ana", part(table, 0, 1)).exit_code == 0
     assert compare("ana", [(names[0], names[1])], "--add").exit_code == 0
-    assert compare("ana", [(names[2], names[3])], "--replace").exit_code == 0
+    result = compare("ana", [(names[2], names[3])], "--replace")
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "--replace is of comparisons alone: 2 ratings of ana still count; replace them with --ratings FILE "
+        "--replace, or delete all that she said of a photo: piaa users forget-rating ana PHOTO\n"
+        "1 comparison of ana kept, but not used: who gave ratings is learned from those\n"
+    )
     assert compared(shown, "ana") == [(names[2], names[3], "a")]
     assert rated("ana") == part(table, 0, 1)
     lines = [line.split(maxsplit=1)[1] for line in piaa("users", "history", "ana").stdout.splitlines()]
@@ -75,6 +81,23 @@ def test_replaced_comparisons_are_history_and_ratings_stay(compare, rate, shown,
         "compare  table   1 new",
         "replace  table   1 new, 1 replaced",
     ]
+
+
+def test_replaced_ratings_leave_comparisons_and_say_so(compare, rate, shown, rated, table, names):
+    assert compare("ana b", [(names[0], names[1])]).exit_code == 0
+    result = rate("ana b", part(table, 2, 3), "--replace")
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "--replace is of ratings alone: 1 comparison of ana b still counts; replace it with --pairs FILE "
+        "--replace, or delete all that she said of a photo: piaa users forget-rating 'ana b' PHOTO\n"
+        "1 comparison of ana b kept, but not used: who gave ratings is learned from those\n"
+    )
+    assert rated("ana b") == part(table, 2, 3)
+    assert compared(shown, "ana b") == [(names[0], names[1], "a")]
+    # Machines see it in the numbers.
+    again = rate("ana b", part(table, 4), "--replace", "--json")
+    assert again.stderr == ""
+    assert json.loads(again.stdout)["n_pairs_unused"] == 1
 
 
 def test_comparisons_beside_ratings_are_kept_and_told_not_to_be_used(

@@ -33,6 +33,13 @@ def test_models_list_and_info(piaa, tiny_model):
     assert lines[0] == f"file: {tiny_model} ({tiny_model.stat().st_size / 1e6:.1f} MB)"
     assert {"name: piaa-tiny", "scale: 1..7", "  size: 64", "  srcc: 0.0"} <= set(lines)
 
+    shipped = piaa("models", "info").stdout
+    assert len(content["training"]["images_sha256"]) == 562
+    assert "  images_sha256: 562 hashes (all with --json)\n" in shipped
+    assert content["training"]["srcc_out_of_fold"] == pytest.approx(0.8517, abs=5e-5)
+    assert "  srcc_out_of_fold: 0.8517\n" in shipped
+    assert len(shipped) < 5_000
+
     unknown = piaa("models", "info", "piaa-huge")
     assert unknown.exit_code == 1
     assert unknown.stderr == (

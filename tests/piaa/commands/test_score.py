@@ -195,6 +195,61 @@ def test_python_gives_the_same_scores(score, album, tiny_model, ratings, tmp_pat
     assert fitted.score(album).attrs == {"skipped": {}}
 
 
+def test_without_a_user_it_is_the_crowds_ranking(score, piaa, album, tiny_model, tmp_path):
+    hers = json.loads(score("--json").stdout)["scores"]
+    command = ("score", album, "--model", tiny_model)
+    content = json.loads(piaa(*command, "--json").stdout)
+    assert {key: content[key] for key in ("user", "model", "scale")} == {
+        "user": None,
+        "model": "piaa-tiny",
+        "scale": [1.0, 5.0],
+    }
+    by_score = sorted(hers, key=lambda row: (-row["generic"], row["image"]))
+    assert [row["score"] for row in content["scores"]] == [row["generic"] for row in by_score]
+    assert {tuple(row) for row in content["scores"]} == {("image", "score")}
+    header, *lines = piaa(*command, "--top", 3).stdout.splitlines()
+    assert header.split() == ["rank", "image", "score"]
+    assert [re.split(" {2,}", line.strip()) for line in lines] == [
+        [f"{rank}", row["image"], f"{row['score']:.2f}"] for rank, row in enumerate(content["scores"][:3], 1)
+    ]
+    result = piaa(*command, "--out", tmp_path / "crowd.csv", "--top", 2)
+    assert result.stdout == f"2 of 12 photos ranked by the crowd's ranking: {tmp_path / 'crowd.csv'}\n"
+    assert (tmp_path / "crowd.csv").read_text().splitlines() == [
+        "image,score,predicted_by",
+        *(f"{row['image']},{row['score']},piaa" for row in content["scores"][:2]),
+    ]
+    told = piaa("fit-user", "--user", "ben", "--ratings", tmp_path / "crowd.csv", "--images", album)
+    assert told.stderr.startswith(f"piaa: {tmp_path / 'crowd.csv'} holds scores that piaa predicted, as its ")
+
+
+def test_several_folders_and_photos_are_one_ranking(piaa, album, names, tiny_model, tmp_path, monkeypatch):
+    monkeypatch.chdir(album.parent)
+    (tmp_path / "other").mkdir()
+    shutil.copy(album / names[0], tmp_path / "other" / "copy.jpg")
+    given = (album.name, tmp_path / "other", Path(album.name) / names[1], f"./{album.name}/{names[2]}")
+    rows = json.loads(piaa("score", *given, "--model", tiny_model, "--json").stdout)["scores"]
+    wanted = {f"{album.name}/{name}" for name in names} | {(tmp_path / "other" / "copy.jpg").as_posix()}
+    assert ({row["image"] for row in rows}, len(rows)) == (wanted, 13)
+    refused = piaa("score", album, tmp_path / "none", "--model", tiny_model)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr == f"piaa: {tmp_path / 'none'} does not exist; check the path\n"
+
+
+def test_on_a_terminal_the_end_of_a_long_name_is_seen(shown_on_a_terminal, album, tiny_model, tmp_path):
+    folder = tmp_path / "long"
+    inner = folder / "a folder with a long name" / "写真"
+    inner.mkdir(parents=True)
+    for name in ("海岸.jpg", "u\u0308bung.jpg"):
+        shutil.copy(album / "photo-02.jpg", inner / name)
+    lines = shown_on_a_terminal(("score", folder, "--model", tiny_model), 40).splitlines()
+    score = lines[1][-5:]
+    assert lines == [
+        f"rank  image{' ' * 22}  score",
+        f"   1  …a long name/写真/u\u0308bung.jpg  {score}",
+        f"   2  … a long name/写真/海岸.jpg  {score}",
+    ]
+
+
 def test_results_and_remarks_go_to_different_streams(score, damaged_album, tiny_model, user_folders):
     """In a process of its own: what a shell would redirect."""
     captured = {"capture_output": True, "text": True, "timeout": 120, "cwd": user_folders}

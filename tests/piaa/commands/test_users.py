@@ -92,6 +92,14 @@ def test_users_delete_asks_first(piaa, fit, tmp_path):
     assert piaa("users", "delete", "ben", "--yes").exit_code == 1
 
 
+def test_keys_of_somebody_who_is_deleted_go_too(piaa, fit):
+    fit("ana")
+    for _ in range(2):
+        assert piaa("keys", "create", "--role", "user", "--user", "ana").exit_code == 0
+    assert piaa("users", "delete", "ana", "--yes").stdout == "deleted ana: 1 version, 2 API keys revoked\n"
+    assert {bool(key["revoked"]) for key in json.loads(piaa("keys", "list", "--json").stdout)} == {True}
+
+
 def test_users_travel_to_another_store(piaa, fit, album, tiny_model, tmp_path):
     fit()
     fit("ana", "--replace")

@@ -110,6 +110,7 @@ def test_learning_a_level_alone_neither_helps_nor_harms(k):
     for seed in range(5):
         got = estimate_ranking(Level, *person(k, seed=seed))
         assert got.srcc == pytest.approx(got.generic, abs=1e-12)
+        assert got.pairwise == pytest.approx(got.pairwise_generic, abs=1e-12)
 
 
 def test_the_gain_is_that_of_scipys_tau_over_pairs_that_one_fit_has_not_seen():
@@ -138,6 +139,15 @@ def test_the_gain_is_that_of_scipys_tau_over_pairs_that_one_fit_has_not_seen():
     assert got.generic == pytest.approx(scipy.stats.spearmanr(x[:, 0], y).statistic, abs=1e-12)
     assert got.srcc == pytest.approx(got.generic + srcc["own"] - srcc["generic"], abs=1e-12)
     assert got.error == pytest.approx(1 / math.sqrt(39), abs=1e-15)
+    # Of pairs with different ratings, those in their order; a tie of the scores is half of one.
+    right = {
+        name: np.mean([(1 + o * r) / 2 for o, r in zip(pairs[name], pairs["rated"], strict=True) if r])
+        for name in ("own", "generic")
+    }
+    whole = scipy.stats.somersd(y, x[:, 0]).statistic
+    assert got.pairwise_generic == pytest.approx((1 + whole) / 2, abs=1e-12)
+    gained = right["own"] - right["generic"]
+    assert got.pairwise == pytest.approx(got.pairwise_generic + gained, abs=1e-12)
 
 
 def test_tau_is_scipys_and_means_the_srcc_that_normal_variables_have():

@@ -96,7 +96,9 @@ def test_how_many_have_another_spelling_is_said_once(photos):
         "found 2 of 4 photos under another spelling of their names (accents, upper and lower case, %20), the "
         "first 'A.jpg' as 'a.jpg'",
     )
-    assert respelled(locate_images(["a.jpg", "./a.jpg", "d"], photos)[0]) == ()
+    (photos / "a.CR2").write_bytes(b"")
+    assert locate_images(["A.CR2"], photos)[0] == {"A.CR2": photos / "a.jpg"}
+    assert respelled(locate_images(["a.jpg", "./a.jpg", "d", "a.CR2"], photos)[0]) == ()
 
 
 @pytest.mark.skipif(os.sep == "\\", reason="such a name cannot be there")
@@ -182,3 +184,20 @@ def test_every_photo_of_the_beauty_ratings(shared_data):
     assert missing == []
     assert found == {name: folder / "images" / name for name in names}
     assert len(found) == 562
+
+
+def test_a_raw_photo_and_its_jpeg_are_one_photo(tmp_path):
+    for name in ("a.CR2", "a.JPG", "sub/b.dng", "sub/b.jpg", "c.nef"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found, missing = locate_images(["a.CR2", "a.JPG", "a", "b", "b.dng", "c.nef", "c"], tmp_path)
+    assert missing == []
+    assert {name: path.relative_to(tmp_path).as_posix() for name, path in found.items()} == {
+        "a.CR2": "a.JPG",
+        "a.JPG": "a.JPG",
+        "a": "a.JPG",
+        "b": "sub/b.jpg",
+        "b.dng": "sub/b.jpg",
+        "c.nef": "c.nef",
+        "c": "c.nef",
+    }

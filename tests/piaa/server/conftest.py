@@ -146,7 +146,7 @@ def server(serve, tmp_path_factory):
     place = tmp_path_factory.mktemp("store") / "piaa.db"
     database = open_database(place)
     keys = KeyStore(database)
-    secrets = {"admin": keys.create_key("admin")[1], "ana": keys.create_key("user", "ana")[1]}
+    secrets = {"admin": keys.create_key("admin")[1]}
     gone, secrets["revoked"] = keys.create_key("admin")
     keys.revoke(gone.id)
     database.close()

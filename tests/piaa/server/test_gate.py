@@ -10,6 +10,9 @@ import time
 import httpx
 import pytest
 
+from piaa.store.keys import KeyStore
+from piaa.store.place import open_database
+
 ROUTES = {
     "score own": ("POST", "/v1/score", {"data": {"user": "ana"}}),
     "score other": ("POST", "/v1/score", {"data": {"user": "bob"}}),
@@ -65,7 +68,10 @@ def expected(who: str, what: str) -> set[int]:
 
 @pytest.fixture(scope="module")
 def guarded(server, album, names):
-    """The server with ana and bob fitted; their jobs by name."""
+    """The server with ana and bob fitted, their jobs by name, and a new key of ana's."""
+    database = open_database(server.store)
+    server.keys["ana"] = KeyStore(database).create_key("user", "ana")[1]
+    database.close()
     server.jobs = {}
     for user in ("ana", "bob"):
         assert server.rate(user, album, {names[0]: 4, names[1]: 2}).status_code == 200

@@ -6,11 +6,14 @@ import hashlib
 import json
 from dataclasses import replace
 
+import httpx
 import numpy as np
 import pytest
 from safetensors.numpy import save as pack
 
 from piaa import load_model
+from piaa.store.keys import KeyStore
+from piaa.store.place import open_database
 from piaa.store.records import AdapterRecord, SeenPhoto
 from piaa.store.saying import Saying
 from piaa.store.store import Store
@@ -216,3 +219,16 @@ def test_a_long_name_from_the_terminal_is_shown(server):
     saying = Saying(comparisons=[(seen, other, "a")], model_hash=OLD, source="table")
     Store(server.store).say("deep", saying)
     assert server.http.get("/v1/users/deep/export").json()["comparisons"][0]["a"] == name
+
+
+def test_a_key_of_somebody_who_was_erased_opens_nothing(server, album, names):
+    database = open_database(server.store)
+    secret = KeyStore(database).create_key("user", "ida")[1]
+    database.close()
+    for status in (200, 401):
+        assert server.rate("ida", album, {names[0]: 4}).status_code == 200
+        hers = {"Authorization": f"Bearer {secret}"}
+        answer = httpx.get(f"{server.url}/v1/users/ida", headers=hers, timeout=30)
+        assert answer.status_code == status
+        assert server.http.delete("/v1/users/ida").status_code == 204
+    assert answer.json()["detail"] == "this key is unknown or was revoked; make one with: piaa keys create"

@@ -41,3 +41,32 @@ def test_the_audit_tells_of_keys(store):
             ("terminal", f"revoke key {key.id}", None),
         ]
         assert [one.what for one in entries(sql, 1)] == [f"revoke key {key.id}"]
+
+
+def test_keys_of_a_deleted_user_open_nothing_and_do_not_name_her(store, sayings):
+    keys = KeyStore(store.database)
+    store.say("ana", sayings.rated({1: 3.0}))
+    admin, secret = keys.create_key("admin")
+    first, other = keys.create_key("user", "ana")
+    second, _ = keys.create_key("user", "ana")
+    keys.revoke(second.id)
+    bens, another = keys.create_key("user", "ben")
+    gone = store.delete("ana", source="http")
+    assert (gone.n_versions, gone.n_keys) == (0, 1)
+    assert [keys.key_of(one) for one in (secret, other, another)] == [admin, None, bens]
+    listed = keys.keys()
+    assert [(one.id, one.user, one.revoked is None) for one in listed] == [
+        (admin.id, None, True),
+        (first.id, "user 1", False),
+        (second.id, "user 1", False),
+        (bens.id, "ben", True),
+    ]
+    with store.database.reading() as sql:
+        assert [(one.who, one.what, one.user) for one in entries(sql, 2)] == [
+            ("http", "erase", "user 1"),
+            ("http", f"revoke key {first.id}", "user 1"),
+        ]
+    # Somebody of her name who comes later is somebody else.
+    store.say("ana", sayings.rated({1: 3.0}))
+    assert keys.key_of(other) is None
+    assert store.delete("ana", source="http").n_keys == 0

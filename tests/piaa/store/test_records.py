@@ -34,7 +34,7 @@ def test_any_name_is_a_user_and_only_that_one(sayings, name):
         assert store.load(name).user == name
         assert {user.user for user in store.users()} == {"ana", name}
         store.export(name, Path(folder, "one.json"))
-        assert store.delete(name, source="terminal") == 1
+        assert store.delete(name, source="terminal").n_versions == 1
         assert store.import_(Path(folder, "one.json")).user == name
         assert sayings.scores(store, name) == expected
         assert sorted(path.name for path in Path(folder).iterdir()) == ["one.json", "piaa.db"]

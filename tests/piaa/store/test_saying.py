@@ -120,7 +120,7 @@ def test_a_deleted_person_is_in_no_file(sayings, tmp_path, served):
     store.withdraw("SECRET-ana", ["2.jpg"], sayings.by_name, source="terminal")
     sayings.fit(store, "SECRET-ana")
     assert found_in(tmp_path, b"SECRET")
-    assert store.delete("SECRET-ana", source="terminal") == 1
+    assert store.delete("SECRET-ana", source="terminal").n_versions == 1
     assert not found_in(tmp_path, b"SECRET")
     assert not found_in(tmp_path, sayings.vector(3).tobytes())
     assert [user.user for user in store.users()] == ["ben"]

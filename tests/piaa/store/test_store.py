@@ -106,7 +106,7 @@ def test_people_do_not_share_what_they_say(store, sayings):
         ("Ána Lúcia; DROP TABLE users", 1),
     ]
     assert sayings.scores(store, "ana") == {"1.jpg": 1}
-    assert store.delete("ana", source="terminal") == 0
+    assert store.delete("ana", source="terminal").n_versions == 0
     assert [one.user for one in store.users()] == ["%_*?", "Ana", "Ána Lúcia; DROP TABLE users"]
     assert sayings.scores(store, "Ana") == {"1.jpg": 2}
 

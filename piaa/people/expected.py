@@ -1,0 +1,75 @@
+"""What a number of ratings is worth, in words: of her own ratings, and of people who were measured.
+
+The table beside this file is made by ``benchmarks/expected.py`` from the results of the few-shot tests:
+people whose photos and ratings the model had not seen, learned from some of their ratings, asked about the
+rest.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from piaa.people.estimate import RankEstimate
+
+TABLE = Path(__file__).with_name("expected.json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What came of so many ratings, on average over people."""
+
+    k: int
+    """Ratings that each of them was learned from."""
+    users: int
+    """How many people."""
+    pairwise: float
+    """Share of the pairs of photos with different ratings that are predicted in their order, in [0, 1]."""
+    pairwise_generic: float
+    """The same of the generic score."""
+    worse: float
+    """Share of the people who are ranked worse than by the generic score."""
+
+
+def measured_with(k: int, adapter: str, model_hash: str) -> Measured | None:
+    """What was measured with at most so many ratings.
+
+    Args:
+        k: ratings of a person, at least 1.
+        adapter: that she is learned by.
+        model_hash: of the model that she is learned on.
+
+    Returns:
+        None if this adapter was not measured on this model.
+    """
+    table = json.loads(TABLE.read_text(encoding="utf-8"))
+    rows = [Measured(**row) for row in table["rows"] if row["k"] <= k]
+    same = (adapter, model_hash) == (table["adapter"], table["model_hash"])
+    return max(rows, key=lambda row: row.k) if same and rows else None
+
+
+def in_words(estimate: RankEstimate | None, measured: Measured | None) -> list[str]:
+    """What a person can expect, a sentence each.
+
+    Args:
+        estimate: from her own ratings, if there are enough.
+        measured: what came of about as many ratings of others, if that is known.
+    """
+    told = []
+    if estimate is not None:
+        told.append(
+            f"of 100 pairs of your photos it puts about {100 * estimate.pairwise:.0f} in your order, the "
+            f"crowd's ranking about {100 * estimate.pairwise_generic:.0f}"
+        )
+    if measured is not None:
+        ratings = f"{measured.k} rating{'s' * (measured.k != 1)}"
+        pairs = (
+            f"of 1,000 pairs of photos it puts {1000 * measured.pairwise:.0f} in their order, the crowd's "
+            f"ranking {1000 * measured.pairwise_generic:.0f}; "
+        ) * (estimate is None)
+        told.append(
+            f"measured on {measured.users} people with {ratings}: {pairs}{100 * measured.worse:.0f} of 100 "
+            "people are still ranked worse than by the crowd's ranking"
+        )
+    return told
