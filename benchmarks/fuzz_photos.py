@@ -296,6 +296,7 @@ def main() -> None:
     todo = iter([number for number in range(given.cases) if number not in done])
     workers = [Worker(given.seed) for _ in range(given.workers)]
     with given.progress.open("a", encoding="utf-8") as progress:
+        progress.write("\n")  # A last line that was not finished stays alone.
         for number, answer in run(todo, workers):
             done[number] = answer
             progress.write(json.dumps({"seed": given.seed, "number": number, **answer}) + "\n")

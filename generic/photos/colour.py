@@ -49,7 +49,7 @@ class _UnusableError(Exception):
     """A profile cannot be applied; the argument says why."""
 
 
-def prepared(image: Image.Image, shown: str) -> tuple[Image.Image, Conversion | None]:
+def prepared(image: Image.Image, stored: str, shown: str) -> tuple[Image.Image, Conversion | None]:
     """The picture in a mode that can be resized, and what `in_srgb` has to do afterwards.
 
     Afterwards, since a transform takes ten times as long for a photo as for what a network sees.
@@ -57,6 +57,7 @@ def prepared(image: Image.Image, shown: str) -> tuple[Image.Image, Conversion | 
     Args:
         image: of any mode, with its profile in ``info``. A profile that cannot be used is ignored,
             which is said once in the log.
+        stored: the mode as the file has it; a decoder may have made RGB of greyscale.
         shown: what messages call the photo.
 
     Returns:
@@ -67,7 +68,7 @@ def prepared(image: Image.Image, shown: str) -> tuple[Image.Image, Conversion | 
     profile = image.info.get("icc_profile")
     # LAB means colours as they are seen, whatever profile is with it.
     if profile and image.mode != "LAB":
-        conversion = _conversion_for(profile, _mode_of(image), shown)
+        conversion = _conversion_for(profile, _mode_of(stored), shown)
     if is_deep_grey(image):  # One channel until it is small: a third of the memory.
         image = grey_to_8_bit(image)
     elif conversion is None or conversion.mode != "CMYK":
@@ -96,23 +97,21 @@ def is_converted(profile: bytes) -> bool:
     return isinstance(found, Conversion) and found.transform is not None
 
 
-def _mode_of(image: Image.Image) -> str:
-    if image.mode in _GREYS or image.mode.startswith("I;16"):
+def _mode_of(stored: str) -> str:
+    """What a profile has to be for."""
+    if stored in _GREYS or stored.startswith("I;16"):
         return "L"
-    return "CMYK" if image.mode == "CMYK" else "RGB"
+    return "CMYK" if stored == "CMYK" else "RGB"
 
 
 def _conversion_for(profile: bytes, mode: str, shown: str) -> Conversion | None:
     """The conversion for a picture of a mode; None if there is nothing to do, or it cannot be done."""
     found = _known(profile)
-    if isinstance(found, Conversion):
-        if found.transform is None:
-            return None
-        if found.mode == mode:
-            return found
-        found = f"it is for pictures of mode {found.mode}, and this one has mode {mode}"
-    _say_once(profile, shown, found)
-    return None
+    if isinstance(found, str):
+        _say_once(profile, shown, found)
+        return None
+    # One for greyscale says nothing of a photo in colour, where programs leave it by mistake.
+    return found if found.transform is not None and found.mode == mode else None
 
 
 _conversions: OrderedDict[bytes, Conversion | str] = OrderedDict()

@@ -7,6 +7,8 @@ tells its warnings. Pillow reads the header, chooses the scale, and decodes what
 
 from __future__ import annotations
 
+import os
+import threading
 from typing import BinaryIO
 
 import numpy as np
@@ -15,7 +17,12 @@ from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
 from generic.errors import ImageError
-from generic.photos.whole_jpeg import damage_before_decoding, damage_in_words, refuse_endless
+from generic.photos.whole_jpeg import (
+    damage_before_decoding,
+    damage_in_words,
+    refuse_above_bytes,
+    refuse_endless,
+)
 
 
 def decode_jpeg(
@@ -38,8 +45,7 @@ def decode_jpeg(
     Raises:
         ImageError: part of the picture is missing or wrong, or it takes more work than a photo may.
     """
-    stream.seek(0)
-    content = stream.read()
+    content = _whole(stream, shown)
     refuse_endless(content, image.size, shown)
     damage = damage_before_decoding(content, image.size, bool(image.info.get("progressive")))
     if damage:
@@ -56,11 +62,46 @@ def decode_jpeg(
     return _as_image(pixels, image)
 
 
+class _Room(threading.local):
+    """Where this thread's photos are read into: to take megabytes anew for each costs more than to read."""
+
+    def __init__(self) -> None:
+        self.content = bytearray()
+
+
+_room = _Room()
+_KEPT = 32 << 20
+"""Bytes above which room is given back."""
+
+
+def _whole(stream: BinaryIO, shown: str) -> bytearray:
+    """All of a stream; the thread's next photo overwrites it.
+
+    Raises:
+        ImageError: it is larger than a JPEG may be.
+    """
+    size = stream.seek(0, os.SEEK_END)
+    refuse_above_bytes(size, shown)
+    stream.seek(0)
+    content = _room.content if size <= _KEPT else bytearray()
+    try:
+        del content[size:]
+        content.extend(bytes(size - len(content)))
+    except BufferError:  # Somebody still looks at the last photo.
+        content = _room.content = bytearray(size)
+    view, n = memoryview(content), 0
+    while read := stream.readinto(view[n:]):  # type: ignore[attr-defined]
+        n += read
+    view.release()
+    del content[n:]
+    return content
+
+
 def _colours(image: Image.Image) -> str:
     return "CMYK" if image.mode == "CMYK" else "RGB"
 
 
-def _pixels(content: bytes, image: Image.Image, strict: bool = True) -> NDArray[np.uint8]:
+def _pixels(content: bytearray, image: Image.Image, strict: bool = True) -> NDArray[np.uint8]:
     """Shape (height, width, 3 or 4) at the image's size: Pillow has chosen the scale.
 
     Raises:
@@ -72,7 +113,7 @@ def _pixels(content: bytes, image: Image.Image, strict: bool = True) -> NDArray[
     return pixels
 
 
-def _tolerantly(content: bytes, image: Image.Image) -> Image.Image:
+def _tolerantly(content: bytearray, image: Image.Image) -> Image.Image:
     """The image of a JPEG that is whole though the decoder warns, or that only Pillow's may know."""
     try:
         return _as_image(_pixels(content, image, strict=False), image)

@@ -203,6 +203,7 @@ def _decode(
     with image:
         refuse_above(image.size, shown, max_pixels)
         loaded: Image.Image = image
+        stored = image.mode
         if isinstance(image, JpegImagePlugin.JpegImageFile):
             sideways = at_least is not None and _orientation(image, otherwise) >= 5
             loaded = decode_jpeg(image, stream, shown, at_least[::-1] if at_least and sideways else at_least)
@@ -210,7 +211,7 @@ def _decode(
             image.load()
         # Asked again after loading: Pillow turns TIFF itself, and PNG may carry EXIF at its end.
         turn = _UPRIGHT.get(_orientation(loaded, otherwise))
-        ready, conversion = prepared(found.completed(loaded), shown)
+        ready, conversion = prepared(found.completed(loaded), stored, shown)
         return (ready if turn is None else ready.transpose(turn)), conversion
 
 

@@ -10,7 +10,9 @@ rows are missing or wrong, and the photo is refused. Three more rules catch what
 - So many pixels that there is not one bit for each block cannot be in the file.
 
 A photo that only lacks the marker EOI, or has zeros before it, is whole if all rows are. What is
-told about the photo (APPn, COM) does not count, nor what follows EOI.
+told about the photo (APPn, COM) does not count, nor what follows EOI. Of a kind that simplejpeg does
+not know, such as four inks in an unusual ratio, Pillow decodes what there is: there the first of the
+rules is missing.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import simplejpeg
 from generic.errors import ImageError
 from generic.photos.formats.jpeg import read_head
 from generic.photos.formats.jpeg_scans import Scan, bare, read_scans
-from generic.photos.formats.source import Endless, Odd, Source
+from generic.photos.formats.source import Endless, Odd, Source, number
 
 MOST_SEGMENTS = 1000
 """Before the picture, each of 64 kB at most: profiles, depth maps and edits of real photos take 200."""
@@ -35,6 +37,7 @@ _LARGEST = 1 << 30
 _MOST_JUNK = 1 << 20
 _EOI = b"\xff\xd9"
 _SCAN = b"\xff\xda"
+_SEQUENTIAL = (0xC0, 0xC1)
 _PIXELS_OF_A_BYTE = 8 * 64
 _HOLE = bytes(64)
 _HOLES = re.compile(rb"\0{64}")
@@ -46,7 +49,7 @@ _OTHER_KINDS = (
     "Unsupported JPEG",
     "Unsupported color",
 )
-"""How messages begin that are not of damage, but of what one build of the decoder does not know."""
+"""What messages say that are not of damage, but of what one build of the decoder does not know."""
 
 
 def refuse_crowded(source: Source, shown: str) -> None:
@@ -70,7 +73,15 @@ def refuse_crowded(source: Source, shown: str) -> None:
         )
 
 
-def refuse_endless(content: bytes, size: tuple[int, int], shown: str) -> None:
+def refuse_above_bytes(size: int, shown: str) -> None:
+    """Raise ImageError if a JPEG has more bytes than are read at once."""
+    if size > _LARGEST:
+        raise ImageError(
+            f"{shown} has {size} bytes, the limit for a JPEG is {_LARGEST}; save it again smaller"
+        )
+
+
+def refuse_endless(content: bytearray, size: tuple[int, int], shown: str) -> None:
     """Raise ImageError if decoding a JPEG would take more work than any photo.
 
     Args:
@@ -78,28 +89,35 @@ def refuse_endless(content: bytes, size: tuple[int, int], shown: str) -> None:
         size: width and height in pixels, as the header says.
         shown: what error messages call the image.
     """
-    if len(content) > _LARGEST:
-        raise ImageError(
-            f"{shown} has {len(content)} bytes, the limit for a JPEG is {_LARGEST}; save it again smaller"
-        )
     most = min(MOST_SCANS, max(3, MOST_WORK // max(1, size[0] * size[1])))
-    n = content.count(_SCAN)  # In data of a scan these two bytes cannot stand, elsewhere they may.
-    if n > most and _n_scans(content, n, most) > most:
+    if not _has_one_scan(content) and _n_scans(content, most) > most:
         raise ImageError(
             f"{shown} has more than {most} scans, the limit for {size[0]} x {size[1]} pixels, and would take "
             "long to decode; save it again as an ordinary JPEG or leave it out"
         )
 
 
-def _n_scans(content: bytes, otherwise: int, most: int) -> int:
-    """How many scans there are, counted to one above ``most``."""
+def _has_one_scan(content: bytearray) -> bool:
+    """Whether the first scan sends all of the picture, so that a second one is an error of the decoder."""
     try:
-        return sum(1 for _ in islice(read_scans(memoryview(content + _EOI)), most + 1))
+        source = memoryview(content)
+        head = read_head(source)
+        marker, frame = head.frames[0]
+        return marker in _SEQUENTIAL and number(source, head.scan_at + 4, 1) == number(frame, 5, 1)
+    except (Odd, IndexError):
+        return False
+
+
+def _n_scans(content: bytearray, most: int) -> int:
+    """How many scans there are, counted to one above ``most``."""
+    n = content.count(_SCAN)  # In data of a scan these two bytes cannot stand, elsewhere they may.
+    try:
+        return n if n <= most else sum(1 for _ in islice(read_scans(memoryview(content + _EOI)), most + 1))
     except Odd:
-        return otherwise
+        return n
 
 
-def damage_before_decoding(content: bytes, size: tuple[int, int], progressive: bool) -> str | None:
+def damage_before_decoding(content: bytearray, size: tuple[int, int], progressive: bool) -> str | None:
     """Why a JPEG cannot be whole, by the rules above that are not the decoder's; None if it may be.
 
     Args:
@@ -115,7 +133,8 @@ def damage_before_decoding(content: bytes, size: tuple[int, int], progressive: b
         found = list(read_scans(memoryview(content + _EOI)))
     except Odd:
         return None
-    if any(not scan.flat and _HOLES.search(scan.data) for scan in found):
+    # Zeros at the end may be a camera's; if they are not, the decoder finds too few rows.
+    if any(not scan.flat and _HOLES.search(bytes(scan.data).rstrip(b"\0")) for scan in found):
         return "a hole of zeros in the picture's data"
     return "scans are missing" if progressive and _unfinished(found) else None
 
@@ -129,7 +148,7 @@ def _unfinished(found: list[Scan]) -> bool:
     return any(missing.values()) or not any(one == first and at for one, at in missing)
 
 
-def damage_in_words(content: bytes, words: str, colours: str) -> str | None:
+def damage_in_words(content: bytearray, words: str, colours: str) -> str | None:
     """Why a JPEG is not whole, after strict decoding failed; None if the words are of something else.
 
     Args:
@@ -140,7 +159,7 @@ def damage_in_words(content: bytes, words: str, colours: str) -> str | None:
     try:
         picture = bare(memoryview(content + _EOI))
     except Odd:
-        return None if words.startswith(_OTHER_KINDS) else words
+        return _as_damage(words)
     said = _warning(picture, colours)
     if said and _AT_END in said:
         # Zeros that a camera wrote before EOI are left out, but for those that end the picture itself. If
@@ -148,7 +167,11 @@ def damage_in_words(content: bytes, words: str, colours: str) -> str | None:
         end = picture[: -len(_EOI)].rstrip(b"\0")
         if not all(_warning(end + bytes(n) + _EOI, colours) for n in range(3)):
             return None
-    return None if not said or said.startswith(_OTHER_KINDS) else said
+    return _as_damage(said) if said else None
+
+
+def _as_damage(words: str) -> str | None:
+    return None if any(kind in words for kind in _OTHER_KINDS) else words
 
 
 def _warning(content: bytes, colours: str) -> str | None:

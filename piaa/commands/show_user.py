@@ -75,11 +75,12 @@ def _told(photo: MovedPhoto) -> str:
     return f"{printable(photo.image)} (crowd {photo.generic:.2f}, now {photo.score:.2f})"
 
 
-def print_ways_back(user: str, changes: list[Change], versions: int, option: str) -> None:
+def print_ways_back(user: str, said: bool, changes: list[Change], versions: int, option: str) -> None:
     """How to undo what was said and learned.
 
     Args:
         user: her name.
+        said: whether anything that she said counts.
         changes: her history.
         versions: how many versions there are.
         option: what a command needs to reach the store.
@@ -91,5 +92,6 @@ def print_ways_back(user: str, changes: list[Change], versions: int, option: str
         typer.echo(f"  piaa users undo {name}{option}  (takes back the last change, {change})")
     if versions > 1:
         typer.echo(f"  piaa users restore {name} NUMBER{option}  (has an earlier version count)")
-    typer.echo(f"  piaa users forget-rating {name} PHOTO{option}  (deletes all that was said of a photo)")
+    if said:
+        typer.echo(f"  piaa users forget-rating {name} PHOTO{option}  (deletes all that was said of a photo)")
     typer.echo(f"  piaa users delete {name}{option}  (deletes everything)")

@@ -87,7 +87,8 @@ def users_show(
     _echo_versions(versions, keeper.active(user))
     show_user.print_moved(user, show_user.learned_by(user, model, store, keeper))
     show_user.print_said(said, flags)
-    show_user.print_ways_back(user, keeper.history(user), len(versions), keeper.database.option())
+    left = bool(said.ratings or said.comparisons or flags)
+    show_user.print_ways_back(user, left, keeper.history(user), len(versions), keeper.database.option())
 
 
 def _echo_versions(versions: list[VersionSummary], active: int | None) -> None:

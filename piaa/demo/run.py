@@ -6,8 +6,6 @@ Everything lands in one folder: the photos (if rendered), ``ratings.csv``, ``pia
 
 from __future__ import annotations
 
-import csv
-import io
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +30,7 @@ from piaa.people.person import Person
 from piaa.people.score_table import ScoreTable
 from piaa.people.tell import known_of, tell_ratings
 from piaa.ratings.accept import as_ratings
+from piaa.ratings.files.write import csv_bytes, csv_text
 from piaa.store.store import Store
 
 N_PHOTOS = 60
@@ -288,11 +287,8 @@ def _spread(
 
 
 def _write_table(rated: Mapping[str, int], user: str, out: Path) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("user", "image", "score"))
-    writer.writerows((user, name, score) for name, score in rated.items())
-    write_bytes(out / "ratings.csv", text.getvalue().encode())
+    rows = ((user, name, score) for name, score in rated.items())
+    write_bytes(out / "ratings.csv", csv_bytes(csv_text(("user", "image", "score"), rows)))
 
 
 def _learn(model: Model, rated: Mapping[str, int], photos: Path, user: str, out: Path) -> Person:

@@ -12,13 +12,13 @@ from generic.errors import ImageError, RatingsError
 from generic.photos.facts import photo_facts
 from generic.progress import Progress
 from generic.words import none_of
-from piaa.ratings.locate import locate_images
+from piaa.ratings.locate import AmbiguousImage, MissingImage, locate_images, respelled
 from piaa.store.records import SeenPhoto
 
 if TYPE_CHECKING:
     from piaa.people.opened_model import OpenedModel
     from piaa.ratings.rows import Duplicates
-    from piaa.ratings.table import Ratings
+    from piaa.ratings.table import Ratings, SameFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,8 @@ class RatedPhotos:
     """File of each of them."""
     skipped: Mapping[str, str]
     """Photos that cannot be used, with the reason."""
+    notes: tuple[str, ...] = ()
+    """What to know of how they were found."""
 
     @property
     def files(self) -> dict[str, Path]:
@@ -56,9 +58,10 @@ def read_rated(
         progress: called with the number of photos newly done.
 
     Raises:
-        ImageError: the folder is missing, or not one of the photos can be read.
+        ImageError: the folder is missing, a name may be any of several photos, or not one can be read.
     """
     found, missing = locate_images(names, folder)
+    _refuse_ambiguous(missing, user)
     skipped = {item.name: item.reason for item in missing}
     there = {name: found[name] for name in names if name in found}
     seen = see(model, there, progress=progress)
@@ -69,7 +72,7 @@ def read_rated(
             f"{none_of(len(skipped), 'photo')} that user {user!r} rated can be used; pass the folder "
             f"that holds them instead of {folder}, or repair them. The first is {name!r}: {reason}"
         )
-    return replace(seen, skipped=skipped)
+    return replace(seen, skipped=skipped, notes=respelled(found))
 
 
 def see(model: OpenedModel, files: Mapping[str, Path], *, progress: Progress) -> RatedPhotos:
@@ -103,6 +106,21 @@ def see(model: OpenedModel, files: Mapping[str, Path], *, progress: Progress) ->
         paths={name: files[name] for name in photos},
         skipped={name: str(item.error) for name, item in embedded.items() if item.error},
     )
+
+
+def _refuse_ambiguous(missing: Sequence[MissingImage], user: str) -> None:
+    unclear = [item for item in missing if isinstance(item, AmbiguousImage)]
+    if unclear:
+        names = "name" if len(unclear) == 1 else "names"
+        raise ImageError(
+            f"{len(unclear)} {names} of photos that user {user!r} judged may be any of several files: "
+            f"{unclear[0].name!r}: {unclear[0].reason}"
+        )
+
+
+def same_files(folder: str | Path) -> SameFile:
+    """What finds the file of each name that is in a folder, for :func:`piaa.ratings.table.read_ratings`."""
+    return lambda names: locate_images(names, Path(folder))[0]
 
 
 def rated_once(table: Ratings, read: RatedPhotos, duplicates: Duplicates) -> list[tuple[SeenPhoto, float]]:

@@ -178,7 +178,7 @@ def test_identity_is_that_of_the_page_that_is_shown():
 # Greyscale ----------------------------------------------------------------------------------
 
 
-def twelve_bits(values: np.ndarray, *, packed: bool = False) -> bytes:
+def twelve_bits(values: np.ndarray, *, packed: bool = False, order: str = "<", big: bool = False) -> bytes:
     """Rows of 12 bits; width is even."""
     pairs = values.reshape(-1, 2).astype(int)
     three = [pairs[:, 0] >> 4, (pairs[:, 0] & 15) << 4 | pairs[:, 1] >> 8, pairs[:, 1] & 255]
@@ -187,15 +187,16 @@ def twelve_bits(values: np.ndarray, *, packed: bool = False) -> bytes:
     if packed:
         data, tags[259] = zlib.compress(data), (3, [8])
     tags[279] = (4, [len(data)])
-    return tiff((tags, data))
+    return tiff((tags, data), order=order, big=big)
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_12_bits_are_scaled(packed):
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+def test_12_bits_are_scaled(packed, order, big):
     values = np.linspace(0, 4095, 800).round().reshape(20, 40)
-    np.testing.assert_array_equal(
-        seen(twelve_bits(values, packed=packed))[..., 1], np.round(values / 4095 * 255)
-    )
+    got = seen(twelve_bits(values, packed=packed, order=order, big=big))
+    np.testing.assert_array_equal(got[..., 1], np.round(values / 4095 * 255))
 
 
 @pytest.mark.parametrize("sixteen", [True, False])
