@@ -21,6 +21,9 @@ _META = "adobe:ns:meta/"
 MOST_BYTES = 16 << 20
 """Of a packet: edit histories with many masks take a few hundred kilobytes."""
 _MOST_DEPTH = 100
+_MOST_ELEMENTS = 500_000
+_MOST_PROPERTIES = 10_000
+"""Descriptions and items of lists are counted among them; to take apart many more costs minutes."""
 _BETWEEN = "\n"  # of the parts of a name; no address of a namespace has it
 _ATTRIBUTE = re.compile(rb"\s+([^\s=]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _TAG_NAME = re.compile(rb"<([^\s/>]+)")
@@ -143,6 +146,7 @@ class _Reader:
         self._open: list[tuple[Name, Any]] = []
         """Each open element's name, and what is made of it: None where nothing is."""
         self._characters: list[str] = []
+        self._left = {"elements": _MOST_ELEMENTS, "properties": _MOST_PROPERTIES}
         self._parser = expat.ParserCreate("utf-8", _BETWEEN)
         self._parser.namespace_prefixes = True
         self._parser.buffer_text = True
@@ -164,6 +168,7 @@ class _Reader:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._open) >= _MOST_DEPTH:
             raise unreadable(self._shown, f"its elements are nested more than {_MOST_DEPTH} deep")
+        self._count("elements", 1)
         full, depth = name_of(name), len(self._open)
         above = self._open[-1][1] if self._open else None
         made: Any = None
@@ -176,6 +181,7 @@ class _Reader:
         elif isinstance(above, Field):
             made = self._inside(full, above)
         elif isinstance(above, _List) and full == (RDF, "li"):
+            self._count("properties", 1)
             made = _Item(above.owner, Element(self._tag()))
         self._open.append((full, made))
         self._characters.clear()
@@ -195,6 +201,11 @@ class _Reader:
         elif isinstance(made, _Item):
             made.owner.words.append((written, span))
 
+    def _count(self, what: str, n: int) -> None:
+        self._left[what] -= n
+        if self._left[what] < 0:
+            raise unreadable(self._shown, f"it has more {what} than any program writes")
+
     def _root(self) -> Packet:
         if self.packet is not None:
             raise unreadable(self._shown, "it has more than one rdf:RDF")
@@ -204,6 +215,7 @@ class _Reader:
     def _description(self, name: Name, attributes: dict[str, str]) -> Description | None:
         if name != (RDF, "Description") or self.packet is None:
             return None
+        self._count("properties", 1 + len(attributes))
         tag = self._tag()
         made = Description(Element(tag), b"")
         for qualified, value in attributes.items():
@@ -219,6 +231,7 @@ class _Reader:
         return made
 
     def _field(self, name: Name, attributes: dict[str, str], above: Description) -> Field:
+        self._count("properties", 1)
         # A value that is said by attributes is no text, whatever they are.
         plain = all(name_of(one)[1] == "lang" for one in attributes)
         element = Element(self._tag())

@@ -53,11 +53,12 @@ def with_marks(raw: bytes, marks: Marks, shown: str) -> bytes:
         >>> b'xmp:Rating="4"' in with_marks(NEW, Marks(star=4), "a.xmp")
         True
     """
-    clean = without_marks(raw, shown)
-    packet = parse(clean, shown)
+    before = parse(raw, shown)
+    clean = _cleaned(before, raw)
+    packet = before if clean is raw else parse(clean, shown)
     edits: list[Edit] = []
     own = {f"piaa:{name}": value for name, value in marks.scores.items()}
-    stars = stars_of_ours(parse(raw, shown))
+    stars = stars_of_ours(before)
     if marks.star is not None and _add_star(packet, marks.star, edits, own):
         stars = [marks.star, *(one for one in stars if one != marks.star)]
     if stars:
@@ -80,7 +81,11 @@ def without_marks(raw: bytes, shown: str) -> bytes:
     Raises:
         StarsError: it is no XMP.
     """
-    packet = parse(raw, shown)
+    return _cleaned(parse(raw, shown), raw)
+
+
+def _cleaned(packet: Packet, raw: bytes) -> bytes:
+    """The bytes of a packet without what is ours; the very same ones where nothing is."""
     if not any(_is_ours(one) for some in packet.descriptions for one in some.fields):
         return raw
     edits: list[Edit] = []

@@ -88,6 +88,7 @@ def test_zero_bytes_at_the_end_are_passed_over():
 
 
 BOMB = """<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>"""
+MANY = " ".join(f"x:a{number}=''" for number in range(10_000))
 CURE = "; let the program that wrote it write it again, or take it away (it is unchanged)"
 
 
@@ -102,6 +103,15 @@ CURE = "; let the program that wrote it write it again, or take it away (it is u
             f"{HEAD}</r:RDF>{HEAD}</r:RDF>".encode(),
             f"junk after document element: line 1, column {len(HEAD) + 8}",
         ),
+        (
+            f"{HEAD}<r:Description {MANY}/></r:RDF>".encode(),
+            "it has more properties than any program writes",
+        ),
+        (
+            f"{HEAD}{'<r:Description/>' * 10_001}</r:RDF>".encode(),
+            "it has more properties than any program writes",
+        ),
+        (f"{HEAD}{'<a/>' * 500_000}</r:RDF>".encode(), "it has more elements than any program writes"),
         (b"", "no element found: line 1, column 0"),
         (b"<a/>", "there is no rdf:RDF in it"),
         (f"<a>{HEAD}</r:RDF></a>".encode(), "there is no rdf:RDF in it"),
