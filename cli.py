@@ -13,6 +13,7 @@ from piaa.commands import (
     demo,
     explain,
     fit_user,
+    learn,
     model_build,
     model_export,
     model_import,
@@ -103,6 +104,7 @@ def main(
 
 
 fit_user.add_to(app)
+learn.add_to(app)
 score.add_to(app)
 demo.add_to(app)
 suggest.add_to(app)

@@ -25,7 +25,8 @@ from oasis_sides import MODELS, Lists, load_lists
 from generic.cache.features import FeatureCache
 from generic.lite.train import LiteConfig, Maps, imagenet_stems, stem_maps, train_lite
 from generic.metrics import spearman
-from generic.model.checkpoint import NETWORK, GenericModel, Header, load_checkpoint, save_checkpoint
+from generic.model.checkpoint import NETWORK, Header, load_checkpoint, save_checkpoint
+from generic.model.generic_model import GenericModel
 from generic.photos.open import load_pixels
 from piaa.adapters.prior import PREFIX, Prior, learn_prior
 from piaa.ratings.table import Ratings

@@ -9,6 +9,7 @@
     │   ├── BadRowsError        some of its rows, each named (piaa.ratings.files.problems)
     │   ├── ScaleError          a score lies outside its scale, or a scale is impossible
     │   └── TooFewRatings       not enough ratings for what was asked
+    ├── StarsError              stars in XMP or a catalogue cannot be read, or XMP not be written safely
     ├── StoreError              the store cannot be used
     │   ├── StoreUnavailable    not at this moment: its database is away or busy
     │   ├── UnknownUser         the store has no such user
@@ -61,6 +62,10 @@ class ScaleError(RatingsError):
 
 class TooFewRatings(RatingsError):
     """There are not enough ratings for what was asked."""
+
+
+class StarsError(PiaaError):
+    """Stars in an XMP packet or a catalogue cannot be read, or a packet cannot be changed safely."""
 
 
 class StoreError(PiaaError):

@@ -5,6 +5,7 @@ import importlib.util
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -380,5 +381,44 @@ def fit(piaa, album, tiny_model, warm, ratings) -> Callable:
         return piaa(
             "fit-user", "--user", user, "--ratings", ratings, "--images", album, "--model", tiny_model, *args
         )
+
+    return run
+
+
+_WAITING = """
+import sys, time
+from cli import app
+from piaa.commands import progress
+
+label, left = sys.argv.pop(1), int(sys.argv.pop(1))
+
+def waiting(shown, total, write):
+    def report(done):
+        global left
+        left -= done * (shown == label)
+        if left <= 0:
+            print("now", flush=True)
+            time.sleep(60)
+    return report
+
+progress.in_lines = waiting
+app()
+"""
+"""The command line, which waits in its progress, so that a signal surely comes there."""
+
+
+@pytest.fixture
+def stopped(user_folders) -> Callable[..., tuple[int, str]]:
+    """``stopped(label, n, *arguments)``: exit code and stderr of piaa, by Ctrl-C after n items of a bar."""
+
+    def run(label: str, n: int, *arguments: object) -> tuple[int, str]:
+        command = [sys.executable, "-c", _WAITING, label, str(n), *map(str, arguments)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "now\n"
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=60)
+        assert out == ""
+        return process.returncode, error
 
     return run

@@ -147,12 +147,13 @@ def test_right_commands_are_understood():
     [document for document in DOCUMENTS if document.name != "serve.md"],
     ids=lambda path: path.name,
 )
-def test_python_runs(document, user_folders, album, ratings, monkeypatch, capsys):
+def test_python_runs(document, user_folders, album, names, ratings, monkeypatch, capsys):
     """In a folder with an album as photos/, ten ratings of it as ratings.csv, and a store of its own."""
     snippets = blocks(document.read_text(encoding="utf-8"), {"python"})
     if document.name == "README.md":
         assert snippets
     shutil.copytree(album, user_folders / "photos")
+    shutil.copy(album / names[-1], user_folders / "photos" / "new.jpg")  # which nobody rated
     monkeypatch.chdir(user_folders)
     for number, snippet in enumerate(snippets, 1):
         code = compile(ast.parse(snippet), f"{document.name}, Python block {number}", "exec")

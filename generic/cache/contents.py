@@ -20,6 +20,7 @@ Place = tuple[str, str]
 """Which file it is, and a stamp that changes with every change of its content."""
 
 _HEX = 64
+_ANEW = b"piaa pixels 2\0"
 _RACY_NS = 2_000_000_000
 _LARGEST = 1 << 30
 """Bytes of a file above which it is read piece by piece, and counts as a whole."""
@@ -33,6 +34,15 @@ class Content(NamedTuple):
     identity: str
     """Of the picture, 64 hex digits: the same whatever is told about it in the file, see
     :mod:`generic.photos.identity`."""
+    decoded_anew: bool = False
+    """Whether releases before made other pixels of it, see :mod:`generic.photos.revision`."""
+
+    @property
+    def key(self) -> str:
+        """Under which vectors are remembered: the identity, unless those of before are of other pixels."""
+        if not self.decoded_anew:
+            return self.identity
+        return hashlib.sha256(_ANEW + self.identity.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -76,11 +86,11 @@ def read_content(path: Path, memos: Memos) -> Content:
         before = os.fstat(file.fileno())
         content = _digest(file, before.st_size)
         after = os.fstat(file.fileno())
-    digests = "".join(content).encode()
     settled = max(before.st_mtime_ns, before.st_ctime_ns) + _RACY_NS < started
     if settled and before.st_ino and _place(after) == _place(before):
         inode, stamp = _place(before)
-        memos.files.append((inode, _checked(stamp.encode(), digests).decode(), digests.decode()))
+        digests = _digests(content).decode()
+        memos.files.append((inode, _checked(stamp.encode(), content).decode(), digests))
     memos.pictures.append(picture_row(content))
     return content
 
@@ -89,27 +99,32 @@ def _digest(file: FileIO, size: int) -> Content:
     if size > _LARGEST:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return Content(digest, digest)
-    content = file.read()
+    return content_of(file.read())
+
+
+def content_of(content: bytes) -> Content:
+    """What all bytes of a file hold."""
+    from generic.photos.revision import decoded_anew
+
     digest = hashlib.sha256(content).hexdigest()
-    return Content(digest, photo_identity(content, sha256=digest))
+    return Content(digest, photo_identity(content, sha256=digest), decoded_anew(content))
 
 
 def recall(place: Place, memo: tuple[bytes | None, bytes | None]) -> Content | None:
     """The content in a memo's (stamp, digests); None if the file has changed since or the memo is damaged."""
     stamp, digests = memo
-    if digests and stamp == _checked(place[1].encode(), digests):
-        return _content(digests)
-    return None
+    found = (it for it in _contents(digests) if stamp == _checked(place[1].encode(), it))
+    return next(found, None)
 
 
 def picture_row(content: Content) -> tuple[str, str, int]:
     """sha256, identity and checksum, as the cache keeps them."""
-    return (*content, zlib.crc32("".join(content).encode()))
+    return content.sha256, content.identity, _checksum(content)
 
 
 def recall_picture(digests: bytes | None, checksum: int | None) -> Content | None:
     """The content with these digests, sha256 before identity; None if there is none or it is damaged."""
-    return _content(digests) if digests and checksum == zlib.crc32(digests) else None
+    return next((it for it in _contents(digests) if checksum == _checksum(it)), None)
 
 
 def unreadable(path: Path, error: OSError | ValueError) -> ImageError:
@@ -130,10 +145,23 @@ def _place(status: os.stat_result) -> Place:
     return inode, f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
 
 
-def _checked(stamp: bytes, digests: bytes) -> bytes:
-    return b"%s:%08x" % (stamp, zlib.crc32(digests))
+def _checked(stamp: bytes, content: Content) -> bytes:
+    return b"%s:%08x" % (stamp, _checksum(content))
 
 
-def _content(digests: bytes) -> Content:
-    text = digests.decode()
-    return Content(text[:_HEX], text[_HEX:])
+def _checksum(content: Content) -> int:
+    """Of a row; by it alone a row says whether the picture is decoded anew, and older rows are damaged."""
+    return zlib.crc32(_digests(content) + (b"2" if content.decoded_anew else b"1"))
+
+
+def _digests(content: Content) -> bytes:
+    return (content.sha256 + content.identity).encode()
+
+
+def _contents(digests: bytes | None) -> list[Content]:
+    """Both contents that a row may mean."""
+    try:
+        text = (digests or b"").decode()
+    except UnicodeDecodeError:
+        return []
+    return [Content(text[:_HEX], text[_HEX:], anew) for anew in (False, True)]

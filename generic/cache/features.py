@@ -106,10 +106,12 @@ class FeatureCache:
             for each digest that is remembered: float32, shape (d,), read-only. A damaged value counts
             as not remembered.
         """
-        found = self._vectors(digests, model)
-        known = self._known.pictures([digest for digest in digests if digest not in found])
-        by_picture = self.find_many(known, model)
-        return found | {it.sha256: by_picture[it.identity] for it in known if it.identity in by_picture}
+        known = self._known.pictures(digests)
+        anew = {it.sha256 for it in known if it.decoded_anew}
+        found = self._vectors([digest for digest in digests if digest not in anew], model)
+        missing = [it for it in known if it.sha256 not in found]
+        by_picture = self.find_many(missing, model)
+        return found | {it.sha256: by_picture[it.key] for it in missing if it.key in by_picture}
 
     def find_many(self, contents: Collection[Content], model: str) -> dict[str, Features]:
         """The remembered features of these pictures.
@@ -119,14 +121,14 @@ class FeatureCache:
             model: as in ``get_many``.
 
         Returns:
-            as ``get_many``, by identity.
+            as ``get_many``, by the contents' keys.
         """
         # Releases before remembered features by the sha256 of the file, so that stars cost a new one.
-        by_file = self._vectors({it.sha256 for it in contents}, model)
-        found = {it.identity: by_file[it.sha256] for it in contents if it.sha256 in by_file}
-        missing = {it.identity for it in contents} - found.keys()
-        found |= self._vectors(missing, model)
-        twins = self._known.twins(missing - found.keys())
+        as_before = [it for it in contents if not it.decoded_anew]
+        by_file = self._vectors({it.sha256 for it in as_before}, model)
+        found = {it.key: by_file[it.sha256] for it in as_before if it.sha256 in by_file}
+        found |= self._vectors({it.key for it in contents} - found.keys(), model)
+        twins = self._known.twins({it.identity for it in as_before} - found.keys())
         by_twin = self._vectors({it.sha256 for it in twins}, model)
         return found | {it.identity: by_twin[it.sha256] for it in twins if it.sha256 in by_twin}
 
@@ -142,7 +144,7 @@ class FeatureCache:
         """Remember features, all of them or none; earlier ones of the same image and model are replaced.
 
         Args:
-            items: identity of the picture, or sha256 of its file -> float32, shape (d,), d >= 1.
+            items: key of a content, or sha256 of its file -> float32, shape (d,), d >= 1.
             model: hash of the model that made them.
 
         Raises:

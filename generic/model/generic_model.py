@@ -175,13 +175,13 @@ class GenericModel:
             vectors = cache.find_many(contents.values(), self.hash)
             missing: dict[str, Path] = {}
             for path, content in contents.items():
-                if content.identity not in vectors:
-                    missing.setdefault(content.identity, path)
+                if content.key not in vectors:
+                    missing.setdefault(content.key, path)
             # Known, unreadable and duplicate photos are done; the rest reports itself.
             progress(len(chunk) - len(missing))
             if missing:
                 broken = self._compute(missing, vectors, cache, max_pixels, progress)
-                errors.update({p: broken[c.identity] for p, c in contents.items() if c.identity in broken})
+                errors.update({p: broken[c.key] for p, c in contents.items() if c.key in broken})
             for path in chunk:
                 yield _embedded(path, contents.get(path, _UNREAD), errors.get(path), vectors)
 
@@ -193,15 +193,15 @@ class GenericModel:
         max_pixels: int | None,
         progress: Progress,
     ) -> dict[str, ImageError]:
-        """Fill ``vectors`` for the missing pictures, by identity; returns what could not be read."""
+        """Fill ``vectors`` for the missing pictures, by key; returns what could not be read."""
         broken: dict[str, ImageError] = {}
         fresh: dict[str, Features] = {}
         try:
-            for identity, result in self._run(missing, max_pixels):
+            for key, result in self._run(missing, max_pixels):
                 if isinstance(result, ImageError):
-                    broken[identity] = result
+                    broken[key] = result
                 else:
-                    fresh[identity] = result
+                    fresh[key] = result
                 if len(fresh) == _WRITTEN_AT_ONCE:
                     cache.put_many(fresh, self.hash)
                     vectors.update(fresh)
@@ -232,11 +232,11 @@ class GenericModel:
         ahead: deque[tuple[str, Future[Features | ImageError]]] = deque()
         with ThreadPoolExecutor(callers, thread_name_prefix="piaa-photo") as pool:
             waiting = iter(missing.items())
-            for identity, path in islice(waiting, _AHEAD * callers):
-                ahead.append((identity, pool.submit(run, path)))
+            for key, path in islice(waiting, _AHEAD * callers):
+                ahead.append((key, pool.submit(run, path)))
             while ahead:
-                identity, future = ahead.popleft()
-                yield identity, future.result()
+                key, future = ahead.popleft()
+                yield key, future.result()
                 for following, path in islice(waiting, 1):
                     ahead.append((following, pool.submit(run, path)))
 
@@ -249,7 +249,7 @@ def _embedded(
         path=path,
         digest=content.sha256,
         identity=content.identity,
-        vector=None if error else vectors[content.identity],
+        vector=None if error else vectors[content.key],
         error=error and _renamed(error, path),
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from generic.photos.formats import bmff, jpeg, png, raw, tiff, webp
-from generic.photos.formats.exif import Header, taken
+from generic.photos.formats.exif import Header, header_of, taken
 from generic.photos.formats.source import FileBytes, Odd, Source, number
 from generic.photos.recognise import RAW, format_of
 
@@ -53,12 +53,20 @@ def photo_facts(photo: Path | str | bytes) -> PhotoFacts:
         return PhotoFacts()
 
 
-def _read(stream: BinaryIO) -> PhotoFacts:
-    source = FileBytes(stream)
+def read_header(source: Source) -> Header | None:
+    """What a photo file says before its pixels; None if it is no photo.
+
+    Raises:
+        Odd: it is not built as its format says; a hostile file may bring about other exceptions.
+    """
     kind = format_of(source)
-    if kind is None:
+    return None if kind is None else _HEADERS[kind](source)
+
+
+def _read(stream: BinaryIO) -> PhotoFacts:
+    header = read_header(FileBytes(stream))
+    if header is None:
         return PhotoFacts()
-    header = _HEADERS[kind](source)
     time = taken(header.details)
     if header.size is None or min(header.size) < 1:
         return PhotoFacts(taken=time)
@@ -68,7 +76,7 @@ def _read(stream: BinaryIO) -> PhotoFacts:
 
 def _gif(source: Source) -> Header:
     size = number(source, 6, 2, "little"), number(source, 8, 2, "little")
-    return Header(size=size, orientation=1, details=None)
+    return header_of(size, None, None)
 
 
 def _bmp(source: Source) -> Header:
@@ -76,7 +84,7 @@ def _bmp(source: Source) -> Header:
         raise Odd
     # The height of a picture that is stored from its top is negative.
     width, height = (int.from_bytes(source[at : at + 4], "little", signed=True) for at in (18, 22))
-    return Header(size=(width, abs(height)), orientation=1, details=None)
+    return header_of((width, abs(height)), None, None)
 
 
 _SIGNED_BMP = 40

@@ -1,9 +1,8 @@
-"""Photo files become pixels: read safely, turned upright, made RGB and resized.
+"""Photo files become pixels: read safely, turned upright, made RGB of sRGB and resized.
 
 Every failure is one ImageError of one line that names the file; a truncated photo is an
-error and never half a picture. Colour profiles are not applied: the networks that look at
-these pixels were trained on pixels as they are stored. A raw photo is opened by the largest
-JPEG preview inside.
+error and never half a picture. A colour profile is applied where it is not sRGB's. A raw photo
+is opened by the largest JPEG preview inside, a TIFF by its largest page.
 """
 
 from __future__ import annotations
@@ -19,11 +18,16 @@ import numpy as np
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from generic.errors import ImageError, ShapeError
-from generic.photos.find import printable, status, unreadable
+from generic.photos.colour import Conversion, in_srgb, prepared
+from generic.photos.decode_jpeg import decode_jpeg
+from generic.photos.decoder_lines import heard, hearing, wrong_pixels
+from generic.photos.find import RAW_SUFFIXES, printable, status, unreadable
 from generic.photos.formats.raw import find_preview
 from generic.photos.formats.source import FileBytes
 from generic.photos.pillow_limits import reading_as, refuse_above
-from generic.photos.recognise import RAW, format_of
+from generic.photos.readable import readable, register_heif
+from generic.photos.recognise import RAW, format_of, other_format_of
+from generic.photos.whole_jpeg import refuse_crowded
 
 MAX_PIXELS = 200_000_000
 """Default limit of width x height, in pixels: above any camera, below a decompression bomb."""
@@ -61,7 +65,7 @@ def open_rgb(
     max_pixels: int = MAX_PIXELS,
     name: str | None = None,
 ) -> Image.Image:
-    """The photo in a file, upright, in RGB, transparency laid over white; the first frame of many.
+    """The photo in a file, upright, in sRGB, transparency laid over white; the first frame of many.
 
     Args:
         path: a file, or a binary stream that holds one image; the stream is left open.
@@ -77,23 +81,27 @@ def open_rgb(
         ImageError: the file cannot be read, is not an image, is damaged or too large.
         ShapeError: at_least is not positive.
     """
+    return in_srgb(*_open(path, at_least, max_pixels, name))
+
+
+def _open(
+    path: Path | str | BinaryIO, at_least: tuple[int, int] | None, max_pixels: int, name: str | None
+) -> tuple[Image.Image, Conversion | None]:
+    """As `open_rgb`, but for what brings the pixels to sRGB, which is cheaper after resizing."""
     if at_least is not None and min(at_least) < 1:
         raise ShapeError(f"at_least must be 1 x 1 pixels or more, got {at_least[0]} x {at_least[1]}")
     shown = _shown(path, name)
-    with reading_as(shown, max_pixels):
+    with reading_as(shown, max_pixels), hearing():
         try:
-            if isinstance(path, str | os.PathLike):
-                with _open_file(Path(path), shown) as stream:
-                    return _decode(stream, shown, at_least, max_pixels)
-            return _decode(path, shown, at_least, max_pixels)
+            image = _opened(path, shown, at_least, max_pixels)
         except ImageError:
             raise
         # Pillow answers damaged files with some fifteen kinds of exception, MemoryError among them.
         except Exception as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise ImageError(
-                f"{shown} is damaged or incomplete ({reason}); replace it by an intact copy or leave it out"
-            ) from error
+            raise _damaged(shown, " ".join(str(error).split()) or type(error).__name__) from error
+        if wrong_pixels(heard()):
+            raise _damaged(shown, "the decoder had to guess pixels")
+        return image
 
 
 def load_pixels(
@@ -134,17 +142,18 @@ def load_pixels(
             f"box {box} is not left < right and top < bottom in [0, 1]; give shares of the photo"
         )
     enough = (math.ceil(width * _DRAFT_GAP / (right - left)), math.ceil(height * _DRAFT_GAP / (bottom - top)))
-    image = open_rgb(path, at_least=enough, max_pixels=max_pixels, name=name)
+    image, conversion = _open(path, enough, max_pixels, name)
     part = (left * image.width, top * image.height, right * image.width, bottom * image.height)
     if fit == "squash":
-        return np.array(_resized(image, (width, height), part))
+        return np.array(in_srgb(_resized(image, (width, height), part), conversion))
     scale = min(width / (part[2] - part[0]), height / (part[3] - part[1]))
     inner = (
         min(width, max(1, round((part[2] - part[0]) * scale))),
         min(height, max(1, round((part[3] - part[1]) * scale))),
     )
     canvas = Image.new("RGB", (width, height), _PADDING)
-    canvas.paste(_resized(image, inner, part), ((width - inner[0]) // 2, (height - inner[1]) // 2))
+    photo = in_srgb(_resized(image, inner, part), conversion)
+    canvas.paste(photo, ((width - inner[0]) // 2, (height - inner[1]) // 2))
     return np.array(canvas)
 
 
@@ -154,73 +163,56 @@ def _resized(
     return image.resize(size, Image.Resampling.BICUBIC, box=part, reducing_gap=_REDUCING_GAP)
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Any Pillow image in RGB, 8 bit, with what is transparent laid over white.
-
-    Greyscale of more than 8 bits is scaled, not cut off: whole numbers (I;16, I) from
-    [0, 65535], and decimal numbers (F) from the first of [0, 1], [0, 255] and [0, 65535] that
-    holds them all. Values outside are spread from the lowest to the highest; NaN is black.
-    """
-    if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_grey_to_8_bit(image)).convert("RGB")
-    if not image.has_transparency_data:
-        return image if image.mode == "RGB" else image.convert("RGB")
-    # Through RGBA in every case: it is the one conversion that knows alpha channels, palette
-    # alphas and transparent colours alike.
-    rgba = image if image.mode == "RGBA" else image.convert("RGBA")
-    canvas = Image.new("RGB", image.size, "white")
-    canvas.paste(rgba, mask=rgba.getchannel("A"))
-    return canvas
+def _opened(
+    path: Path | str | BinaryIO, shown: str, at_least: tuple[int, int] | None, max_pixels: int
+) -> tuple[Image.Image, Conversion | None]:
+    if isinstance(path, str | os.PathLike):
+        with _open_file(Path(path), shown) as stream:
+            return _decode(stream, shown, at_least, max_pixels)
+    return _decode(path, shown, at_least, max_pixels)
 
 
-def _grey_to_8_bit(image: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Greyscale of 16 or 32 bits, whole or decimal, as shape (height, width) in [0, 255]."""
-    values = np.asarray(image)
-    grey: np.ndarray[Any, np.dtype[np.uint8]]
-    if values.dtype.kind == "u":  # 16 bits: a table is faster than arithmetic on each pixel.
-        grey = np.rint(np.arange(65536) / 257).astype(np.uint8)[values]
-    else:
-        decimal = values.dtype.kind == "f"
-        values = np.where(np.isfinite(values), values, 0).astype(np.float64)
-        low, high = float(values.min()), float(values.max())
-        scales = [
-            top for top in ((1.0, 255.0, 65535.0) if decimal else (65535.0,)) if low >= 0 and high <= top
-        ]
-        bottom, top = (0.0, scales[0]) if scales else (low, high)
-        # A constant image outside every scale has no spread, and becomes black.
-        grey = np.rint((values - bottom) / ((top - bottom) or 1.0) * 255).astype(np.uint8)
-    transparent = image.info.get("transparency")
-    if isinstance(transparent, int):
-        grey[values == transparent] = 255
-    return grey
+def _damaged(shown: str, reason: str) -> ImageError:
+    """The error, with what a library said of it."""
+    lines = heard()
+    said = wrong_pixels(lines) or next(iter(lines), "")
+    reason = "; ".join(filter(None, (reason, said)))
+    return ImageError(
+        f"{shown} is damaged or incomplete ({reason}); replace it by an intact copy or leave it out"
+    )
 
 
-def _decode(stream: BinaryIO, shown: str, at_least: tuple[int, int] | None, max_pixels: int) -> Image.Image:
-    """The upright RGB image in a stream; errors of Pillow's own pass through."""
+def _decode(
+    stream: BinaryIO, shown: str, at_least: tuple[int, int] | None, max_pixels: int
+) -> tuple[Image.Image, Conversion | None]:
+    """The upright image in a stream, as `prepared` gives it; errors of Pillow's own pass through."""
     if not stream.seekable():
         stream = io.BytesIO(stream.read())
     kind, otherwise = _recognise(stream, shown), 1
     if kind == RAW:
         stream, otherwise = _preview(stream, shown)
         kind = "JPEG"
-    stream.seek(0)
+    if kind == "JPEG":
+        refuse_crowded(FileBytes(stream), shown)
+    found = readable(stream, kind)
+    found.stream.seek(0)
     try:
-        image = Image.open(stream, formats=[kind])
+        image = Image.open(found.stream, formats=[kind])
     except UnidentifiedImageError:
-        raise ImageError(
-            f"{shown} is damaged or incomplete (it begins like a {kind} file, but the rest of its "
-            "header cannot be read); replace it by an intact copy or leave it out"
-        ) from None
+        raise _odd_header(shown, kind) from None
     with image:
         refuse_above(image.size, shown, max_pixels)
-        if at_least is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
-            sideways = _orientation(image, otherwise) >= 5
-            image.draft(None, at_least[::-1] if sideways else at_least)
-        image.load()
+        loaded: Image.Image = image
+        stored = image.mode
+        if isinstance(image, JpegImagePlugin.JpegImageFile):
+            sideways = at_least is not None and _orientation(image, otherwise) >= 5
+            loaded = decode_jpeg(image, stream, shown, at_least[::-1] if at_least and sideways else at_least)
+        else:
+            image.load()
         # Asked again after loading: Pillow turns TIFF itself, and PNG may carry EXIF at its end.
-        turn = _UPRIGHT.get(_orientation(image, otherwise))
-        rgb = to_rgb(image)
-        return rgb if turn is None else rgb.transpose(turn)
+        turn = _UPRIGHT.get(_orientation(loaded, otherwise))
+        ready, conversion = prepared(found.completed(loaded), stored, shown)
+        return (ready if turn is None else ready.transpose(turn)), conversion
 
 
 def _recognise(stream: BinaryIO, shown: str) -> str:
@@ -229,11 +221,24 @@ def _recognise(stream: BinaryIO, shown: str) -> str:
     if not len(source):
         raise ImageError(f"{shown} is empty (0 bytes); replace it by an intact copy or leave it out")
     kind = format_of(source)
+    other = other_format_of(source)
+    if kind is None and other is not None:
+        raise ImageError(f"{shown} is a {other} image, which is not read; export it as JPEG, or leave it out")
     if kind is None:
         raise ImageError(f"{shown} is not an image: it begins with {source[:12]!r}, expected {_FORMATS}")
     if kind == "HEIF":
-        _register_heif(shown)
+        register_heif(shown)
     return kind
+
+
+def _odd_header(shown: str, kind: str) -> ImageError:
+    """Why a photo is refused whose first bytes alone are those of its format."""
+    if Path(shown).suffix.lower() in RAW_SUFFIXES:
+        return ImageError(
+            f"{shown} has the name of a raw photo, but no JPEG preview inside that can be read, and sensor "
+            "values are not developed; export it as JPEG or TIFF, or leave it out"
+        )
+    return _damaged(shown, f"it begins like a {kind} file, but the rest of its header cannot be read")
 
 
 def _preview(stream: BinaryIO, shown: str) -> tuple[BinaryIO, int]:
@@ -246,17 +251,6 @@ def _preview(stream: BinaryIO, shown: str) -> tuple[BinaryIO, int]:
             "export it as JPEG or TIFF, or leave it out"
         )
     return io.BytesIO(source[found.start : found.end]), found.orientation
-
-
-def _register_heif(shown: str) -> None:
-    """Teach Pillow HEIC through the optional extra, the first time one is met."""
-    if "HEIF" in Image.OPEN:
-        return
-    try:
-        import pillow_heif
-    except ImportError:
-        raise ImageError(f"{shown} is a HEIC photo, which needs an extra: pip install 'piaa[heif]'") from None
-    pillow_heif.register_heif_opener()
 
 
 def _orientation(image: Image.Image, otherwise: int = 1) -> int:

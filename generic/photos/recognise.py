@@ -16,6 +16,12 @@ _SIGNATURES = {
     b"MM\0+": "TIFF",
 }
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+_OTHERS = {
+    b"\xff\x0a": "JPEG XL",
+    b"\0\0\0\x0cJXL \r\n\x87\n": "JPEG XL",
+    b"\0\0\0\x0cjP  \r\n\x87\n": "JPEG 2000",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
+}
 RAW = "RAW"
 HEAD = 64
 """Bytes that decide for all but TIFF and raw photos, whose directories are read."""
@@ -31,6 +37,17 @@ def format_of(source: Source) -> str | None:
     head = bytes(source[:HEAD])
     kind = _by_head(head)
     return RAW if kind in (None, "TIFF") and is_raw(source) else kind
+
+
+def other_format_of(source: Source) -> str | None:
+    r"""What people call the format of a photo that we do not open; None if it is none that we know.
+
+    Example:
+        >>> other_format_of(b"\xff\x0a")
+        'JPEG XL'
+    """
+    head = bytes(source[:HEAD])
+    return next((name for signature, name in _OTHERS.items() if head.startswith(signature)), None)
 
 
 def _by_head(head: bytes) -> str | None:

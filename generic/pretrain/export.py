@@ -14,6 +14,7 @@ from generic.model.checkpoint import NETWORK, Header, save_checkpoint
 from generic.pretrain.config import Settings
 from generic.pretrain.start import Start
 from generic.pretrain.trained_network import Trainee
+from generic.words import counted
 
 MOST_HASHES = 50_000
 """Training photos up to which their SHA-256 stand in the header; of more, one hash over all stands there."""
@@ -60,8 +61,8 @@ def write_model(
     """
     how = provenance.settings
     words = (
-        f"{provenance.data}: {provenance.n_train:,} photos, preset {provenance.preset}, {how.epochs} epochs, "
-        f"loss {how.loss}, seed {how.seed}"
+        f"{provenance.data}: {counted(provenance.n_train, 'photo')}, preset {provenance.preset}, "
+        f"{counted(how.epochs, 'epoch')}, loss {how.loss}, seed {how.seed}"
     )
     counts = {"train": provenance.n_train, "validation": provenance.n_validation}
     start = asdict(provenance.start)

@@ -64,7 +64,7 @@ class Done:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wishes:
+class Asked:
     """What was asked for; :meth:`check` says if it can be had."""
 
     unrated: bool = False
@@ -74,9 +74,14 @@ class Wishes:
     html: Path | None = None
 
     @property
-    def any(self) -> bool:
+    def anything(self) -> bool:
         """Whether anything was asked for."""
-        return self != Wishes()
+        return self != Asked()
+
+    @property
+    def writes(self) -> bool:
+        """Whether files are to be written."""
+        return any((self.copy_top, self.link_top, self.html))
 
     def check(self, photos: Sequence[Path], user: str | None) -> None:
         """Refuse what cannot be done, before the work and not after it.

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from piaa.commands.album import find_and_say
 from piaa.commands.options import AsJson
 from piaa.commands.progress import AGAIN, progress_bar, read_photos, stopping
 from piaa.commands.terminal import note, print_json, reporting
@@ -23,15 +24,14 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """The main job from nothing: an album, ten ratings, a personal ranking, a contact sheet."""
-    from generic.photos.find import find_images
     from piaa.demo import run
 
     if photos is None:
         with stopping(AGAIN), progress_bar("rendering and reading", run.N_STEPS) as advance:
             made = run.simulated(out, person=person, seed=seed, progress=advance)
     else:
-        n = len(find_images(photos))
-        with stopping(read_photos(remembered=True)), progress_bar("reading photos", n) as advance:
+        paths, _ = find_and_say([photos])
+        with stopping(read_photos(remembered=True)), progress_bar("reading photos", len(paths)) as advance:
             choice = run.choose(out, photos, progress=advance)
         note(f"Rate the photos numbered in {choice.sheet}: 1 is dislike, 5 is love.")
         made = run.own_photos(choice, ask_rating)

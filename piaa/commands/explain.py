@@ -108,7 +108,7 @@ def _told(model: Model, photo: Path, user: str, store: str | None) -> tuple[dict
 
 
 def _in_words(parts: Parts) -> list[str]:
-    """What raises the score and what lowers it, each the largest first; what rounds to nothing is left out."""
+    """What raises the score and what lowers it, each the largest first; without what rounds to nothing."""
     shown = parts.directions
     said = [(parts.generic, "the generic score: what people on average like")]
     said += [(one.adds, f"like {_examples(one.towards)}; unlike {_examples(one.away)}") for one in shown]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import sys
 from collections.abc import Mapping
@@ -31,9 +32,10 @@ def fit_user(
         Path | None, typer.Option(help="Folder that the image names are relative to.", show_default=False)
     ] = None,
     ratings: Annotated[
-        Path | None, typer.Option(help="Table image,score (user,image,score): CSV, TSV, JSONL, Parquet.")
+        Path | None,
+        typer.Option(help="Table image,score (user,image,score): CSV, TSV, JSON, Excel, Parquet."),
     ] = None,
-    pairs: Annotated[Path | None, typer.Option(help="A CSV table better,worse of photos compared.")] = None,
+    pairs: Annotated[Path | None, typer.Option(help="A table better,worse of photos compared.")] = None,
     add: Annotated[
         bool,
         typer.Option(
@@ -104,7 +106,7 @@ def fit_user(
     if known is not None and replace and not as_json:
         what, left = ("rating", known.comparisons) if pairs is None else ("comparison", known.ratings)
         report_replaced(user, what, len(left))
-    report_fit(person, keeper.name, told.skipped if told else {}, as_json=as_json)
+    report_fit(person, keeper.name, told, as_json=as_json)
 
 
 def _check_ways(
@@ -165,6 +167,7 @@ def _tell(
     known: Said | None,
 ) -> RatedPhotos:
     """Read the table and its photos, and keep what it says."""
+    from piaa.people.rated import same_files
     from piaa.people.tell import tell_pairs, tell_ratings
     from piaa.ratings.comparisons import read_pairs
     from piaa.ratings.scale import Scale
@@ -172,14 +175,21 @@ def _tell(
 
     if pairs is not None:
         compared = read_pairs(pairs)
-        with progress_bar("reading photos", len({name for pair in compared for name in pair})) as advance:
-            return tell_pairs(model, store, user, compared, images=images, replace=replace, progress=advance)
+        names = {name for pair in compared.pairs for name in pair}
+        with progress_bar("reading photos", len(names)) as advance:
+            read = tell_pairs(
+                model, store, user, compared.pairs, images=images, replace=replace, progress=advance
+            )
+        return dataclasses.replace(read, notes=(*compared.notes, *read.notes))
     rated_before = known is not None and known.ratings and not replace
     span = Scale(*(scale or (known.scale if known and rated_before else (1, 5))))
-    read = read_ratings(
-        cast("Path", ratings), scale=span, user=user, duplicates=cast("Duplicates", duplicates)
-    )
-    table = read.for_user(user)
+    table = read_ratings(
+        cast("Path", ratings),
+        scale=span,
+        user=user,
+        duplicates=cast("Duplicates", duplicates),
+        same=same_files(images),
+    ).for_user(user)
     with progress_bar("reading photos", len(table)) as advance:
         return tell_ratings(
             model,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import typer
@@ -15,16 +14,16 @@ from piaa.commands.terminal import note, print_json, report_skipped
 if TYPE_CHECKING:
     from piaa.people.expected import Measured
     from piaa.people.person import Person
+    from piaa.people.rated import RatedPhotos
 
 
-def report_fit(
-    person: Person, store: str, skipped: Mapping[str, str] | None = None, *, as_json: bool
-) -> None:
-    """Say what was learned, what it is worth, and where it lies."""
+def report_fit(person: Person, store: str, read: RatedPhotos | None = None, *, as_json: bool) -> None:
+    """Say what was learned, what it is worth, where it lies, and what to know of the table that was read."""
     from dataclasses import asdict
 
     estimate, generic, measured = person.estimate, person.model.generic, _measured(person)
-    skipped = {**(skipped or {}), **person.skipped}
+    skipped = {**(read.skipped if read else {}), **person.skipped}
+    notes = [*(read.notes if read else ()), *person.notes]
     if as_json:
         print_json(
             {
@@ -41,9 +40,12 @@ def report_fit(
                 "measured": asdict(measured) if measured else None,
                 "store": store,
                 "skipped": dict(skipped),
+                **({"notes": notes} if notes else {}),
             }
         )
         return
+    for line in notes:
+        note(line)
     given, what = _given(person)
     report_skipped(skipped, len(what) + len(skipped), "photo")
     typer.echo(

@@ -10,9 +10,18 @@ import typer
 from generic.photos.find import printable
 from generic.words import counted
 from piaa.commands import best, options
+from piaa.commands.album import find_and_say
 from piaa.commands.layout import name_column
 from piaa.commands.progress import progress_bar, read_photos, stopping
 from piaa.commands.terminal import note, print_json, report_skipped, reporting
+from piaa.commands.write_xmp import (
+    check_ways,
+    one_persons,
+    report_undone,
+    report_written,
+    take_back,
+    write_scores,
+)
 
 if TYPE_CHECKING:
     from generic.model.generic_model import Embedded
@@ -34,6 +43,22 @@ def score(
     copy_top: best.CopyTop = None,
     link_top: best.LinkTop = None,
     html: best.Html = None,
+    write_xmp: Annotated[
+        bool, typer.Option("--write-xmp", help="Write the scores into XMP sidecars, never into a photo.")
+    ] = False,
+    write_stars: Annotated[
+        bool, typer.Option("--write-stars", help="With --write-xmp: stars too, where a photo has none.")
+    ] = False,
+    xmp_label: Annotated[
+        str | None, typer.Option(help="With --write-xmp: this label, where a photo has none.")
+    ] = None,
+    xmp_keyword: Annotated[str | None, typer.Option(help="With --write-xmp: this keyword too.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --write-xmp: only say what would be written.")
+    ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Put the sidecars back as they were before the last --write-xmp.")
+    ] = False,
     model: options.ModelOption = "piaa-lite",
     store: options.StoreOption = None,
     cache: options.CacheOption = None,
@@ -42,20 +67,33 @@ def score(
     as_json: options.AsJson = False,
 ) -> None:
     """Rank photos for a person; without --user, for the crowd."""
-    from generic.photos.find import find_named
+    check_ways(
+        write_xmp=write_xmp,
+        write_stars=write_stars,
+        label=xmp_label,
+        keyword=xmp_keyword,
+        dry_run=dry_run,
+        undo=undo,
+    )
+    asked = best.Asked(unrated=unrated, per_burst=per_burst, copy_top=copy_top, link_top=link_top, html=html)
+    if (dry_run or undo) and asked.writes:
+        raise typer.BadParameter("--copy-top, --link-top and --html write; leave out --dry-run and --undo")
+    if write_xmp or undo:
+        one_persons(photos, user)
+    if undo:
+        undone = take_back(*one_persons(photos, user), store)
+        print_json(undone) if as_json else report_undone(undone)
+        return
     from piaa.people.score_photos import CROWD_SCALE, score_for_the_crowd
     from piaa.people.score_table import check_format
 
     if out is not None:
         check_format(out)
-    wishes = best.Wishes(
-        unrated=unrated, per_burst=per_burst, copy_top=copy_top, link_top=link_top, html=html
-    )
-    wishes.check(photos, user)
+    asked.check(photos, user)
     chosen = options.open_model(model, cache, no_cache, max_pixels)
     person = None if user is None else chosen.load(user, store=store)
-    paths, names = find_named(photos)
-    found: dict[str, Embedded] | None = {} if wishes.any else None
+    paths, names = find_and_say(photos)
+    found: dict[str, Embedded] | None = {} if asked.anything else None
     with stopping(read_photos(remembered=not no_cache)), progress_bar("scoring", len(paths)) as advance:
         if person is None:
             table = score_for_the_crowd(chosen, paths, names, progress=advance, found=found)
@@ -65,17 +103,26 @@ def score(
     facts: dict[str, Any] = {"user": user, "model": chosen.generic.name, "scale": scale.to_json()}
     told: list[str] = []
     if found is not None:
-        done = wishes.granted(best.ranked_with(table, found, chosen, person, store), top)
+        done = asked.granted(best.ranked_with(table, found, chosen, person, store), top)
         table, told, facts = done.table, done.lines, {**facts, **done.facts}
     if out is not None:
         table.write(out, top, **facts)
+    if write_xmp and person is not None:
+        from piaa.stars.plan import Wishes
+
+        wishes = Wishes(stars=write_stars, label=xmp_label, keyword=xmp_keyword)
+        folder, _ = one_persons(photos, user)
+        written = write_scores(person, table, folder, wishes, top=top, store=store, dry_run=dry_run)
+        facts["xmp"] = written
     if as_json:
         print_json(table.content(top, **facts))
         return
     report_skipped(table.skipped, len(paths), "photo")
     for line in told:
         note(line)
-    if out is None:
+    if write_xmp:
+        report_written(written, str(user), dry_run=dry_run)
+    elif out is None:
         print_scores(table, top)
     else:
         shown = len(table) if top is None else min(top, len(table))

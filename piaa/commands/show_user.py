@@ -9,7 +9,6 @@ import typer
 
 from generic.errors import ModelMismatch
 from generic.photos.find import printable
-from generic.words import counted
 from piaa.commands.layout import sentence
 from piaa.commands.terminal import note
 
@@ -67,30 +66,32 @@ def print_moved(user: str, found: Moved | None) -> None:
     else:
         way = "more" if found.level > 0 else "less"
         sentence(f"learned: {user} gives {abs(found.level):.2f} {way} than the crowd, on average")
-    for word, photos in (("raised", found.raised), ("lowered", found.lowered)):
+    for word, photos in (("more", found.raised), ("less", found.lowered)):
         if photos:
-            sentence(f"{word} most, beside the others: {'; '.join(map(_told, photos))}")
+            sentence(f"relatively {word} to {'; '.join(map(_told, photos))}")
 
 
 def _told(photo: MovedPhoto) -> str:
     return f"{printable(photo.image)} (crowd {photo.generic:.2f}, now {photo.score:.2f})"
 
 
-def print_ways_back(user: str, changes: list[Change], versions: int, option: str) -> None:
+def print_ways_back(user: str, said: bool, changes: list[Change], versions: int, option: str) -> None:
     """How to undo what was said and learned.
 
     Args:
         user: her name.
+        said: whether anything that she said counts.
         changes: her history.
         versions: how many versions there are.
         option: what a command needs to reach the store.
     """
-    name = f"{shlex.quote(user)}{option}"
-    left = [one for one in changes if not one.undone and one.what != "undo"]
+    typer.echo("to undo:")
+    name, left = shlex.quote(user), [one for one in changes if not one.undone and one.what != "undo"]
     if left and left[-1].what != "withdraw":
-        last = left[-1]
-        sentence(f"to take back the last change ({last.what} of {last.at}): piaa users undo {name}")
+        change = f"{left[-1].what} of {left[-1].at[:19]}"
+        typer.echo(f"  piaa users undo {name}{option}  (takes back the last change, {change})")
     if versions > 1:
-        sentence(f"to go back to one of {counted(versions, 'version')}: piaa users restore {name} NUMBER")
-    sentence(f"to delete what was said of a photo: piaa users forget-rating {name} PHOTO")
-    sentence(f"to delete everything: piaa users delete {name}")
+        typer.echo(f"  piaa users restore {name} NUMBER{option}  (has an earlier version count)")
+    if said:
+        typer.echo(f"  piaa users forget-rating {name} PHOTO{option}  (deletes all that was said of a photo)")
+    typer.echo(f"  piaa users delete {name}{option}  (deletes everything)")

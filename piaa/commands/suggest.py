@@ -10,6 +10,7 @@ import typer
 from generic.photos.find import printable
 from generic.words import counted
 from piaa.commands import options
+from piaa.commands.album import find_and_say
 from piaa.commands.layout import name_column
 from piaa.commands.progress import progress_bar, read_photos, stopping
 from piaa.commands.terminal import note, print_json, report_skipped, reporting
@@ -31,14 +32,13 @@ def suggest(
     as_json: options.AsJson = False,
 ) -> None:
     """Name the photos whose ratings would teach most about a person's ranking of the album."""
-    from generic.photos.find import find_named
     from piaa.people.suggest_photos import check_suffix, suggest_photos
     from piaa.people.tell import known_of
     from piaa.store.store import Store
 
     if out is not None:
         check_suffix(out)
-    paths, names = find_named([photos])
+    paths, names = find_and_say([photos])
     chosen = options.open_model(model, cache, no_cache, max_pixels)
     said = None
     if user is not None:

@@ -88,17 +88,20 @@ def note(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def report_skipped(skipped: Mapping[str, str], n: int, what: str, *, of: str = "") -> None:
+def report_skipped(
+    skipped: Mapping[str, str], n: int, what: str, several: str | None = None, *, of: str = ""
+) -> None:
     """Count and name what was left out, on stderr.
 
     Args:
         skipped: what was left out, with the reason.
         n: of how many.
         what: what one of them is.
+        several: what more than one are called; default: with an s.
         of: whose they are.
     """
     if skipped:
-        note(f"skipped {len(skipped):,} of {counted(n, what)}{f' of {of}' if of else ''}:")
+        note(f"skipped {len(skipped):,} of {counted(n, what, several)}{f' of {of}' if of else ''}:")
         for name, reason in list(skipped.items())[:10]:
             note(f"  {printable(name)}: {reason}")
         if len(skipped) > 10:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from generic.words import counted
+from piaa.commands.layout import sentence
 from piaa.commands.options import AsJson, ModelOption, StoreOption
 from piaa.commands.terminal import note, print_json, reporting
 
@@ -86,13 +87,14 @@ def users_show(
     _echo_versions(versions, keeper.active(user))
     show_user.print_moved(user, show_user.learned_by(user, model, store, keeper))
     show_user.print_said(said, flags)
-    show_user.print_ways_back(user, keeper.history(user), len(versions), keeper.database.option())
+    left = bool(said.ratings or said.comparisons or flags)
+    show_user.print_ways_back(user, left, keeper.history(user), len(versions), keeper.database.option())
 
 
 def _echo_versions(versions: list[VersionSummary], active: int | None) -> None:
     for one in versions:
         counts = "  counts now" if one.version == active else ""
-        typer.echo(
+        sentence(
             f"version {one.version} of {one.created}: {counted(one.n_ratings, 'rating')} on "
             f"{one.scale_low:g}..{one.scale_high:g}, {one.adapter} on {one.model_name} {one.model_hash[:8]}, "
             f"{one.n_bytes} bytes{counts}"

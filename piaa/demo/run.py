@@ -6,8 +6,6 @@ Everything lands in one folder: the photos (if rendered), ``ratings.csv``, ``pia
 
 from __future__ import annotations
 
-import csv
-import io
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +30,7 @@ from piaa.people.person import Person
 from piaa.people.score_table import ScoreTable
 from piaa.people.tell import known_of, tell_ratings
 from piaa.ratings.accept import as_ratings
+from piaa.ratings.files.write import csv_bytes, csv_text
 from piaa.store.store import Store
 
 N_PHOTOS = 60
@@ -151,7 +150,7 @@ def simulated(
             person=fitted,
             ratings=rated,
             table=table,
-            before=spearman(table.generic, truth),
+            before=spearman(np.asarray(table.generic), truth),
             after=spearman(table.scores, truth),
             unreadable=unreadable,
             out=out,
@@ -288,11 +287,8 @@ def _spread(
 
 
 def _write_table(rated: Mapping[str, int], user: str, out: Path) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("user", "image", "score"))
-    writer.writerows((user, name, score) for name, score in rated.items())
-    write_bytes(out / "ratings.csv", text.getvalue().encode())
+    rows = ((user, name, score) for name, score in rated.items())
+    write_bytes(out / "ratings.csv", csv_bytes(csv_text(("user", "image", "score"), rows)))
 
 
 def _learn(model: Model, rated: Mapping[str, int], photos: Path, user: str, out: Path) -> Person:
@@ -306,7 +302,7 @@ def _finish(result: DemoResult) -> DemoResult:
     """Write the table and the contact sheet."""
     table, photos = result.table, result.photos
     table.write(result.out / "scores.csv")
-    by_generic = sorted(range(len(table)), key=lambda i: -table.generic[i])
+    by_generic = np.argsort(-np.asarray(table.generic), kind="stable").tolist()
     place = {index: rank for rank, index in enumerate(by_generic, 1)}
     items = [
         Item(

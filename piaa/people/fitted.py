@@ -77,6 +77,8 @@ class Fitted:
     """How well she will be ranked, if she was fitted just now and gave enough ratings to tell."""
     skipped: Mapping[str, str] = field(default_factory=dict)
     """Rated photos that could not be used, with the reason."""
+    notes: tuple[str, ...] = ()
+    """What to know of how her ratings were read and their photos found, if she was fitted just now."""
     n_unused: int = 0
     """Comparisons that she gave, but was not learned from, since she gave ratings."""
     unsaved: Unsaved = field(default_factory=Unsaved, repr=False)

@@ -5,48 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from generic.errors import PiaaError, RatingsError
-from generic.words import counted
+from generic.errors import PiaaError
 from piaa.adapters.base import Adapter
 from piaa.adapters.registry import DEFAULT, adapter_class
 from piaa.ratings.scale import Scale
-from piaa.ratings.table import Duplicates
 from piaa.store.records import SeenPhoto, StoredComparison, StoredRating
 from piaa.store.said import Said, said
 from piaa.store.store import Store
 
 Rated = tuple[SeenPhoto, float]
-
-
-def merge_ratings(
-    user: str, old: Sequence[StoredRating], fresh: Sequence[Rated], duplicates: Duplicates
-) -> list[Rated]:
-    """What new ratings become beside those of before.
-
-    Args:
-        user: whose ratings they are, for the message.
-        old: what counted before, each photo once.
-        fresh: what is added, each photo once.
-        duplicates: what to do with a photo that she rated before; see :meth:`piaa.people.person.Person.add`.
-
-    Raises:
-        RatingsError: a photo was rated before and ``duplicates`` is ``error``.
-    """
-    seen = _Seen([photo for photo, _ in fresh])
-    known = {identity: one for one in old if (identity := seen.of(one)) is not None}
-    again = [known[photo.identity] for photo, _ in fresh if photo.identity in known]
-    if again and duplicates == "error":
-        raise RatingsError(
-            f"user {user!r} has rated {len(again)} of {counted(len(fresh), 'photo')} before, the first "
-            f"{again[0].image!r} as {again[0].score:g}; leave them out, or pass --duplicates last or "
-            "--duplicates mean"
-        )
-    if duplicates != "mean":
-        return list(fresh)
-    return [
-        (photo, (score + known[photo.identity].score) / 2 if photo.identity in known else score)
-        for photo, score in fresh
-    ]
 
 
 class _Seen:

@@ -27,7 +27,7 @@ from piaa.people.learn import Learned, adapter_name, learn, linear_form_of, reco
 from piaa.people.learn_on import last_adapter, said_of_pairs, said_with
 from piaa.people.opened_model import OpenedModel, Settings
 from piaa.people.person import Person
-from piaa.people.rated import RatedPhotos, rated_once, read_rated
+from piaa.people.rated import RatedPhotos, rated_once, read_rated, same_files
 from piaa.ratings.accept import RatingsLike, as_ratings
 from piaa.ratings.scale import Scale
 from piaa.ratings.table import Duplicates
@@ -95,7 +95,7 @@ class Model(OpenedModel):
             user: the person's name; picks her rows if there are several users.
             adapter: one of :mod:`piaa.adapters`.
             meta: for ``anil``, ``maml`` and ``meta-sgd``: the file of ``piaa meta-train``.
-            duplicates: what to do with a photo that has two scores, under two names: refuse, keep the
+            duplicates: what to do with a photo that has two scores, under one name or two: refuse, keep the
                 ``last``, or take the ``mean``.
             progress: called with the number of photos newly done.
 
@@ -104,12 +104,12 @@ class Model(OpenedModel):
             ImageError: not one rated photo can be read.
         """
         make = self.maker(adapter, meta)  # before the photos are read: a wrong name or model shows at once
-        table = as_ratings(ratings, scale, user)
+        table = as_ratings(ratings, scale, user, duplicates=duplicates, same=same_files(images))
         read = read_rated(self, table.images, Path(images), user=user, progress=progress)
         rated = rated_once(table, read, duplicates)
         said = said_with(Said(), rated, table.scale)
         person = self._learn(user, said, make, read.files, Unsaved(said=said, ratings=tuple(rated)))
-        return replace(person, skipped={**read.skipped, **person.skipped})
+        return replace(person, skipped={**read.skipped, **person.skipped}, notes=(*table.notes, *read.notes))
 
     def fit_pairs(
         self,
@@ -137,7 +137,7 @@ class Model(OpenedModel):
         read, compared = self.read_pairs(pairs, images=images, user=user, progress=progress)
         said = said_of_pairs(compared, (span.low, span.high))
         person = self._learn(user, said, make, {}, Unsaved(said=said, comparisons=tuple(compared)))
-        return replace(person, skipped={**read.skipped, **person.skipped})
+        return replace(person, skipped={**read.skipped, **person.skipped}, notes=read.notes)
 
     def read_pairs(
         self, pairs: Sequence[tuple[str, str]], *, images: str | Path, user: str, progress: Progress

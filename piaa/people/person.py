@@ -21,8 +21,8 @@ from piaa.people.choose import choose_photos
 from piaa.people.estimate import estimate_of
 from piaa.people.fitted import Fitted, Unsaved
 from piaa.people.learn import adapter_name, learn
-from piaa.people.learn_on import check_learns_on, merge_ratings, said_with, said_without
-from piaa.people.rated import rated_once, read_rated
+from piaa.people.learn_on import check_learns_on, said_with, said_without
+from piaa.people.rated import rated_once, read_rated, same_files
 from piaa.people.save import save_person
 from piaa.people.score_photos import score_photos
 from piaa.people.score_table import ScoreTable
@@ -94,26 +94,30 @@ class Person(Fitted):
     ) -> Person:
         """The person with further ratings: the same as one fitted on all of them at once.
 
+        Of a photo that she rated before the new score counts; what she said before stays as history in a
+        store.
+
         Args:
             ratings: as for :meth:`piaa.people.model.Model.fit_user`, on the person's scale. For a person who
                 was loaded they join all that her store knows of her by now.
             images: the folder that the image names are relative to.
-            duplicates: what to do with a photo that she rated before: refuse, keep the ``last`` score, or
-                take the ``mean`` of that rating and of the new one.
+            duplicates: what to do with a photo that has two scores among the new ratings: refuse, keep the
+                ``last``, or take the ``mean``.
             progress: called with the number of photos newly done.
 
         Raises:
-            RatingsError: a row is bad, or a photo was rated before and ``duplicates`` is ``error``.
+            RatingsError: a row is bad, or a photo has two scores.
             ImageError: not one rated photo can be read.
             PiaaError: her adapter cannot learn on.
         """
         said = self.unsaved.known(self.user, self.model.generic.hash)
         check_learns_on(self.user, self.adapter)
-        table = as_ratings(ratings, self.scale, self.user)
+        table = as_ratings(ratings, self.scale, self.user, duplicates=duplicates, same=same_files(images))
         read = read_rated(self.model, table.images, Path(images), user=self.user, progress=progress)
-        more = merge_ratings(self.user, said.ratings, rated_once(table, read, duplicates), duplicates)
+        more = rated_once(table, read, duplicates)
         fresh = self.unsaved.with_ratings(more)
-        return self._learned_from(said_with(said, more, self.scale), fresh, read.skipped)
+        person = self._learned_from(said_with(said, more, self.scale), fresh, read.skipped)
+        return replace(person, notes=(*table.notes, *read.notes))
 
     def forget(self, images: Sequence[str]) -> Person:
         """The person without some ratings: the same as one who never gave them.
@@ -154,6 +158,7 @@ class Person(Fitted):
             n_unused=learned.n_unused,
             estimate=estimate_of(make, learned),
             skipped={**skipped, **learned.skipped},
+            notes=(),
             unsaved=replace(unsaved, said=said),
         )
 

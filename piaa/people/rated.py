@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,13 @@ from generic.errors import ImageError, RatingsError
 from generic.photos.facts import photo_facts
 from generic.progress import Progress
 from generic.words import none_of
-from piaa.ratings.locate import locate_images
+from piaa.ratings.locate import AmbiguousImage, MissingImage, locate_images, respelled
 from piaa.store.records import SeenPhoto
 
 if TYPE_CHECKING:
     from piaa.people.opened_model import OpenedModel
     from piaa.ratings.rows import Duplicates
-    from piaa.ratings.table import Ratings
+    from piaa.ratings.table import Ratings, SameFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,8 @@ class RatedPhotos:
     """File of each of them."""
     skipped: Mapping[str, str]
     """Photos that cannot be used, with the reason."""
+    notes: tuple[str, ...] = ()
+    """What to know of how they were found."""
 
     @property
     def files(self) -> dict[str, Path]:
@@ -56,18 +58,36 @@ def read_rated(
         progress: called with the number of photos newly done.
 
     Raises:
-        ImageError: the folder is missing, or not one of the photos can be read.
+        ImageError: the folder is missing, a name may be any of several photos, or not one can be read.
     """
     found, missing = locate_images(names, folder)
+    _refuse_ambiguous(missing, user)
     skipped = {item.name: item.reason for item in missing}
-    there = [name for name in dict.fromkeys(names) if name in found]
-    with FeatureCache.open(model.settings.cache) as cache:
-        paths = [found[name] for name in there]
-        results = model.generic.embed(
-            paths, cache=cache, max_pixels=model.settings.max_pixels, progress=progress
+    there = {name: found[name] for name in names if name in found}
+    seen = see(model, there, progress=progress)
+    skipped |= seen.skipped
+    if not seen.photos:
+        name, reason = next(iter(skipped.items()))
+        raise ImageError(
+            f"{none_of(len(skipped), 'photo')} that user {user!r} rated can be used; pass the folder "
+            f"that holds them instead of {folder}, or repair them. The first is {name!r}: {reason}"
         )
-        embedded = dict(zip(there, results, strict=True))
-    skipped |= {name: str(item.error) for name, item in embedded.items() if item.error}
+    return replace(seen, skipped=skipped, notes=respelled(found))
+
+
+def see(model: OpenedModel, files: Mapping[str, Path], *, progress: Progress) -> RatedPhotos:
+    """Embed photos; those that cannot be read are skipped, were it all of them.
+
+    Args:
+        model: the generic model, with how photos are read for it.
+        files: by the names that the person knows them by.
+        progress: called with the number of photos newly done.
+    """
+    with FeatureCache.open(model.settings.cache) as cache:
+        results = model.generic.embed(
+            list(files.values()), cache=cache, max_pixels=model.settings.max_pixels, progress=progress
+        )
+        embedded = dict(zip(files, results, strict=True))
     photos = {}
     for name, item in embedded.items():
         if item.vector is not None:
@@ -81,13 +101,26 @@ def read_rated(
                 height=facts.height,
                 taken=facts.taken,
             )
-    if not photos:
-        name, reason = next(iter(skipped.items()))
+    return RatedPhotos(
+        photos=photos,
+        paths={name: files[name] for name in photos},
+        skipped={name: str(item.error) for name, item in embedded.items() if item.error},
+    )
+
+
+def _refuse_ambiguous(missing: Sequence[MissingImage], user: str) -> None:
+    unclear = [item for item in missing if isinstance(item, AmbiguousImage)]
+    if unclear:
+        names = "name" if len(unclear) == 1 else "names"
         raise ImageError(
-            f"{none_of(len(skipped), 'photo')} that user {user!r} rated can be used; pass the folder "
-            f"that holds them instead of {folder}, or repair them. The first is {name!r}: {reason}"
+            f"{len(unclear)} {names} of photos that user {user!r} judged may be any of several files: "
+            f"{unclear[0].name!r}: {unclear[0].reason}"
         )
-    return RatedPhotos(photos=photos, paths={name: found[name] for name in photos}, skipped=skipped)
+
+
+def same_files(folder: str | Path) -> SameFile:
+    """What finds the file of each name that is in a folder, for :func:`piaa.ratings.table.read_ratings`."""
+    return lambda names: locate_images(names, Path(folder))[0]
 
 
 def rated_once(table: Ratings, read: RatedPhotos, duplicates: Duplicates) -> list[tuple[SeenPhoto, float]]:

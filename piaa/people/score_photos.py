@@ -16,6 +16,7 @@ from piaa.adapters.prediction import Array, bend
 from piaa.people.opened_model import OpenedModel
 from piaa.people.score_table import ScoreTable
 from piaa.ratings.scale import Scale
+from piaa.ratings.spelling import escaped
 
 if TYPE_CHECKING:
     from generic.model.generic_model import Embedded
@@ -59,7 +60,7 @@ def score_photos(
         )
         vectors: list[Features] = []
         files: list[Path] = []
-        for name, item in zip(map(_text, names), results, strict=True):
+        for name, item in zip(map(escaped, names), results, strict=True):
             if item.vector is None:
                 skipped[name] = str(item.error)
                 continue
@@ -93,11 +94,6 @@ def score_for_the_crowd(
         return CROWD_SCALE.from_unit(bend(features[:, 0]))[None]
 
     return score_photos(model, predict, paths, names, progress=progress, found=found)
-
-
-def _text(name: str) -> str:
-    r"""A name that every format can hold: bytes of a file name that are not UTF-8 become ``\udc..``."""
-    return name.encode(errors="backslashreplace").decode()
 
 
 def _nothing_scored(skipped: Mapping[str, str]) -> str:

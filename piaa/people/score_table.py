@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,11 +14,15 @@ from numpy.typing import NDArray
 from generic.atomic import atomic_path, write_bytes
 from generic.errors import OutputError
 from generic.extras import require
+from piaa.ratings.columns import MARK
+from piaa.ratings.files.write import csv_bytes, csv_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ("image", "score", "low", "high", "generic")
+PREDICTED_BY = "piaa"
+"""By this, in a column or beside the rows, a file says that nobody is to learn from its scores."""
 FORMATS = (".csv", ".json", ".parquet")
 _DIGITS = 4  # of scores in text: finer than any rating, and the order is kept by the rows' own order
 
@@ -93,20 +95,22 @@ class ScoreTable:
         return pd.DataFrame({"image": list(self.images), **self.columns})
 
     def to_csv(self, top: int | None = None) -> str:
-        """CSV text with a header line."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, ("image", *self.columns), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows(top))
-        return text.getvalue()
+        """CSV text with a header line; its last column says that the scores are predictions."""
+        rows = ((*row.values(), PREDICTED_BY) for row in self.rows(top))
+        return csv_text(("image", *self.columns, MARK), rows)
 
     def to_json(self, top: int | None = None, **facts: Any) -> str:
         """:meth:`content` as JSON text."""
         return json.dumps(self.content(top, **facts), indent=2, ensure_ascii=False)
 
     def content(self, top: int | None = None, **facts: Any) -> dict[str, Any]:
-        """For JSON: ``facts``, then ``scores`` (rows) and ``skipped`` (name to reason)."""
-        return {**facts, "scores": list(self.rows(top)), "skipped": dict(self.skipped)}
+        """For JSON: ``facts`` and the mark, then ``scores`` (rows) and ``skipped`` (name to reason)."""
+        return {
+            **facts,
+            MARK: PREDICTED_BY,
+            "scores": list(self.rows(top)),
+            "skipped": dict(self.skipped),
+        }
 
     def write(self, path: Path, top: int | None = None, **facts: Any) -> None:
         """Write the table whole or not at all, in the format of the suffix.
@@ -118,10 +122,13 @@ class ScoreTable:
         suffix = path.suffix.lower()
         if suffix == ".parquet":
             with atomic_path(path) as temporary:
-                self.to_frame().head(len(self) if top is None else top).to_parquet(temporary, index=False)
+                frame = self.to_frame().head(len(self) if top is None else top)
+                frame.attrs[MARK] = PREDICTED_BY
+                frame.to_parquet(temporary, index=False)
+        elif suffix == ".csv":
+            write_bytes(path, csv_bytes(self.to_csv(top)))
         else:
-            text = self.to_csv(top) if suffix == ".csv" else self.to_json(top, **facts) + "\n"
-            write_bytes(path, text.encode())
+            write_bytes(path, f"{self.to_json(top, **facts)}\n".encode())
 
 
 def check_format(path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -23,6 +21,8 @@ from piaa.people.bursts import bursts, moments_of, scene_places
 from piaa.people.known_scores import known_scores
 from piaa.people.learn import check_vectors
 from piaa.people.suggest import knowledge, suggest
+from piaa.ratings.files.write import csv_bytes, csv_text
+from piaa.ratings.spelling import escaped
 from piaa.store.said import Said
 from piaa.store.versions import unit_scores
 
@@ -64,13 +64,8 @@ class Picks:
 
     def to_csv(self) -> str:
         """CSV text ``image,before,after``."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("image", "before", "after"))
-        writer.writerows(
-            (one.image, round(one.before, _DIGITS), round(one.after, _DIGITS)) for one in self.picks
-        )
-        return text.getvalue()
+        rows = ((one.image, round(one.before, _DIGITS), round(one.after, _DIGITS)) for one in self.picks)
+        return csv_text(("image", "before", "after"), rows)
 
     def facts(self) -> dict[str, Any]:
         """For JSON."""
@@ -89,7 +84,7 @@ class Picks:
         """
         check_suffix(path)
         content = json.dumps({**facts, **self.facts()}, indent=2, ensure_ascii=False) + "\n"
-        write_bytes(path, (self.to_csv() if path.suffix.lower() == ".csv" else content).encode())
+        write_bytes(path, csv_bytes(self.to_csv()) if path.suffix.lower() == ".csv" else content.encode())
 
 
 def check_suffix(path: Path) -> None:
@@ -149,10 +144,10 @@ def suggest_photos(
         skipped: dict[str, str] = {}
         for name, item in zip(names, results, strict=True):
             if item.vector is None:
-                skipped[name] = str(item.error)
+                skipped[escaped(name)] = str(item.error)
             else:
                 readable.append(item)
-                read_names.append(name)
+                read_names.append(escaped(name))
     if not readable:
         raise ImageError(f"{none_of(len(skipped), 'photo')} can be read; the first is {_first(skipped)}")
     rated = [score is not None for score in known_scores(said.ratings if said else (), readable)]

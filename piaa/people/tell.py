@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -47,6 +48,8 @@ def tell_ratings(
 ) -> RatedPhotos:
     """Keep the ratings of readable photos; of a photo rated before the new score counts.
 
+    The notes of what is returned tell how the table was read, too.
+
     Args:
         model: whose vectors are kept with them.
         store: where.
@@ -71,7 +74,7 @@ def tell_ratings(
         scale=(table.scale.low, table.scale.high),
     )
     store.say(user, saying, replace=replace)
-    return read
+    return dataclasses.replace(read, notes=(*table.notes, *read.notes))
 
 
 def tell_pairs(

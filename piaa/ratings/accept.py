@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from generic.errors import RatingsError, TooFewRatings
 from piaa.ratings.scale import Scale
-from piaa.ratings.table import Ratings, read_ratings
+from piaa.ratings.table import Duplicates, Ratings, SameFile, read_ratings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,19 +20,35 @@ RatingsLike: TypeAlias = (
 """Every form in which one person's ratings can be given; see :meth:`piaa.people.model.Model.fit_user`."""
 
 
-def as_ratings(ratings: RatingsLike, scale: Scale | tuple[float, float], user: str) -> Ratings:
+def as_ratings(
+    ratings: RatingsLike,
+    scale: Scale | tuple[float, float],
+    user: str,
+    *,
+    duplicates: Duplicates = "error",
+    same: SameFile | None = None,
+) -> Ratings:
     """One person's ratings from any of the forms that :meth:`piaa.people.model.Model.fit_user` takes.
+
+    Args:
+        ratings: in one of these forms.
+        scale: lowest and highest score that could be given.
+        user: whose they are; picks her rows if there are several users.
+        duplicates: what to do with a photo that is rated twice.
+        same: see :func:`piaa.ratings.table.read_ratings`.
 
     Raises:
         RatingsError: a row is bad, or the table has no such user.
     """
     span = scale if isinstance(scale, Scale) else Scale(*scale)
     if isinstance(ratings, str | os.PathLike):
-        ratings = read_ratings(Path(ratings), scale=span, user=user)
+        ratings = read_ratings(Path(ratings), scale=span, user=user, duplicates=duplicates, same=same)
     elif isinstance(ratings, Mapping):
-        ratings = Ratings.from_rows([(user, name, score) for name, score in ratings.items()], scale=span)
+        rows = [(user, name, score) for name, score in ratings.items()]
+        ratings = Ratings.from_rows(rows, scale=span, duplicates=duplicates, same=same)
     elif hasattr(ratings, "columns"):
-        ratings = Ratings.from_frame(cast("pd.DataFrame", ratings), scale=span, user=user)
+        frame = cast("pd.DataFrame", ratings)
+        ratings = Ratings.from_frame(frame, scale=span, user=user, duplicates=duplicates, same=same)
     elif not isinstance(ratings, Ratings):
         try:
             rows = [(user, name, score) for name, score in ratings]
@@ -41,7 +57,7 @@ def as_ratings(ratings: RatingsLike, scale: Scale | tuple[float, float], user: s
                 f"ratings of type {type(ratings).__name__} are not understood; pass a file, a frame with "
                 f"columns image and score, a mapping image -> score, or pairs (image, score)"
             ) from error
-        ratings = Ratings.from_rows(rows, scale=span)
+        ratings = Ratings.from_rows(rows, scale=span, duplicates=duplicates, same=same)
     if not len(ratings):
         raise TooFewRatings(f"user {user!r} has 0 ratings, but at least 1 is needed; rate some photos first")
     mine: Ratings = ratings.for_user(user)

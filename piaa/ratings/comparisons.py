@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from generic.errors import RatingsError
+from piaa.ratings.columns import MOST_BYTES
 from piaa.ratings.files.problems import BadRowsError, RowProblem, bad_rows_message
-from piaa.ratings.files.read import ANY_DELIMITER, JSON_LINES, PARQUET, TableKind, read_table
+from piaa.ratings.files.read import ANY_DELIMITER, BINARIES, TEXTS, TableKind, read_table
 from piaa.ratings.values import EMPTY, BadValue, parse_name
 
 _CURE = "name two different photos in every row"
@@ -21,24 +23,33 @@ COMPARISONS = TableKind(
     not_utf8=" cannot be read as UTF-8 text (UnicodeDecodeError); name a CSV file with the columns "
     "better,worse",
     forgiving=True,
+    by_people=True,
+    most_bytes=MOST_BYTES,
 )
 
 
-def read_pairs(path: Path) -> list[tuple[str, str]]:
+class Comparisons(NamedTuple):
+    """A table of comparisons that was read."""
+
+    pairs: list[tuple[str, str]]
+    """Names of the preferred photo and of the other, for each row."""
+
+    notes: tuple[str, ...]
+    """What to know of how it was read."""
+
+
+def read_pairs(path: Path) -> Comparisons:
     """Read and check a table with the columns ``better`` and ``worse``; other columns are ignored.
 
     The formats are those of :func:`piaa.ratings.table.read_ratings`; a file of any other suffix is text
     with a delimiter. The same pair may stand in both orders: people change their minds, and the two cancel
     out.
 
-    Returns:
-        names of the preferred photo and of the other, for each row.
-
     Raises:
         RatingsError: the file cannot be read, or a column is missing.
         BadRowsError: rows are bad; it lists every one of them.
     """
-    structured = path.suffix.lower() in (*JSON_LINES, PARQUET)
+    structured = path.suffix.lower() in (*TEXTS, *BINARIES)
     table = read_table(path, COMPARISONS, None if structured else ANY_DELIMITER)
     names = [name.lower() for name in table.names]
     missing = [column for column in COMPARISONS.columns if column not in names]
@@ -64,7 +75,7 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
         raise BadRowsError(message, tuple(problems))
     if not pairs:
         raise RatingsError(table.without_rows("comparisons", "add one row per comparison"))
-    return pairs
+    return Comparisons(pairs, table.notes)
 
 
 def _bad_photo(line: int, bad: BadValue) -> RowProblem:

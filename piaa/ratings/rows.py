@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from piaa.ratings.columns import find_columns
-from piaa.ratings.files.problems import BadRowsError, RowProblem, bad_rows_message
+from piaa.ratings.files.problems import (
+    MOST_PROBLEMS,
+    BadRowsError,
+    RowProblem,
+    bad_rows_message,
+    cut,
+)
 from piaa.ratings.files.raw_table import RawTable
-from piaa.ratings.values import BadValue, parse_name, parse_score
+from piaa.ratings.values import BadValue, NoScore, parse_name, parse_score, require_score
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,12 +29,31 @@ if TYPE_CHECKING:
 Duplicates = Literal["error", "last", "mean"]
 """What to do when a user rated an image twice: refuse, keep the last score, or average the scores."""
 
+_LONGEST_VALUE = 1000
 _ONE_RATING = "delete one of the two rows, or pass --duplicates last or --duplicates mean"
 
 
+class CleanRows(NamedTuple):
+    """Columns of n rows in which every pair stands once, where it first appeared."""
+
+    users: tuple[str, ...]
+    images: tuple[str, ...]
+    scores: NDArray[np.float64]
+    """Shape (n,), in the units of the scale."""
+
+    notes: tuple[str, ...]
+    """What to know of how the table was read, and of what it says of no score."""
+
+
 def check_rows(
-    table: RawTable, *, scale: Scale, duplicates: Duplicates, user: str | None = None
-) -> tuple[tuple[str, ...], tuple[str, ...], NDArray[np.float64]]:
+    table: RawTable,
+    *,
+    scale: Scale,
+    duplicates: Duplicates,
+    user: str | None = None,
+    strict: bool = False,
+    same: Callable[[Iterable[str]], Mapping[str, object]] | None = None,
+) -> CleanRows:
     """Turn a raw table into clean columns, or report every bad row at once.
 
     Args:
@@ -35,10 +61,8 @@ def check_rows(
         scale: the units of the scores.
         duplicates: what to do when a user rated an image twice.
         user: to whom all rows belong when there is no user column.
-
-    Returns:
-        users, images and scores, each with n entries in order of first appearance, where n
-        counts a repeated pair once; scores in the units of the scale.
+        strict: whether every row must have a score; else rows without one are left out and counted.
+        same: finds the file of each name, as far as there is one: names of one file are one image.
 
     Raises:
         RatingsError: columns are missing or ambiguous.
@@ -46,26 +70,39 @@ def check_rows(
             a pair is repeated.
     """
     columns = find_columns(table.names, source=table.source, user=user)
-
-    def read(name: str) -> Sequence[object]:
-        return table.column(table.names.index(name))
-
-    whose = [user] * len(table.lines) if columns.user is None else read(columns.user)
-    users, bad_users = _parse(table.lines, columns.user or "user", whose, parse_name)
-    images, bad_images = _parse(table.lines, columns.image, read(columns.image), parse_name)
-    on_scale = partial(parse_score, scale=scale)
-    scores, bad_scores = _parse(table.lines, columns.score, read(columns.score), on_scale)
-    repeats = _repeats(users, images)
+    whose = [user] * len(table.lines) if columns.user is None else table.column(columns.user)
+    name_of = ["user" if columns.user is None else table.names[columns.user], table.names[columns.image]]
+    users, bad_users = _parse(table.lines, name_of[0], whose, parse_name)
+    images, bad_images = _parse(table.lines, name_of[1], table.column(columns.image), parse_name)
+    on_scale = partial(require_score if strict else parse_score, scale=scale)
+    scores, bad_scores = _parse(
+        table.lines, table.names[columns.score], table.column(columns.score), on_scale
+    )
+    given = [row for row, score in enumerate(scores) if not isinstance(score, NoScore)]
     problems = [*table.problems, *bad_users, *bad_images, *bad_scores]
+    files = same(dict.fromkeys(images[row] for row in given)) if same and not problems else {}
+    repeats = _repeats(users, images, given, files)
+    names = _one_name(images, given, files)
     if duplicates == "error":
-        problems += (
-            _repeat_problem(table, columns.image, users, images, row, first) for row, first in repeats
-        )
+        contradict = _repeat_problems(table, name_of[1], (users, images, scores), repeats)
+        problems += islice(contradict, MOST_PROBLEMS)
     if problems:
         problems.sort(key=lambda problem: problem.line)
         message = bad_rows_message(table.source, table.n_rows, problems, table.unit)
         raise BadRowsError(message, tuple(problems))
-    return _merge(users, images, scores, repeats, duplicates)
+    notes = (*table.notes, *columns.notes, *_without(scores, table.source))
+    return CleanRows(*_merge((users, names, scores), given, repeats, duplicates), notes)
+
+
+def _without(scores: Sequence[object], source: str) -> tuple[str, ...]:
+    """How many rows have no score, in words."""
+    kinds = ((NoScore.UNRATED, "unrated (blank or 0)"), (NoScore.REJECTED, "rejected (-1)"))
+    counts = [f"{n} {what}" for kind, what in kinds if (n := scores.count(kind))]
+    if not counts:
+        return ()
+    n_left = sum(isinstance(score, NoScore) for score in scores)
+    rows = "row" if len(scores) == 1 else "rows"
+    return (f"{source}: left out {n_left} of {len(scores)} {rows}: {', '.join(counts)}",)
 
 
 def _parse(
@@ -79,60 +116,86 @@ def _parse(
         parsed = [known[value] for value in values]
     else:
         parsed = [parse(value) for value in values]
-    problems = [
+    problems = (
         _value_problem(line, column, value, found)
         for line, value, found in zip(lines, values, parsed, strict=True)
         if isinstance(found, BadValue)
-    ]
-    return parsed, problems
+    )
+    return parsed, list(islice(problems, MOST_PROBLEMS))
 
 
 def _value_problem(line: int, column: str, value: object, bad: BadValue) -> RowProblem:
-    text = "" if value is None else str(value).strip()
+    text = "" if value is None else str(value).strip()[:_LONGEST_VALUE]
     return RowProblem(line=line, column=column, value=text, reason=bad.reason, cure=bad.cure)
 
 
-def _repeats(users: Sequence[object], images: Sequence[object]) -> list[tuple[int, int]]:
+def _repeats(
+    users: Sequence[object],
+    images: Sequence[object],
+    given: Sequence[int],
+    files: Mapping[Any, object],
+) -> list[tuple[int, int]]:
     """The rows whose pair an earlier row already has, each with the first such row."""
-    pairs = list(zip(users, images, strict=True))
-    if len(set(pairs)) == len(pairs):
+    keys = [(users[row], files.get(images[row], images[row]) if files else images[row]) for row in given]
+    if len(set(keys)) == len(keys):
         return []
     first_row: dict[tuple[object, object], int] = {}
     found: list[tuple[int, int]] = []
-    for row, pair in enumerate(pairs):
-        first = first_row.setdefault(pair, row)
-        if first != row and not any(isinstance(name, BadValue) for name in pair):
+    for row, key in zip(given, keys, strict=True):
+        first = first_row.setdefault(key, row)
+        if first != row and not any(isinstance(name, BadValue) for name in key):
             found.append((row, first))
     return found
 
 
-def _repeat_problem(
-    table: RawTable, column: str, users: Sequence[str], images: Sequence[str], row: int, first: int
-) -> RowProblem:
-    return RowProblem(
-        line=table.lines[row],
-        column=column,
-        value=images[row],
-        reason=f"was already rated by user {users[row]!r} on {table.unit} {table.lines[first]}",
-        cure=_ONE_RATING,
-    )
+def _one_name(images: list[Any], given: Sequence[int], files: Mapping[Any, object]) -> list[Any]:
+    """The images, each file under the first of its names, whoever gave it."""
+    if not files:
+        return images
+    first: dict[object, str] = {}
+    names = list(images)
+    for row in given:
+        names[row] = first.setdefault(files.get(images[row], images[row]), images[row])
+    return names
+
+
+def _repeat_problems(
+    table: RawTable,
+    column: str,
+    columns: tuple[Sequence[Any], Sequence[Any], Sequence[Any]],
+    repeats: Iterable[tuple[int, int]],
+) -> Iterator[RowProblem]:
+    """What is wrong with rows that repeat a pair; one score under two names of a photo does not."""
+    users, images, scores = columns
+    for row, first in repeats:
+        respelled = images[row] != images[first]
+        if respelled and scores[row] == scores[first]:
+            continue
+        as_what = f" as {cut(images[first])}" if respelled else ""
+        yield RowProblem(
+            line=table.lines[row],
+            column=column,
+            value=images[row],
+            reason=f"was already rated by user {users[row]!r} on {table.unit} {table.lines[first]}{as_what}",
+            cure=_ONE_RATING,
+        )
 
 
 def _merge(
-    users: Sequence[str],
-    images: Sequence[str],
-    scores: list[float],
+    columns: tuple[Sequence[str], Sequence[str], list[Any]],
+    given: Sequence[int],
     repeats: Sequence[tuple[int, int]],
     duplicates: Duplicates,
 ) -> tuple[tuple[str, ...], tuple[str, ...], NDArray[np.float64]]:
     """Clean columns in which every pair stands once, where it first appeared."""
-    given: dict[int, list[float]] = {}
+    users, images, scores = columns
+    several: dict[int, list[float]] = {}
     for row, first in repeats:
-        given.setdefault(first, [scores[first]]).append(scores[row])
-    for first, values in given.items():
-        scores[first] = values[-1] if duplicates == "last" else _mean(values)
+        several.setdefault(first, [scores[first]]).append(scores[row])
+    for first, values in several.items():
+        scores[first] = _mean(values) if duplicates == "mean" else values[-1]
     dropped = {row for row, _ in repeats}
-    kept = [row for row in range(len(users)) if row not in dropped] if dropped else range(len(users))
+    kept = [row for row in given if row not in dropped] if dropped else given
     return (
         tuple(users[row] for row in kept),
         tuple(images[row] for row in kept),

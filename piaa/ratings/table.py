@@ -6,11 +6,11 @@ whoever holds one need not check names, scores or repeated pairs again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
 
@@ -27,6 +27,10 @@ from piaa.ratings.scale import Scale
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
+
+
+SameFile: TypeAlias = Callable[[Iterable[str]], Mapping[str, object]]
+"""Finds the file of each name, as far as there is one."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,6 +62,9 @@ class Ratings:
     source: str = "the ratings"
     """The table's name for messages; a path where it came from a file. Not part of equality."""
 
+    notes: tuple[str, ...] = ()
+    """What to know of how it was read, such as how many photos are unrated. Not part of equality."""
+
     def __post_init__(self) -> None:
         users, images = tuple(self.users), tuple(self.images)
         scores = np.array(self.scores, dtype=np.float64)
@@ -71,7 +78,7 @@ class Ratings:
             object.__setattr__(self, name, value)
         if not self._is_clean():
             table = _raw_table(self.users, self.images, self.scores.tolist(), source=self.source)
-            check_rows(table, scale=self.scale, duplicates="error")
+            check_rows(table, scale=self.scale, duplicates="error", strict=True)
 
     def _is_clean(self) -> bool:
         """The checks of ``check_rows`` without its report, several times faster."""
@@ -87,8 +94,16 @@ class Ratings:
         scale: Scale,
         duplicates: Duplicates = "error",
         source: str = "the ratings",
+        same: SameFile | None = None,
     ) -> Self:
         """Build the table from (user, image, score) rows, scores in the units of ``scale``.
+
+        Args:
+            rows: every one with a score.
+            scale: the units of the scores.
+            duplicates: what to do when a user rated an image twice.
+            source: the table's name for messages.
+            same: see :func:`read_ratings`.
 
         Raises:
             BadRowsError: rows are bad; the message counts them from 1.
@@ -97,7 +112,7 @@ class Ratings:
         listed = [(user, image, score) for user, image, score in rows]
         users, images, scores = zip(*listed, strict=True) if listed else ((), (), ())
         table = _raw_table(users, images, scores, source=source)
-        return cls._checked(table, scale=scale, duplicates=duplicates)
+        return cls._checked(table, scale=scale, duplicates=duplicates, strict=True, same=same)
 
     @classmethod
     def from_frame(
@@ -108,15 +123,17 @@ class Ratings:
         user: str | None = None,
         duplicates: Duplicates = "error",
         source: str = "the data frame",
+        same: SameFile | None = None,
     ) -> Self:
         """Build the table from a data frame with the columns that ``read_ratings`` knows.
 
         Args:
-            frame: one row per rating; its index is ignored, NaN and None count as empty.
+            frame: one row per photo; its index is ignored, NaN and None count as empty.
             scale: the units of the scores.
             user: to whom all rows belong when there is no user column.
             duplicates: what to do when a user rated an image twice.
             source: the frame's name for messages.
+            same: see :func:`read_ratings`.
 
         Raises:
             RatingsError: columns are missing or ambiguous, or rows are bad (counted from 1).
@@ -132,14 +149,21 @@ class Ratings:
             lines=range(1, len(frame) + 1),
             column=values,
         )
-        return cls._checked(table, scale=scale, duplicates=duplicates, user=user)
+        return cls._checked(table, scale=scale, duplicates=duplicates, user=user, same=same)
 
     @classmethod
     def _checked(
-        cls, table: RawTable, *, scale: Scale, duplicates: Duplicates, user: str | None = None
+        cls,
+        table: RawTable,
+        *,
+        scale: Scale,
+        duplicates: Duplicates,
+        user: str | None = None,
+        strict: bool = False,
+        same: SameFile | None = None,
     ) -> Self:
-        users, images, scores = check_rows(table, scale=scale, duplicates=duplicates, user=user)
-        return cls(users=users, images=images, scores=scores, scale=scale, source=table.source)
+        rows = check_rows(table, scale=scale, duplicates=duplicates, user=user, strict=strict, same=same)
+        return cls(**rows._asdict(), scale=scale, source=table.source)
 
     @property
     def n(self) -> int:
@@ -187,6 +211,7 @@ class Ratings:
             scores=self.scores[chosen],
             scale=self.scale,
             source=self.source,
+            notes=self.notes,
         )
 
     def for_user(self, user: str) -> Ratings:
@@ -220,12 +245,18 @@ class Ratings:
 
 
 def read_ratings(
-    path: str | Path, *, scale: Scale, user: str | None = None, duplicates: Duplicates = "error"
+    path: str | Path,
+    *,
+    scale: Scale,
+    user: str | None = None,
+    duplicates: Duplicates = "error",
+    strict: bool = False,
+    same: SameFile | None = None,
 ) -> Ratings:
-    """Read and check a file of ratings.
+    """Read and check a file of ratings; docs/tables.md says what is understood.
 
-    The formats are ``.csv``, ``.tsv``, ``.txt``, ``.jsonl``, ``.ndjson`` and ``.parquet``; the
-    columns may have any of the names in ``ALIASES``, in any order and case, among others.
+    The formats are ``.csv``, ``.tsv``, ``.txt``, ``.json``, ``.jsonl``, ``.ndjson``, ``.xlsx`` and
+    ``.parquet``; the columns may have any of the names in ``ALIASES``, in any order and case, among others.
 
     Args:
         path: the file.
@@ -234,19 +265,27 @@ def read_ratings(
             is read whole, since validation covers all of it; pick with ``for_user``.
         duplicates: what to do when a user rated an image twice: ``error``, keep the ``last``
             score, or take the ``mean``; the row stays where the pair first appeared.
+        strict: whether every row must have a score. Else rows that are blank, or 0 or -1 outside of the
+            scale, are photos that nobody rated or that were rejected; they are left out, and the notes count
+            them.
+        same: finds the file of each name, as far as there is one: names of one file are one image, under the
+            first of them. Such as ``lambda names: locate_images(names, folder)[0]``.
 
     Returns:
         the clean table, in the order of the file.
 
     Raises:
-        RatingsError: the file cannot be read, or columns are missing or ambiguous.
+        RatingsError: the file cannot be read, columns are missing or ambiguous, or its scores are what piaa
+            predicted.
         BadRowsError: rows are bad; it lists every one of them.
     """
     if user is not None and not user.strip():
         raise RatingsError("the user's name is empty, expected a name; pass --user NAME")
     table = read_table(Path(path), RATINGS)
-    ratings = Ratings._checked(table, scale=scale, duplicates=duplicates, user=user)
+    ratings = Ratings._checked(table, scale=scale, duplicates=duplicates, user=user, strict=strict, same=same)
     if not len(ratings):
+        if table.n_rows:
+            raise RatingsError(f"{ratings.notes[-1]}; rate some of these photos")
         raise RatingsError(table.without_rows("ratings", "add one row per rating"))
     return ratings
 

@@ -7,29 +7,30 @@ from __future__ import annotations
 
 import math
 import numbers
-from dataclasses import dataclass
 from decimal import Decimal
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from piaa.ratings.bad_value import BadValue as BadValue
+from piaa.ratings.written import PLAIN_NUMBER, parse_written
+
 if TYPE_CHECKING:
     from piaa.ratings.scale import Scale
 
-_PLAIN_NUMBER = "write every score as a plain number such as 3.5"
 _PLAIN_TEXT = "write every user and image as plain text"
 _RIGHT_SCALE = "correct the score or pass its real scale as --scale LOW HIGH"
 
 
-@dataclass(frozen=True)
-class BadValue:
-    """What stands in place of a value that could not be read."""
-
-    reason: str
-    cure: str
-
-
 EMPTY = BadValue("is empty", "fill in every field or delete the row")
+
+
+class NoScore(Enum):
+    """What stands in place of a score that was not given."""
+
+    UNRATED = "unrated"
+    REJECTED = "rejected"
 
 
 def parse_name(value: object) -> str | BadValue:
@@ -53,21 +54,47 @@ def parse_name(value: object) -> str | BadValue:
     return name
 
 
-def parse_score(value: object, *, scale: Scale) -> float | BadValue:
-    """A score on the scale, from a number or from text."""
+def parse_score(value: object, *, scale: Scale) -> float | BadValue | NoScore:
+    """A score on the scale, from a number or from text.
+
+    Of what lies outside of the scale, 0 is what programs write for a photo without a rating, and -1 for one
+    that was rejected: neither is the worst score.
+    """
     if value is None or (isinstance(value, str) and not value.strip()):
-        return EMPTY
+        return NoScore.UNRATED
+    number = _number(value, scale)
+    if isinstance(number, BadValue):
+        return number
+    if not math.isfinite(number):
+        return BadValue("is not a finite number", PLAIN_NUMBER)
+    if scale.low <= number <= scale.high:
+        return number
+    if number in (0, -1):
+        return NoScore.UNRATED if number == 0 else NoScore.REJECTED
+    return _outside(scale)
+
+
+def require_score(value: object, *, scale: Scale) -> float | BadValue:
+    """As :func:`parse_score`, where every row must have a score."""
+    found = parse_score(value, scale=scale)
+    if not isinstance(found, NoScore):
+        return found
+    blank = value is None or (isinstance(value, str) and not value.strip())
+    return EMPTY if blank else _outside(scale)
+
+
+def _outside(scale: Scale) -> BadValue:
+    return BadValue(f"is outside the scale {scale}", _RIGHT_SCALE)
+
+
+def _number(value: object, scale: Scale) -> float | BadValue:
     if isinstance(value, bool | np.bool_):
-        return BadValue("is true or false, not a number", _PLAIN_NUMBER)
+        return BadValue("is true or false, not a number", PLAIN_NUMBER)
     # float() would read "1_0" as 10, which nobody means in a table.
     if not isinstance(value, str | numbers.Real | Decimal) or (isinstance(value, str) and "_" in value):
-        return BadValue("is not a number", _PLAIN_NUMBER)
+        return BadValue("is not a number", PLAIN_NUMBER)
     try:
-        number = float(value)
+        return float(value)
     except (ValueError, OverflowError):
-        return BadValue("is not a number", _PLAIN_NUMBER)
-    if not math.isfinite(number):
-        return BadValue("is not a finite number", _PLAIN_NUMBER)
-    if not scale.low <= number <= scale.high:
-        return BadValue(f"is outside the scale {scale}", _RIGHT_SCALE)
-    return number
+        written = parse_written(value.strip(), scale) if isinstance(value, str) else None
+        return BadValue("is not a number", PLAIN_NUMBER) if written is None else written

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import io
 import re
 from collections.abc import Callable, Sequence
@@ -13,12 +12,11 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from generic.cache.contents import Content
+from generic.cache.contents import Content, content_of
 from generic.cache.features import FeatureCache, Features
 from generic.engine.engine import usable_cores
 from generic.errors import ImageError
 from generic.model.generic_model import GenericModel
-from generic.photos.identity import photo_identity
 from generic.photos.open import load_pixels
 from piaa.server import telemetry
 from piaa.server.allocator import give_back
@@ -94,13 +92,13 @@ class Embedder:
         }
 
     def _pictures(self, contents: Sequence[Content]) -> dict[str, Features]:
-        """Vectors, by identity, of those pictures that were seen before, in whatever file."""
+        """Vectors, by key, of those pictures that were seen before, in whatever file."""
         found = self._cache.find_many(contents, self._model.hash)
-        self._cache.remember([one for one in contents if one.identity in found])
+        self._cache.remember([one for one in contents if one.key in found])
         return found
 
     def _keep(self, content: Content, vector: Features) -> None:
-        self._cache.put_many({content.identity: vector}, self._model.hash)
+        self._cache.put_many({content.key: vector}, self._model.hash)
         self._cache.remember([content])
 
     def _remembered(self, digest: str, one: Known) -> Known:
@@ -117,14 +115,17 @@ class Embedder:
             Problem: 503, too many images wait already. None of these was taken.
         """
         contents = await self._off_loop(_contents, [content for _, content in images])
+        # So that a vector of before, known by the sha256 alone, is not taken for theirs.
+        if anew := [one for one in contents if one.decoded_anew]:
+            await self._off_loop(self._cache.remember, anew)
         digests = [content.sha256 for content in contents]
         known = await self.known(list(dict.fromkeys(digests)))
         outcomes: dict[str, Outcome] = {digest: one.vector for digest, one in known.items()}
         unknown = [one for one in contents if one.sha256 not in outcomes]
         pictures = await self._off_loop(self._pictures, unknown) if unknown else {}
         for one in unknown:
-            if one.identity in pictures:
-                seen = self._remembered(one.sha256, Known(one.identity, pictures[one.identity]))
+            if one.key in pictures:
+                seen = self._remembered(one.sha256, Known(one.identity, pictures[one.key]))
                 outcomes[one.sha256] = seen.vector
         telemetry.IMAGES.labels("cache").inc(len(outcomes))
         fresh = {d: image for d, image in zip(digests, images, strict=True) if d not in outcomes}
@@ -203,8 +204,4 @@ class Embedder:
 
 
 def _contents(images: Sequence[bytes]) -> list[Content]:
-    digests = [hashlib.sha256(image).hexdigest() for image in images]
-    return [
-        Content(digest, photo_identity(image, sha256=digest))
-        for digest, image in zip(digests, images, strict=True)
-    ]
+    return [content_of(image) for image in images]

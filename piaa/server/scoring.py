@@ -12,7 +12,7 @@ from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from numpy.typing import NDArray
 
 from generic.cache.features import Features
-from generic.errors import ImageError, ModelMismatch, UnknownUser
+from generic.errors import ImageError, ModelMismatch
 from generic.words import counted, none_of
 from piaa.adapters.prediction import Array, Prediction, bend
 from piaa.ratings.scale import Scale
@@ -171,10 +171,11 @@ def _check_users(
 ) -> None:
     missing = [user for user in users if user not in actives]
     if missing and fallback is None:
-        raise UnknownUser(
+        raise Problem(
+            404,
             f"{len(missing)} of {counted(len(users), 'user')} {'is' if len(missing) == 1 else 'are'} not "
             f"fitted, the first is {missing[0]!r}; "
-            "rate photos and fit the user first, or ask with fallback=generic"
+            "rate photos and fit the user first, or ask with fallback=generic",
         )
     for active in actives.values():
         if active.model_hash != services.model.generic.hash:

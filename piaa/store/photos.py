@@ -17,6 +17,7 @@ _REFERRING = (
     ("flags", "photo_id"),
     ("comparisons", "photo_id"),
     ("comparisons", "other_id"),
+    ("written", "photo_id"),
 )
 
 
@@ -67,7 +68,9 @@ def keep_photos(sql: Sql, user: int, photos: Sequence[SeenPhoto], model_hash: st
         [{"sha256": digest, "photo_id": held[digest]} for digest in sorted(held)],
         "ON CONFLICT (sha256) DO NOTHING",
     )
-    keep_vectors(sql, {found[photo.identity]: photo.vector for photo in photos}, model_hash)
+    # Of a photo that was seen twice one may come without a vector: a flag says nothing of the picture.
+    vectors = {found[photo.identity]: photo.vector for photo in photos if photo.vector is not None}
+    keep_vectors(sql, vectors, model_hash)
     return found
 
 
@@ -109,6 +112,12 @@ def _merge(sql: Sql, gone: int, kept: int) -> None:
         for one, two, newer, change, other in pairs:
             older, by = (two, change) if newer else (one, other)
             sql.run(f"UPDATE {table} SET ended_by = :by WHERE id = :id", by=by, id=older)  # noqa: S608
+    # One row of a file; should the two differ, the other star is known from the file itself.
+    sql.run(
+        "DELETE FROM written WHERE photo_id = :gone AND EXISTS (SELECT 1 FROM written AS other WHERE"
+        " other.photo_id = :kept AND other.user_id = written.user_id AND other.file = written.file)",
+        **values,
+    )
     for table, column in _REFERRING:
         sql.run(f"UPDATE {table} SET {column} = :kept WHERE {column} = :gone", **values)  # noqa: S608
     sql.run("UPDATE file_digests SET photo_id = :kept WHERE photo_id = :gone", **values)
@@ -120,16 +129,15 @@ def _merge(sql: Sql, gone: int, kept: int) -> None:
     sql.run("DELETE FROM photos WHERE id = :gone", gone=gone)
 
 
-def keep_vectors(sql: Sql, vectors: Mapping[int, NDArray[np.float32] | None], model_hash: str) -> None:
+def keep_vectors(sql: Sql, vectors: Mapping[int, NDArray[np.float32]], model_hash: str) -> None:
     """Keep the vectors of photos, by number; one that is there already stays, unless it was damaged."""
-    there = {photo: vector for photo, vector in vectors.items() if vector is not None}
-    if not there:
+    if not vectors:
         return
     model, rows = model_id(sql, model_hash), []
-    _, _, damaged = vectors_of(sql, there, model_hash)
+    _, _, damaged = vectors_of(sql, vectors, model_hash)
     worthless = "DELETE FROM vectors WHERE model_id = :model AND photo_id IN {chosen}"
     run_in(sql, worthless, sorted(damaged), model=model)
-    for photo, vector in there.items():
+    for photo, vector in vectors.items():
         content = np.ascontiguousarray(vector, "<f4").tobytes()
         rows.append({"photo_id": photo, "model_id": model, "vector": content, "checksum": checksum(content)})
     insert_many(sql, "vectors", rows, "ON CONFLICT (photo_id, model_id) DO NOTHING")
@@ -159,6 +167,8 @@ def vectors_of(
 def drop_unused(sql: Sql, photos: Iterable[int]) -> None:
     """Forget those of these photos of which nobody says anything any more, with their vectors.
 
+    A photo for which a star was written stays: else that star would be taken for a person's own.
+
     Args:
         sql: a transaction that held the photos before it deleted what was said of them.
         photos: their numbers.
@@ -171,7 +181,7 @@ def drop_unused(sql: Sql, photos: Iterable[int]) -> None:
 
 
 def photos_of_user(sql: Sql, user: int, chosen: Collection[str] | None = None) -> list[int]:
-    """Numbers of the photos that a user ever said something of; of all, or of some chosen by identity."""
+    """Numbers of photos that a user ever said something of, or got a star for: all, or some by identity."""
     parts = " UNION ".join(
         f"SELECT {column} FROM {table} WHERE user_id = :user"  # noqa: S608  (our own names)
         for table, column in _REFERRING

@@ -28,6 +28,7 @@ from piaa.store.user_content import import_user
 from piaa.store.user_file import read_user_file
 from piaa.store.users import Erased, UserSummary, find_user, list_users
 from piaa.store.versions import activate, add_version, matching, restore, user_id
+from piaa.store.written import WrittenStar, forget_written, keep_written, written_stars
 
 
 class Store(StoreReader):
@@ -115,6 +116,33 @@ class Store(StoreReader):
             for one in found:
                 activate(sql, number, one)
             return change, found
+
+    # ---- stars that piaa wrote ----
+
+    def note_written(self, user: str, stars: Sequence[WrittenStar]) -> None:
+        """Note stars before they are written into files, so that they are never taken for hers.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+        """
+        with self._writing(user) as (sql, number):
+            keep_written(sql, number, stars)
+
+    def written(self, photos: Sequence[str]) -> dict[str, frozenset[int]]:
+        """The stars that were ever written of photos, for whomever, by identity of the photo."""
+        if not self.database.exists():
+            return {}
+        with self.database.reading() as sql:
+            return written_stars(sql, photos)
+
+    def forget_written(self, user: str, files: Sequence[str]) -> None:
+        """Forget the stars in files that are again as they were before.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+        """
+        with self._writing(user) as (sql, number):
+            forget_written(sql, number, files)
 
     # ---- versions ----
 

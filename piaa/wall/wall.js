@@ -61,7 +61,8 @@ function show() {
     `${chosen.length.toLocaleString("en")} of ${figures.length.toLocaleString("en")} photos${cut}`;
 }
 
-const links = () => [...document.querySelectorAll("main figure a")].filter((link) => link.offsetParent);
+// Asks no link where it is: the browser would lay out every tile that it has left for later.
+const links = () => [...document.querySelectorAll(wall.hidden ? ".both figure a" : "#wall figure a")];
 
 function enlarge(link) {
   large.shown = link;
@@ -83,8 +84,8 @@ function step(by) {
 function move(link, key) {
   const all = links();
   const at = all.indexOf(link);
-  const top = all[0].offsetTop;
-  const inARow = Math.max(1, all.findIndex((other) => other.offsetTop !== top));
+  const grid = getComputedStyle(link.closest(".tiles"));
+  const inARow = grid.gridTemplateColumns.split(" ").length;
   const target = { ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: at - inARow, ArrowDown: at + inARow,
     Home: 0, End: all.length - 1 }[key];
   if (target === undefined || !all[target]) return false;

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +13,7 @@ import numpy as np
 from generic.atomic import write_bytes
 from generic.errors import ImageError
 from generic.photos.find import find_images, printable
+from piaa.ratings.files.write import csv_bytes, csv_text
 from piaa.ratings.locate import locate_images
 from piaa.ratings.scale import Scale
 from protocols.datasets.counts import PublishedCount
@@ -121,12 +120,9 @@ class CheckReport:
         Raises:
             OutputError: the file cannot be written; an older one is untouched.
         """
-        text = io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(("image", "problem", "reason"))
-        table.writerows((name, "missing", reason) for name, reason in self.missing)
-        table.writerows((name, "no label", "") for name in self.unlabelled)
-        write_bytes(path, text.getvalue().encode("utf-8", "surrogateescape"))
+        rows = [(name, "missing", reason) for name, reason in self.missing]
+        rows += [(name, "no label", "") for name in self.unlabelled]
+        write_bytes(path, csv_bytes(csv_text(("image", "problem", "reason"), rows)))
 
 
 def check(dataset: Dataset) -> CheckReport:

@@ -176,7 +176,7 @@ def official_ratings(
         RatingsError: the file is not the table it should be.
     """
     try:
-        return read_ratings(path, scale=scale, user=user, duplicates=duplicates)
+        return read_ratings(path, scale=scale, user=user, duplicates=duplicates, strict=True)
     except BadRowsError as error:
         # The usual cures name options of the ratings of one person, which no released file has.
         found = str(error).rpartition(". To do: ")[0]

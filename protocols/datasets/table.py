@@ -8,8 +8,10 @@ the images in ``images/`` or in ROOT itself; each may be named instead.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from piaa.ratings.locate import locate_images, respelled
 from piaa.ratings.scale import Scale
 from piaa.ratings.table import Duplicates, read_ratings
 from protocols.datasets.counts import PublishedCount
@@ -49,8 +51,15 @@ def load(
     """
     place = Root(root, dataset=NAME, holds=RATINGS, source="you")
     path = place.need(RATINGS) if ratings is None else Path(ratings)
-    table = read_ratings(path, scale=scale, duplicates=duplicates)
     folder = place.images(IMAGES, images)
+    files: dict[str, Path] = {}
+
+    def same(names: Iterable[str]) -> Mapping[str, Path]:
+        if folder is not None:
+            files.update(locate_images(names, folder)[0])
+        return files
+
+    table = read_ratings(path, scale=scale, duplicates=duplicates, same=same)
     return Dataset(
         name=NAME,
         scale=scale,
@@ -60,5 +69,5 @@ def load(
         images=folder,
         lists={},
         test_users=() if users is None else read_users(users, table),
-        notes=labels_only(folder),
+        notes=(*table.notes, *respelled(files), *labels_only(folder)),
     )

@@ -269,7 +269,8 @@ def check_known(names: Iterable[str], known: Collection[str], *, kind: str, wher
     if unknown:
         named = counted(len(single), kind.removesuffix("s"))
         raise DatasetError(
-            f"{where} has no label of {len(unknown)} of {named} of the split, {_such_as(unknown)}; check the spelling or the version of the labels"
+            f"{where} has no label of {len(unknown)} of {named} of the split, {_such_as(unknown)}; check the "
+            "spelling or the version of the labels"
         )
 
 

@@ -7,10 +7,12 @@ are not read here.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from generic.photos.formats.boxes import Reader, boxes
-from generic.photos.formats.exif import Header, details, orientation, turn
+from generic.photos.formats.exif import Header, details, first_of, orientation, turn
 from generic.photos.formats.source import Odd, Part, Source, cut, number, part
 
 _ABOUT = (b"Exif", b"mime", b"uri ")
@@ -18,6 +20,8 @@ _XMP = b"mime"
 _ELSEWHERE = (b"meta", b"mdat", b"free", b"skip")
 """Boxes of a file that are read by their parts, or are room."""
 _READ = (b"iinf", b"iloc", b"iprp", b"iref", b"idat", b"pitm", b"free", b"skip")
+_SIGNED = 16
+"""Where in the box ``clap`` the numbers begin that may be negative."""
 _TURNED = (1, 8, 3, 6)
 """The orientation, as EXIF counts, after 0 to 3 quarter turns against the clock."""
 
@@ -83,11 +87,13 @@ def header(source: Source) -> Header:
     """What the file says of its primary image; reads the box ``meta``, EXIF and XMP."""
     meta = read_meta(source)
     primary = meta.items[meta.primary]
-    rotation = meta.of(primary, b"irot")
+    rotation, exif, xmp = meta.of(primary, b"irot"), _exif(meta), meta.block(_XMP)
     return Header(
         size=_extent(meta, primary),
-        orientation=_TURNED[rotation[0] & 3] if rotation else turn(_said(meta), meta.block(_XMP)),
-        details=details(_exif(meta)),
+        orientation=_TURNED[rotation[0] & 3] if rotation else turn(_said(meta), xmp),
+        first=first_of(exif),
+        details=details(exif),
+        xmp=xmp,
     )
 
 
@@ -111,17 +117,49 @@ def image_parts(source: memoryview) -> Iterator[Part]:
         yield from meta.data(item)
 
 
+def crop_of(source: Source) -> tuple[int, int, int, int] | None:
+    """What of the primary image is to be shown: left, top, right and bottom, in pixels before it is turned.
+
+    None if it is all of it, or if the file is odd: then nothing is cut off.
+    """
+    with suppress(Odd, KeyError):
+        meta = read_meta(source)
+        return _crop(meta, meta.items[meta.primary])
+    return None
+
+
 def _extent(meta: Meta, primary: Item) -> tuple[int, int] | None:
-    """Width and height as decoded, before the image is turned; None if decoders may differ."""
-    extent, crop = meta.of(primary, b"ispe"), meta.of(primary, b"clap")
-    if extent is None:
+    """Width and height as decoded and cropped, before the image is turned; None if decoders may differ."""
+    whole = _whole(meta, primary)
+    crop = _crop(meta, primary)
+    if crop is not None:
+        return crop[2] - crop[0], crop[3] - crop[1]
+    # What is no whole pixel, HEIC's decoder rounds as it likes; of AVIF, we cut nothing off then.
+    known = meta.of(primary, b"clap") is None or any(it.kind == b"av01" for it in meta.items.values())
+    return whole if known else None
+
+
+def _whole(meta: Meta, primary: Item) -> tuple[int, int] | None:
+    extent = meta.of(primary, b"ispe")
+    return None if extent is None else (number(extent, 4, 4), number(extent, 8, 4))
+
+
+def _crop(meta: Meta, primary: Item) -> tuple[int, int, int, int] | None:
+    """As :func:`crop_of`: its size, and how far its middle is from the image's; of whole pixels, inside."""
+    whole, clap = _whole(meta, primary), meta.of(primary, b"clap")
+    if whole is None or clap is None:
         return None
-    if crop is None:
-        return number(extent, 4, 4), number(extent, 8, 4)
-    # The decoder of AVIF crops nothing, and fractions of a pixel are rounded by each as it likes.
-    width, part_of, height, part_of_height = (number(crop, at, 4) for at in (0, 4, 8, 12))
-    whole = primary.kind == b"hvc1" and part_of == part_of_height == 1
-    return (width, height) if whole else None
+    numbers = [int.from_bytes(cut(clap, at, 4), "big", signed=at >= _SIGNED) for at in range(0, 32, 4)]
+    if min(numbers[1::2]) < 1:
+        return None
+    wide, high, across, down = (Fraction(n, d) for n, d in zip(numbers[::2], numbers[1::2], strict=True))
+    left, top = (whole[0] - wide) / 2 + across, (whole[1] - high) / 2 + down
+    box = left, top, left + wide, top + high
+    if any(it.denominator != 1 for it in box) or not (
+        0 <= left < box[2] <= whole[0] and 0 <= top < box[3] <= whole[1]
+    ):
+        return None
+    return int(left), int(top), int(box[2]), int(box[3])
 
 
 def _said(meta: Meta) -> int | None:

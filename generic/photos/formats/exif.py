@@ -1,6 +1,6 @@
-"""Which side of a photo is up, and when it was taken: by its EXIF block, else by its XMP.
+"""What EXIF and XMP say of a photo: which side is up, when it was taken, and where the rest of it stands.
 
-Read as the decoder reads it (:mod:`generic.photos.open`): EXIF first, and XMP where EXIF says nothing.
+The side is read as the decoder reads it (:mod:`generic.photos.open`): EXIF first, else XMP.
 """
 
 from __future__ import annotations
@@ -26,12 +26,37 @@ class Header:
     """Width and height in pixels as stored, before the photo is turned upright; None if unknown."""
     orientation: int
     """1 to 8, as EXIF counts; 5 and above exchange width and height."""
+    first: Directory | None
+    """The first directory of EXIF; None if there is none that can be read."""
     details: Directory | None
     """The directory with the capture time."""
+    xmp: Part | None
+    """The XMP packet as it stands in the file; None if there is none."""
 
 
 _MARK = b"Exif\0\0"
 _IN_XMP = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
+
+
+def header_of(
+    size: tuple[int, int] | None, exif: Part | None, xmp: Part | None, otherwise: int = 1
+) -> Header:
+    """What a file with these blocks says.
+
+    Args:
+        size: width and height in pixels as stored.
+        exif: with or without its mark ``Exif``; None if there is none.
+        xmp: the packet; None if there is none.
+        otherwise: the orientation if neither says any.
+    """
+    first = first_of(exif)
+    return Header(
+        size=size,
+        orientation=turn_of(exif, xmp, otherwise),
+        first=first,
+        details=details(exif),
+        xmp=xmp,
+    )
 
 
 def turn_of(exif: Part | None, xmp: Part | None, otherwise: int = 1) -> int:
@@ -80,6 +105,15 @@ def said_by(directory: Directory) -> int | None:
     if ORIENTATION in directory.repeated or entry.kind != SHORT or entry.count != 1:
         raise Odd
     return directory.one(ORIENTATION, 1)
+
+
+def first_of(exif: Part | None) -> Directory | None:
+    """The first directory of an EXIF block; None if there is none that can be read."""
+    content = unmarked(exif)
+    try:
+        return _first(content) if content else None
+    except Odd:
+        return None
 
 
 def details(exif: Part | None) -> Directory | None:

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from generic.photos.formats.exif import Header, details, turn_of, turn_part, unmarked
-from generic.photos.formats.source import Odd, Part, Source, cut, number, part
+from generic.photos.formats.exif import Header, header_of, turn_part, unmarked
+from generic.photos.formats.source import Endless, Odd, Part, Source, cut, number, part
 
 START = b"\xff\xd8\xff"
 _APP0, _APP1, _APP2, _APP14, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
@@ -21,6 +21,7 @@ _EOI, _SOS = 0xD9, 0xDA
 _ALONE = {0x01, 0xD8, *range(0xD0, 0xD8)}  # markers without a length; none belongs between segments
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _USUAL = (0xC0, 0xC1, 0xC2)
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _MOST_SEGMENTS = 10_000
 _MOST_FILL = 4096
 # In the data of a scan, FF 00 is the byte FF, and FF D0 to FF D7 restart the decoder.
@@ -51,11 +52,12 @@ class Head:
     @property
     def xmp(self) -> Part | None:
         """The last XMP packet."""
-        return next(iter(self.find(_APP1, b"http://ns.adobe.com/xap/1.0/\0")[::-1]), None)
+        found = self.find(_APP1, _XMP)
+        return found[-1][len(_XMP) :] if found else None
 
 
 def read_head(source: Source) -> Head:
-    """All before the first scan; Odd unless it is there and whole."""
+    """All before the first scan; Odd unless it is there and whole, Endless for too many segments."""
     head, at = Head(), 2
     for _ in range(_MOST_SEGMENTS):
         marker, start, end = _segment(source, at)
@@ -70,7 +72,7 @@ def read_head(source: Source) -> Head:
         if marker in _FRAMES:
             head.frames.append((marker, content))
         at = end
-    raise Odd
+    raise Endless
 
 
 def frame_size(head: Head) -> tuple[int, int]:
@@ -89,11 +91,7 @@ def header(source: Source, otherwise: int = 1) -> Header:
         otherwise: the orientation if it gives none.
     """
     head = read_head(source)
-    return Header(
-        size=frame_size(head),
-        orientation=turn_of(head.exif, head.xmp, otherwise),
-        details=details(head.exif),
-    )
+    return header_of(frame_size(head), head.exif, head.xmp, otherwise)
 
 
 def image_parts(source: memoryview, otherwise: int = 1) -> Iterator[Part]:
@@ -106,19 +104,19 @@ def image_parts(source: memoryview, otherwise: int = 1) -> Iterator[Part]:
     for profile in head.find(_APP2, b"ICC_PROFILE\0"):
         yield part("profile", profile)
     yield from head.kept
-    yield from _scans(source, head.scan_at)
+    yield from scans(source, head.scan_at)
 
 
 def end_of(source: memoryview) -> int:
     """Where a JPEG that begins at the first byte ends; Odd unless it does."""
     at = read_head(source).scan_at
-    for segment in _scans(source, at, everything=True):
+    for segment in scans(source, at, everything=True):
         at += len(segment)
     return at
 
 
-def _scans(source: memoryview, at: int, everything: bool = False) -> Iterator[memoryview]:
-    """The segments from the first scan to EOI, but for APPn and COM."""
+def scans(source: memoryview, at: int, everything: bool = False) -> Iterator[memoryview]:
+    """The segments from the first scan to EOI, but for APPn and COM; a scan's data follow its header."""
     for _ in range(_MOST_SEGMENTS):
         marker, start, end = _segment(source, at)
         if everything and start > at:
@@ -133,7 +131,7 @@ def _scans(source: memoryview, at: int, everything: bool = False) -> Iterator[me
         if marker == _EOI:
             return
         at = end
-    raise Odd
+    raise Endless
 
 
 def _segment(source: Source, at: int) -> tuple[int, int, int]:

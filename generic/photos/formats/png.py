@@ -9,18 +9,22 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from generic.photos.formats.exif import Header, details, orientation, turn_of, turn_part
+from generic.photos.formats.exif import Header, header_of, orientation, turn_part
 from generic.photos.formats.source import Odd, Part, Source, cut, number, part
 
 _FIRST = 8
 """Bytes of the signature."""
-_TEXT = (b"tEXt", b"zTXt", b"iTXt")
-_ABOUT = (*_TEXT, b"eXIf", b"zxIf", b"tIME", b"pHYs", b"caBX")
+TEXT = (b"tEXt", b"zTXt", b"iTXt")
+_ABOUT = (*TEXT, b"eXIf", b"zxIf", b"tIME", b"pHYs", b"caBX")
 _MOST_CHUNKS = 100_000
 _XMP = b"XML:com.adobe.xmp"
+_MOST_XMP = 64 << 20
+"""Bytes that a compressed packet may have."""
 _PROFILE = b"Raw profile type exif"
-# Pillow keeps texts and what it decodes by in one dictionary, so that these texts change the pixels.
-_HEEDED = (_XMP, _PROFILE, b"exif", b"xmp", b"transparency")
+TURNING = (_XMP, _PROFILE, b"exif", b"xmp")
+"""Names of the texts by which Pillow turns a photo upright."""
+# Transparency: earlier releases heeded a text of that name, and an identity stays what it was.
+_HEEDED = (*TURNING, b"transparency")
 
 
 @dataclass
@@ -37,22 +41,22 @@ def header(source: Source) -> Header:
     """What the file says; reads the head of each chunk, and the chunks of EXIF and XMP."""
     size = number(source, 16, 4), number(source, 20, 4)
     blocks = _Blocks()
-    for kind, at, length in _chunks(source):
-        if kind in _ABOUT:
+    for kind, at, length in chunks(source):
+        if kind in _ABOUT and intact(source, at, length):
             _note(kind, cut(source, at + 8, length), blocks)
     exif = blocks.exif[-1] if blocks.exif else None
-    xmp = blocks.xmp[-1] if blocks.xmp else None
-    return Header(size=size, orientation=turn_of(exif, xmp), details=details(exif))
+    packed = [text for text in map(bytes, blocks.texts) if text.startswith(_XMP + b"\0\1")]
+    return header_of(size, exif, next(map(_packet, [*blocks.xmp[::-1], *packed]), None))
 
 
 def image_parts(source: memoryview) -> Iterator[Part]:
     """The picture; Odd unless every chunk is whole, and those left out have the checksum they claim."""
     blocks, kept = _Blocks(), []
-    for kind, at, length in _chunks(source):
+    for kind, at, length in chunks(source):
         if kind not in _ABOUT:
             kept.append(source[at : at + length + 12])
             continue
-        if zlib.crc32(source[at + 4 : at + 8 + length]) != number(source, at + 8 + length, 4):
+        if not intact(source, at, length):
             raise Odd
         _note(kind, source[at + 8 : at + 8 + length], blocks)
     if len(blocks.exif) > 1 or len(blocks.xmp) > 1:
@@ -64,7 +68,12 @@ def image_parts(source: memoryview) -> Iterator[Part]:
     yield from kept
 
 
-def _chunks(source: Source) -> Iterator[tuple[bytes, int, int]]:
+def intact(source: Source, at: int, length: int) -> bool:
+    """Whether the chunk that begins at ``at`` has the checksum that it claims."""
+    return zlib.crc32(source[at + 4 : at + 8 + length]) == number(source, at + 8 + length, 4)
+
+
+def chunks(source: Source) -> Iterator[tuple[bytes, int, int]]:
     """Kind, start and length of the content of each chunk; Odd unless the last is IEND."""
     at = _FIRST
     for _ in range(_MOST_CHUNKS):
@@ -82,7 +91,7 @@ def _chunks(source: Source) -> Iterator[tuple[bytes, int, int]]:
 def _note(kind: bytes, content: Part, blocks: _Blocks) -> None:
     if kind == b"eXIf":
         blocks.exif.append(content)
-    if kind not in _TEXT:
+    if kind not in TEXT:
         return
     name = bytes(content[:80]).split(b"\0")[0]
     plain = kind == b"iTXt" and name == _XMP and bytes(content[len(name) + 1 : len(name) + 2]) == b"\0"
@@ -90,6 +99,20 @@ def _note(kind: bytes, content: Part, blocks: _Blocks) -> None:
         blocks.xmp.append(bytes(content))
     elif name in _HEEDED and not (name == _PROFILE and _says_orientation(blocks)):
         blocks.texts.append(content)
+
+
+def _packet(content: bytes) -> bytes | None:
+    """The packet in the content of a chunk iTXt, after name, compression, language and translated name."""
+    head, text = content[: len(_XMP) + 3], content[len(_XMP) + 3 :]
+    text = text.split(b"\0", 2)[-1]
+    if head[-2] == 0:
+        return text
+    unpacker = zlib.decompressobj()
+    try:
+        found = unpacker.decompress(text, _MOST_XMP)
+    except zlib.error:
+        return None
+    return found if unpacker.eof else None
 
 
 def _is_text(content: Part) -> bool:

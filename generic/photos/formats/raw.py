@@ -16,7 +16,7 @@ from generic.photos.formats.boxes import boxes
 from generic.photos.formats.directory import Directories, Directory
 from generic.photos.formats.exif import Header, details_of, said_by, turn, turn_of
 from generic.photos.formats.source import Odd, Part, Source, cut, number
-from generic.photos.formats.tiff import COLOURS, COMPRESSION, STRIP_SIZES, STRIPS
+from generic.photos.formats.tiff import COLOURS, COMPRESSION, STRIP_SIZES, STRIPS, xmp_of
 
 _MAKERS = {b"IIRO", b"IIRS", b"MMOR", b"IIU\0"}
 """First bytes of Olympus' and Panasonic's files, which go on like TIFF."""
@@ -25,6 +25,7 @@ _FUJI = b"FUJIFILMCCD-RAW"
 _FUJI_PREVIEW = 84
 _CANON = b"ftypcrx "
 _CANON_BOX = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
+_XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _DNG, _KIND, _REDUCED = 50706, 254, 1
 _SENSOR = (32803, 34892)  # photometric: colour filter array, linear raw
 _NO_PICTURE = (*_SENSOR, 51177, 52527)  # and depth, mask
@@ -86,7 +87,13 @@ def header(source: Source) -> Header:
     if preview is None:
         raise Odd
     inside = jpeg.header(cut(source, preview.start, preview.end - preview.start), preview.orientation)
-    return replace(inside, details=_details(source) or inside.details)
+    first = _first(source)
+    return replace(
+        inside,
+        first=first or inside.first,
+        details=_details(source) or inside.details,
+        xmp=_own_xmp(source, first) or inside.xmp,
+    )
 
 
 def image_parts(source: memoryview) -> Iterator[Part]:
@@ -169,6 +176,15 @@ def _orientation(source: Source, directories: list[Directory]) -> int:
     return 1
 
 
+def _first(source: Source) -> Directory | None:
+    """The raw photo's own first directory."""
+    with suppress(Odd):
+        block = _canon_block(source, b"CMT1")
+        outside = Directories(source, _VERSIONS) if block is None else Directories(block)
+        return outside.read(outside.first)
+    return None
+
+
 def _details(source: Source) -> Directory | None:
     with suppress(Odd):
         block = _canon_block(source, b"CMT2")
@@ -177,6 +193,17 @@ def _details(source: Source) -> Directory | None:
             return inside.read(inside.first)
         outside = Directories(source, _VERSIONS)
         return details_of(outside, outside.read(outside.first))
+    return None
+
+
+def _own_xmp(source: Source, first: Directory | None) -> Part | None:
+    """The raw photo's own packet: of Canon's CR3 a box of the file, of others a tag."""
+    with suppress(Odd):
+        if bytes(source[4:12]) != _CANON:
+            return xmp_of(first) if first else None
+        for kind, start, end in boxes(source, 0, len(source)):
+            if kind == b"uuid" and bytes(source[start : start + 16]) == _XMP_BOX:
+                return cut(source, start + 16, end - start - 16)
     return None
 
 

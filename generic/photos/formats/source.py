@@ -10,6 +10,10 @@ class Odd(Exception):
     """A file is not built as its format says. Never leaves ``generic/photos``: its callers do without."""
 
 
+class Endless(Odd):
+    """A file has more parts than any photo has, and would take long to read."""
+
+
 class FileBytes:
     """An open file, sliced like bytes: what is not asked for is not read.
 

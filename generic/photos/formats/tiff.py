@@ -1,12 +1,14 @@
-"""TIFF: the picture is the first page, which is all that the decoder looks at: its tags and its data.
+"""TIFF: the picture is the largest page, the first of several: its tags and its data.
 
-Tags that tell about the picture are left out, and so are offsets, for programs that change a tag
-write the whole file anew. A tag that this module does not know counts: it may change pixels.
+Many programs put a thumbnail first, or last. Tags that tell about the picture are left out, and so
+are offsets, for programs that change a tag write the whole file anew. A tag that this module does
+not know counts: it may change pixels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import cycle, repeat
 from operator import ge
 
@@ -19,6 +21,10 @@ STRIPS, STRIP_SIZES, TILES, TILE_SIZES = 273, 279, 324, 325
 EXIF = 34665
 _XMP = 700
 _CHANNELS, _ROWS, _PLANES, _TILE_WIDTH, _TILE_HEIGHT = 277, 278, 284, 322, 323
+_KIND, _MASK = 254, 4
+_SAMPLES_ARE, _DECIMAL = 339, 3
+_SHOWN_COLOURS = {0, 1, 2, 3, 5, 6, 8}
+_SHOWN_COMPRESSIONS = {*range(1, 9), 32771, 32773, 32946, 34925, 50000, 50001}
 _RESOLUTION = (282, 283, 296)
 _OLD_JPEG = (513, 514)  # the data of a photo that is compressed as in TIFF 6.0, and lies nobody knows where
 _YCBCR = 6
@@ -33,30 +39,67 @@ _MOST_STRIPS = 100_000
 _MOST_CHANNELS = 16
 
 
+def picture(directories: Directories) -> tuple[Directory, bool]:
+    """The page that is the picture, and whether it is the file's first; Odd unless that can be read.
+
+    A page that no decoder of ours would show is passed over, but for the first.
+    """
+    first = best = directories.read(directories.first)
+    with suppress(Odd):
+        for page in directories.walk():
+            if _n_pixels(page) > _n_pixels(best) and _is_shown(page):
+                best = page
+    return best, best is first
+
+
+def _n_pixels(page: Directory) -> int:
+    with suppress(Odd):
+        return page.one(WIDTH, 0) * page.one(HEIGHT, 0)
+    return 0
+
+
+def _is_shown(page: Directory) -> bool:
+    """Whether it is a picture of a kind that the decoder knows."""
+    with suppress(Odd):
+        bits = page.numbers(BITS) or (1,)
+        deep = max(bits) > 16 or page.one(_SAMPLES_ARE, 1) == _DECIMAL
+        return (
+            page.one(COLOURS, -1) in _SHOWN_COLOURS
+            and page.one(COMPRESSION, 1) in _SHOWN_COMPRESSIONS
+            and not page.one(_KIND, 0) & _MASK
+            and (page.one(_CHANNELS, 1) == 1 or not deep)
+            and (STRIPS in page.entries or TILES in page.entries)
+        )
+    return False
+
+
 def header(source: Source) -> Header:
-    """What the file says of its first page; reads its directory, that of EXIF, and XMP."""
+    """What the file says of its picture; reads the directories of pages, that of EXIF, and XMP."""
     directories = Directories(source)
-    page = directories.read(directories.first)
+    page, _ = picture(directories)
     return Header(
         size=(page.one(WIDTH, 0), page.one(HEIGHT, 0)),
-        orientation=turn(said_by(page), _xmp(page)),
+        orientation=turn(said_by(page), xmp_of(page)),
+        first=page,
         details=details_of(directories, page),
+        xmp=xmp_of(page),
     )
 
 
 def image_parts(source: memoryview) -> Iterator[Part]:
     """The picture; Odd unless its data lie where the tags say, and are all that a decoder would read."""
     directories = Directories(source)
-    page = directories.read(directories.first)
+    page, _ = picture(directories)
     if page.repeated or any(tag in page.entries for tag in _OLD_JPEG):
         raise Odd
     yield part("order", source[:4])
-    yield part("turn", b"%d" % turn(said_by(page), _xmp(page)))
+    yield part("turn", b"%d" % turn(said_by(page), xmp_of(page)))
     yield from _tags(page, len(source))
     yield from _data(page, source)
 
 
-def _xmp(page: Directory) -> Part | None:
+def xmp_of(page: Directory) -> Part | None:
+    """The XMP packet that a directory holds; None if it holds none."""
     return page.raw(_XMP) if _XMP in page.entries else None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from generic.photos.formats.exif import Header, details, turn_of, turn_part
+from generic.photos.formats.exif import Header, header_of, turn_part
 from generic.photos.formats.source import Odd, Part, Source, cut, number, part
 
 _ALPHA, _EXIF, _XMP = 0x10, 0x08, 0x04
@@ -21,7 +21,7 @@ def header(source: Source) -> Header:
     found = {kind: cut(source, at, size) for kind, at, size in _chunks(source) if kind in (b"EXIF", b"XMP ")}
     exif = found.get(b"EXIF") if flags & _EXIF else None
     xmp = found.get(b"XMP ") if flags & _XMP else None
-    return Header(size=(width, height), orientation=turn_of(exif, xmp), details=details(exif))
+    return header_of((width, height), exif, xmp)
 
 
 def image_parts(source: memoryview) -> Iterator[Part]:

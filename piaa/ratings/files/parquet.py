@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
 from generic.extras import cure, installed
 from piaa.ratings.files.raw_table import RawTable, TableKind
+
+_FACTS = b"PANDAS_ATTRS"
+"""What pandas keeps of a whole frame, as JSON."""
 
 
 def read_parquet(content: bytes, source: str, kind: TableKind) -> RawTable:
@@ -24,13 +30,30 @@ def read_parquet(content: bytes, source: str, kind: TableKind) -> RawTable:
             f"repair the installation, or save the {kind.what} as .csv"
         ) from None
     try:
-        table = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(content)).read()
+        file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(content))
+        # A file of a few kilobytes may repeat one value a thousand million times.
+        kind.check_size(source, file.metadata.num_rows, file.metadata.num_columns)
+        table = file.read()
     except (pyarrow.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise kind.error(f"{source} is not a readable Parquet file ({reason}); write it again") from None
-    return RawTable(
-        source=source,
-        names=tuple(name.strip() for name in table.column_names),
-        lines=range(1, table.num_rows + 1),
-        column=lambda place: list(table.column(place).to_pylist()),
-    )
+    facts = _facts(table.schema.metadata or {})
+    names = tuple(name.strip() for name in table.column_names)
+
+    def column(place: int) -> list[object]:
+        if place < len(names):
+            return list(table.column(place).to_pylist())
+        return [list(facts.values())[place - len(names)]] * table.num_rows
+
+    return RawTable(source=source, names=(*names, *facts), lines=range(1, table.num_rows + 1), column=column)
+
+
+def _facts(metadata: Mapping[bytes, bytes]) -> dict[str, object]:
+    """What is said of the table, and so of every row."""
+    try:
+        facts = json.loads(metadata.get(_FACTS, b"{}"))
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(facts, dict):
+        return {}
+    return {key.strip(): value for key, value in facts.items() if isinstance(value, str | int | float)}

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from generic.errors import RatingsError
 
+MOST_PROBLEMS = 100_000
+"""More are not kept: a file that is no table would be all problems, each larger than its row."""
+
 _SHOWN_ROWS = 5
 _SHOWN_CHARACTERS = 60
 
@@ -62,7 +65,8 @@ def bad_rows_message(source: str, n_rows: int, problems: Iterable[RowProblem], u
     shown = [f"{unit} {line}, {' and '.join(texts)}" for line, texts in list(by_line.items())[:_SHOWN_ROWS]]
     if len(by_line) > _SHOWN_ROWS:
         shown.append(f"and {len(by_line) - _SHOWN_ROWS} more")
-    counted = f"{len(by_line)} of {n_rows} {'row' if n_rows == 1 else 'rows'}"
+    least = "at least " if sum(map(len, by_line.values())) >= MOST_PROBLEMS else ""
+    counted = f"{least}{len(by_line)} of {n_rows} {'row' if n_rows == 1 else 'rows'}"
     verb = "is" if len(by_line) == 1 else "are"
     return f"{source}: {counted} {verb} bad: {'; '.join(shown)}. To do: {'; '.join(cures)}"
 

@@ -9,6 +9,11 @@ from typing import Literal
 from generic.errors import PiaaError
 from piaa.ratings.files.problems import RowProblem
 
+MOST_ROWS = 5_000_000
+"""A table of more takes gigabytes of memory while it is read."""
+
+MOST_COLUMNS = 10_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class TableKind:
@@ -35,8 +40,27 @@ class TableKind:
     example: str = ""
     """A row as a JSON object."""
 
+    by_people: bool = False
+    """Whether people make such files themselves: with empty rows, in the encodings of their programs."""
+
     forgiving: bool = False
     """Whether rows may have too few or too many fields, and quotes may stand anywhere."""
+
+    most_bytes: int = 1 << 30
+    """Larger files are refused."""
+
+    def check_size(self, source: str, n_rows: int, n_columns: int = 1) -> None:
+        """Refuse what would take more memory than there may be.
+
+        Raises:
+            PiaaError: ``error``, as there are too many rows or columns.
+        """
+        for n, most, what in ((n_rows, MOST_ROWS, "rows"), (n_columns, MOST_COLUMNS, "columns")):
+            if n > most:
+                raise self.error(
+                    f"{source} has more than {most:,} {what}, expected a table of {self.what}; cut it into "
+                    "several files"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +84,9 @@ class RawTable:
 
     problems: tuple[RowProblem, ...] = ()
     """Rows too broken to have fields, one each; they are in no column."""
+
+    notes: tuple[str, ...] = ()
+    """What to know of how the file was read, each with its name; for the person who gave it."""
 
     @property
     def n_rows(self) -> int:

@@ -8,23 +8,33 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from generic.photos.find import printable
 from piaa.ratings.files.delimited import ANY_DELIMITER as ANY_DELIMITER
 from piaa.ratings.files.delimited import COMMAS as COMMAS
 from piaa.ratings.files.delimited import CSV, TSV, Layout, read_delimited
 from piaa.ratings.files.delimited import TABS as TABS
-from piaa.ratings.files.json_lines import read_json_lines
+from piaa.ratings.files.excel import read_excel
+from piaa.ratings.files.json_lines import read_json, read_json_lines
 from piaa.ratings.files.parquet import read_parquet
 from piaa.ratings.files.raw_table import RawTable as RawTable
 from piaa.ratings.files.raw_table import TableKind as TableKind
+from piaa.ratings.files.text import decode
 
 LAYOUTS: dict[str, Layout] = {".csv": CSV, ".tsv": TSV, ".txt": ANY_DELIMITER}
-JSON_LINES = (".jsonl", ".ndjson")
-PARQUET = ".parquet"
-SUFFIXES = (*LAYOUTS, *JSON_LINES, PARQUET)
+TEXTS: dict[str, Callable[..., RawTable]] = {
+    ".json": read_json,
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
+}
+BINARIES: dict[str, Callable[..., RawTable]] = {".parquet": read_parquet, ".xlsx": read_excel}
+SUFFIXES = (*LAYOUTS, *TEXTS, *BINARIES)
 """The files that can be read."""
+
+_PIECE = 1 << 20
 
 
 def read_table(path: Path, kind: TableKind, layout: Layout | None = None) -> RawTable:
@@ -46,11 +56,13 @@ def read_table(path: Path, kind: TableKind, layout: Layout | None = None) -> Raw
         )
     content = _content(path, kind)
     layout = layout or LAYOUTS.get(suffix)
+    if layout is None and suffix in BINARIES:
+        return BINARIES[suffix](content, source, kind)
+    text, notes = decode(content, source, kind)
+    del content
     if layout is not None:
-        return read_delimited(_decode(content, source, kind), source, kind, layout)
-    if suffix in JSON_LINES:
-        return read_json_lines(_decode(content, source, kind), source, kind)
-    return read_parquet(content, source, kind)
+        return read_delimited(text, source, kind, layout, notes)
+    return TEXTS[suffix](text, source, kind, notes)
 
 
 def read_lines(path: Path, kind: TableKind) -> list[tuple[int, str]]:
@@ -59,7 +71,7 @@ def read_lines(path: Path, kind: TableKind) -> list[tuple[int, str]]:
     Raises:
         PiaaError: ``kind.error``, as the file cannot be read, is not UTF-8 text or is empty.
     """
-    text = _decode(_content(path, kind), printable(str(path)), kind)
+    text, _ = decode(_content(path, kind), printable(str(path)), kind)
     # Not splitlines: line numbers must be those of an editor.
     return [
         (line, content) for line, content in enumerate(io.StringIO(text, newline=""), 1) if content.strip()
@@ -71,7 +83,8 @@ def _content(path: Path, kind: TableKind) -> bytes:
     if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises on names that are too long.
         raise kind.error(f"{source} is a folder, expected a file of {kind.what}; name the file itself")
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return _pieces(file, source, kind)
     except FileNotFoundError:
         raise kind.error(f"{source} {kind.missing}") from None
     except OSError as error:
@@ -80,27 +93,16 @@ def _content(path: Path, kind: TableKind) -> bytes:
         ) from None
 
 
-def _decode(content: bytes, source: str, kind: TableKind) -> str:
-    """The text of a UTF-8 file, its byte order mark removed."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise kind.error(f"{source} is UTF-16 text, expected UTF-8; save it as UTF-8")
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        at = error.start
-        told = kind.not_utf8.format(line=_line_of(content, at), byte=f"0x{content[at]:02x}", offset=at)
-        raise kind.error(f"{source}{told}") from None
-    if "\0" in text:
-        at = content.index(0)
-        raise kind.error(
-            f"{source} line {_line_of(content, at)}: NUL byte at offset {at}, expected text; "
-            "save the file as UTF-8 text"
-        )
-    text = text.removeprefix("\ufeff")
-    if not text.strip():
-        raise kind.error(f"{source} {kind.empty}")
-    return text
-
-
-def _line_of(content: bytes, offset: int) -> int:
-    return len((content[:offset] + b"x").splitlines())
+def _pieces(file: BinaryIO, source: str, kind: TableKind) -> bytes:
+    """All of the file, unless it is too large: what it is may have no end, as a device has none."""
+    pieces = []
+    size = 0
+    while piece := file.read(_PIECE):
+        size += len(piece)
+        if size > kind.most_bytes:
+            raise kind.error(
+                f"{source} has more than {kind.most_bytes >> 20} MiB, expected a table of {kind.what}; cut "
+                "it into several files"
+            )
+        pieces.append(piece)
+    return b"".join(pieces)

@@ -9,6 +9,7 @@ import os
 import sqlite3
 import tempfile
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from PIL import Image
 from generic.cache.contents import Content
 from generic.cache.features import FeatureCache
 from generic.photos.identity import photo_identity
+from tests.generic.photos.profiles import P3, rgb_profile
 
 NAME = "piaa-features.sqlite"
 RELEASED = """
@@ -96,6 +98,41 @@ def test_a_vector_that_a_release_before_wrote_is_found_and_survives_a_star(tmp_p
         assert cache.info().n_entries == 1
 
 
+def test_a_vector_of_before_is_not_taken_for_that_of_other_pixels(tmp_path, image):
+    """A photo with a foreign profile, whose file and vector a release before remembered."""
+    stream = io.BytesIO()
+    Image.linear_gradient("L").convert("RGB").save(stream, "JPEG", icc_profile=rgb_profile(P3, None))
+    image.write_bytes(stream.getvalue())
+    with FeatureCache.open(tmp_path) as cache:
+        (found,) = contents(cache, image)
+        assert found.key != found.identity == photo_identity(stream.getvalue())
+        for key in (found.identity, found.sha256):
+            cache.put_many({key: VECTOR}, "m")
+            assert cache.find_many([found], "m") == cache.get_many([found.sha256], "m") == {}
+        cache.put_many({found.key: 2 * VECTOR}, "m")
+        assert cache.find_many([found], "m")[found.key].tolist() == (2 * VECTOR).tolist()
+        assert cache.get_many([found.sha256], "m")[found.sha256].tolist() == (2 * VECTOR).tolist()
+    with FeatureCache.open(tmp_path) as cache:
+        assert contents(cache, image) == [found]
+        assert cache.contents_of([found.sha256]) == {found.sha256: found}
+
+
+def test_what_releases_before_remembered_of_a_file_is_read_once_more(tmp_path, image):
+    with FeatureCache.open(tmp_path) as cache:
+        (found,) = contents(cache, image)
+        cache.put_many({found.identity: VECTOR}, "m")
+        digests = found.sha256 + found.identity
+        stamp = (
+            execute(tmp_path, "SELECT stamp FROM known")[0][0][:-8] + f"{zlib.crc32(digests.encode()):08x}"
+        )
+        execute(tmp_path, "UPDATE known SET stamp = ?", stamp)
+        execute(tmp_path, "UPDATE pictures SET checksum = ?", zlib.crc32(digests.encode()))
+        assert cache.contents_of([found.sha256]) == {}
+        assert contents(cache, image) == [found]
+        assert cache.contents_of([found.sha256]) == {found.sha256: found}
+        assert cache.find_many([found], "m")[found.key].tolist() == VECTOR.tolist()
+
+
 def test_a_vector_is_found_by_the_sha256_of_a_file_that_was_read(tmp_path, image):
     """As a server asks, to which a client sent no more than that."""
     with FeatureCache.open(tmp_path) as cache:
@@ -111,7 +148,7 @@ def test_a_cache_of_a_release_before_goes_on_in_both_releases(tmp_path, image):
     with FeatureCache.open(tmp_path) as cache:
         (found,) = contents(cache, image)
         assert contents(cache, image) == [found]
-    assert execute(tmp_path, "SELECT digest, identity FROM pictures") == [tuple(found)]
+    assert execute(tmp_path, "SELECT digest, identity FROM pictures") == [(found.sha256, found.identity)]
     # All that a release before asks and checks.
     assert execute(tmp_path, "PRAGMA application_id") == [(1885954401,)]
     assert execute(tmp_path, "PRAGMA user_version") == [(1,)]

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from generic.errors import ImageError
-from generic.photos.find import SUFFIXES, find_images, find_named
+from generic.photos.find import RAW_SUFFIXES, SUFFIXES, find_album, find_images, find_named, shown_by
+
+
+def named(roots: list[Path]) -> tuple[list[Path], list[str]]:
+    """Photos and names."""
+    album, names = find_named(roots)
+    return album.photos, names
 
 
 def message(action: Callable[[], object]) -> str:
@@ -26,7 +32,14 @@ def touch(root: Path, *names: str) -> None:
 
 
 def test_find_images_sorted_without_hidden_ones(tmp_path):
-    names = ["B.JPG", "a.jpeg", "sub/c.Png", "sub/deep/d.heic", "sub.tif", *(f"z{s}" for s in SUFFIXES)]
+    names = [
+        "B.JPG",
+        "a.jpeg",
+        "sub/c.Png",
+        "sub/deep/d.heic",
+        "sub.tif",
+        *(f"z{i}{s}" for i, s in enumerate(SUFFIXES)),
+    ]
     hidden = [".x.jpg", "._a.jpeg", ".trash/e.jpg", "sub/.thumbs/f.jpg", "notes.txt", "jpg", "sidecar.xmp"]
     touch(tmp_path, *names, *hidden)
     expected = sorted(tmp_path / name for name in names)
@@ -73,6 +86,41 @@ def test_find_images_in_a_folder_without_any(tmp_path, recursive, where):
     )
 
 
+def test_a_raw_photo_beside_its_jpeg_is_no_photo_of_its_own(tmp_path):
+    pairs = ["a.CR2", "a.JPG", "sub/b.dng", "sub/b.jpeg", "c.nef", "c.jfif"]
+    alone = ["d.arw", "sub/a.cr2", "b.jpg", "e.dng", "e.png", "f.1.raf", "f.jpg"]
+    touch(tmp_path, *pairs, *alone)
+    album = find_album(tmp_path)
+    assert album.n_paired == 3
+    expected = [tmp_path / name for name in (*pairs, *alone) if name not in ("a.CR2", "sub/b.dng", "c.nef")]
+    assert album.photos == find_images(tmp_path) == sorted(expected)
+    for name, shown in [
+        ("a.CR2", "a.JPG"),
+        ("sub/b.dng", "sub/b.jpeg"),
+        ("d.arw", "d.arw"),
+        ("b.jpg", "b.jpg"),
+    ]:
+        assert shown_by(tmp_path / name) == tmp_path / shown
+
+
+def test_a_raw_photo_that_is_named_is_taken(tmp_path):
+    touch(tmp_path, "a.CR2", "a.JPG")
+    assert find_album(tmp_path / "a.CR2").photos == [tmp_path / "a.CR2"]
+
+
+def test_files_of_other_formats_are_counted_by_suffix(tmp_path):
+    others = ["a.jxl", "b.JXL", "sub/c.jp2", "d.psd", "film.MOV", "odd.Xyz"]
+    told = ["a.xmp", "a.CR2.xmp", "ratings.csv", "scores.json", "notes.TXT", "README", ".hidden.jxl"]
+    touch(tmp_path, "a.jpg", *others, *told)
+    assert find_album(tmp_path).others == {".jp2": 1, ".jxl": 2, ".mov": 1, ".psd": 1, ".xyz": 1}
+    assert find_album(tmp_path, recursive=False).others == {".jxl": 2, ".mov": 1, ".psd": 1, ".xyz": 1}
+    assert find_album(tmp_path / "a.jpg").others == {}
+
+
+def test_raw_suffixes_are_photos():
+    assert set(RAW_SUFFIXES) < set(SUFFIXES)
+
+
 def test_find_images_in_a_missing_folder(tmp_path):
     expected = f"{tmp_path / 'gone'} does not exist; check the path"
     assert message(lambda: find_images(tmp_path / "gone")) == expected
@@ -96,13 +144,13 @@ def test_photos_of_one_folder_are_named_below_it_and_of_several_as_they_were_giv
     monkeypatch.chdir(tmp_path)
     touch(tmp_path, "one/a.jpg", "one/sub/b.jpg", "two/a.jpg")
     one, two = Path("one"), Path("two")
-    assert find_named([one]) == ([one / "a.jpg", one / "sub/b.jpg"], ["a.jpg", "sub/b.jpg"])
-    assert find_named([one / "a.jpg"]) == ([one / "a.jpg"], ["a.jpg"])
-    paths, names = find_named([one, tmp_path / "two"])
+    assert named([one]) == ([one / "a.jpg", one / "sub/b.jpg"], ["a.jpg", "sub/b.jpg"])
+    assert named([one / "a.jpg"]) == ([one / "a.jpg"], ["a.jpg"])
+    paths, names = named([one, tmp_path / "two"])
     assert paths == [one / "a.jpg", one / "sub/b.jpg", tmp_path / "two/a.jpg"]
     assert names == ["one/a.jpg", "one/sub/b.jpg", (tmp_path / "two/a.jpg").as_posix()]
     # Each once, however it is named.
-    assert len(find_named([one, one / "a.jpg", tmp_path / "one", Path("two/../one/sub"), two])[0]) == 3
+    assert len(named([one, one / "a.jpg", tmp_path / "one", Path("two/../one/sub"), two])[0]) == 3
     assert message(lambda: find_named([one, tmp_path / "none"])) == (
         f"{tmp_path / 'none'} does not exist; check the path"
     )

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from generic.errors import ShapeError
-from generic.photos.open import load_pixels, open_rgb, to_rgb
+from generic.photos.open import load_pixels, open_rgb
+from generic.photos.to_rgb import to_rgb
 
 try:
     import pillow_heif

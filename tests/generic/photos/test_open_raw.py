@@ -69,6 +69,34 @@ def test_a_raw_photo_whose_preview_is_cut_off(tmp_path, raws):
         open_rgb(file)
 
 
+def test_a_file_with_the_name_of_a_raw_photo_alone(tmp_path):
+    file = tmp_path / "a.DNG"
+    file.write_bytes(b"II*\0" + bytes(2000))
+    with pytest.raises(ImageError) as caught:
+        open_rgb(file)
+    assert str(caught.value) == (
+        f"{file} has the name of a raw photo, but no JPEG preview inside that can be read, and sensor values "
+        "are not developed; export it as JPEG or TIFF, or leave it out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"\xff\x0a\xfa\x7f", "JPEG XL"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+        (b"\xff\x4f\xff\x51\0\x2f", "JPEG 2000"),
+    ],
+)
+def test_formats_that_are_not_read_are_named(head, name):
+    with pytest.raises(ImageError) as caught:
+        open_rgb(io.BytesIO(head + bytes(100)), name="a.jpg")
+    assert (
+        str(caught.value) == f"a.jpg is a {name} image, which is not read; export it as JPEG, or leave it out"
+    )
+
+
 def test_plain_tiff_is_no_raw_photo(samples):
     for name, content in samples.items():
         if name.endswith("tif"):

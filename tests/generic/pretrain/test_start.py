@@ -32,7 +32,7 @@ def test_stages_are_recorded_one_after_another(quick):
     first = quick("ava")
     second = quick("flickr", "--start", first)
     training = read_header(second).training
-    words = "table: 10 photos, preset test_vit, 1 epochs, loss mse, seed 0"
+    words = "table: 10 photos, preset test_vit, 1 epoch, loss mse, seed 0"
     assert training["history"] == [words, words]
     assert training["start"]["sha256"] == read_header(first).hash
     assert (training["start"]["fresh"], training["start"]["left_out"]) == ([], [])
@@ -88,7 +88,7 @@ def test_reduced_photos_are_another_run_and_said(piaa, quick, table, album, tmp_
     assert piaa(*words, "--out", tmp_path / "small").exit_code == 0
     header = read_header(quick("reduced", dataset=["--shards", tmp_path / "small"]))
     assert header.training["history"] == [
-        "table packed to 24 pixels: 10 photos, preset test_vit, 1 epochs, loss mse, seed 0"
+        "table packed to 24 pixels: 10 photos, preset test_vit, 1 epoch, loss mse, seed 0"
     ]
     quick("whole")
     words = ["pretrain", "--dataset", "table", "--ratings", table, "--shards", tmp_path / "small"]

@@ -63,7 +63,7 @@ def test_score_writes_every_format_with_the_same_rows(score, tmp_path):
 
     text = (tmp_path / "scores.csv").read_text()
     read = [
-        {key: value if key == "image" else float(value) for key, value in row.items()}
+        {key: row[key] if key == "image" else float(row[key]) for key in COLUMNS}
         for row in csv.DictReader(io.StringIO(text))
     ]
     assert read == rows
@@ -110,7 +110,7 @@ def test_names_that_are_hard_to_print_stay_one_row_each(score, tmp_path, album):
     result = score(photos=folder)
     assert (result.exit_code, len(result.stdout.splitlines())) == (0, 6)
     assert score("--out", tmp_path / "names.csv", photos=folder).exit_code == 0
-    with (tmp_path / "names.csv").open(newline="", encoding="utf-8") as file:
+    with (tmp_path / "names.csv").open(newline="", encoding="utf-8-sig") as file:
         read = [row["image"] for row in csv.DictReader(file)]
     assert set(read) == {*given, "latin-\\udcfc.jpg"}
     for suffix in ("json", "parquet"):
@@ -215,9 +215,11 @@ def test_without_a_user_it_is_the_crowds_ranking(score, piaa, album, tiny_model,
     result = piaa(*command, "--out", tmp_path / "crowd.csv", "--top", 2)
     assert result.stdout == f"2 of 12 photos ranked by the crowd's ranking: {tmp_path / 'crowd.csv'}\n"
     assert (tmp_path / "crowd.csv").read_text().splitlines() == [
-        "image,score",
-        *(f"{row['image']},{row['score']}" for row in content["scores"][:2]),
+        "image,score,predicted_by",
+        *(f"{row['image']},{row['score']},piaa" for row in content["scores"][:2]),
     ]
+    told = piaa("fit-user", "--user", "ben", "--ratings", tmp_path / "crowd.csv", "--images", album)
+    assert told.stderr.startswith(f"piaa: {tmp_path / 'crowd.csv'} holds scores that piaa predicted, as its ")
 
 
 def test_several_folders_and_photos_are_one_ranking(piaa, album, names, tiny_model, tmp_path, monkeypatch):

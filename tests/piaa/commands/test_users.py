@@ -43,16 +43,17 @@ def test_users_list_and_show(piaa, fit, tiny_model, names):
     said = [f"  {one['score']:g}  {one['image']}" for one in shown["ratings"]]
     last = json.loads(piaa("users", "history", "ana", "--json").stdout)[-1]
     back = [
-        f"to take back the last change (replace of {last['at']}): piaa users undo ana",
-        "to go back to one of 2 versions: piaa users restore ana NUMBER",
-        "to delete what was said of a photo: piaa users forget-rating ana PHOTO",
-        "to delete everything: piaa users delete ana",
+        "to undo:",
+        f"  piaa users undo ana  (takes back the last change, replace of {last['at'][:19]})",
+        "  piaa users restore ana NUMBER  (has an earlier version count)",
+        "  piaa users forget-rating ana PHOTO  (deletes all that was said of a photo)",
+        "  piaa users delete ana  (deletes everything)",
     ]
     result = piaa("users", "show", "ana", "--model", tiny_model)
     text = result.stdout.splitlines()
     assert result.stderr == ""
-    assert text[:2] + text[-14:] == [*shown_as, *said, *back]
-    assert len(text) == 2 + 3 + 10 + 4
+    assert text[:2] + text[-15:] == [*shown_as, *said, *back]
+    assert len(text) == 2 + 3 + 10 + 5
     # Of another model the rest is told.
     other = piaa("users", "show", "ana")
     assert other.stdout.splitlines() == [*shown_as, *said, *back]
@@ -68,14 +69,14 @@ def test_users_show_says_what_was_learned(piaa, rate, album, tiny_model, names, 
     text = piaa("users", "show", "ana", "--model", tiny_model).stdout.splitlines()
     way = "more" if level > 0 else "less"
     assert text[1] == f"learned: ana gives {abs(level):.2f} {way} than the crowd, on average"
-    for line, word, sign in ((text[2], "raised", 1), (text[3], "lowered", -1)):
+    for line, word, sign in ((text[2], "more", 1), (text[3], "less", -1)):
         order = sorted(moves, key=lambda name: -sign * moves[name])
         told = [
             f"{name} (crowd {scores[name]['generic']:.2f}, now {scores[name]['score']:.2f})"
             for name in order
             if sign * (moves[name] - level) > 0
         ]
-        assert line == f"{word} most, beside the others: {'; '.join(told[:3])}"
+        assert line == f"relatively {word} to {'; '.join(told[:3])}"
 
 
 def test_users_without_a_version_are_listed_and_shown(piaa, fit, names, tiny_model, tmp_path):
@@ -95,9 +96,10 @@ def test_users_without_a_version_are_listed_and_shown(piaa, fit, names, tiny_mod
     at = json.loads(piaa("users", "history", "eve", "--json").stdout)[-1]["at"]
     assert piaa("users", "show", "eve").stdout == (
         f"nothing learned yet\n  4.5  {names[0]}\n  pick  {names[0]}\n"
-        f"to take back the last change (flag of {at}): piaa users undo eve\n"
-        "to delete what was said of a photo: piaa users forget-rating eve PHOTO\n"
-        "to delete everything: piaa users delete eve\n"
+        "to undo:\n"
+        f"  piaa users undo eve  (takes back the last change, flag of {at[:19]})\n"
+        "  piaa users forget-rating eve PHOTO  (deletes all that was said of a photo)\n"
+        "  piaa users delete eve  (deletes everything)\n"
     )
     assert piaa("users", "versions", "eve").stdout == "nothing learned yet\n"
     refused = piaa("score", tmp_path, "--user", "eve", "--model", tiny_model)

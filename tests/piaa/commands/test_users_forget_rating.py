@@ -121,7 +121,9 @@ def test_the_last_rating_may_go(rate, piaa, shown, tiny_model, table, names, alb
     assert result.stdout == (
         "ana: deleted version 1, learned with what is withdrawn\nana: nothing is left to learn from\n"
     )
-    assert piaa("users", "show", "ana").stdout == "nothing learned yet\n"
+    assert piaa("users", "show", "ana").stdout == (
+        "nothing learned yet\nto undo:\n  piaa users delete ana  (deletes everything)\n"
+    )
     assert piaa("users", "list").stdout == "ana: 0 ratings, nothing learned yet\n"
     assert in_the_store(tmp_path, *names[:2]) == []
     scored = piaa("score", album, "--user", "ana", "--model", tiny_model)

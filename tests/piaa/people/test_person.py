@@ -19,17 +19,26 @@ def test_added_ratings_are_as_if_given_at_once(fitted, album, part, table, score
     assert rated(one) == part(0, 1, 2)  # a person does not change
 
 
-def test_a_photo_rated_before_is_refused_or_taken_as_told(fitted, album, part, names):
+@pytest.mark.parametrize("duplicates", ["error", "last", "mean"])
+def test_of_a_photo_rated_again_the_newest_counts(fitted, album, part, names, duplicates):
     one = fitted(part(0, 1, 2))
     again = {names[1]: 5, names[5]: 2}
+    more = one.add(again, images=album, duplicates=duplicates)
+    assert list(rated(more).items()) == list({**part(0, 2), **again}.items())
+    assert rated(one) == part(0, 1, 2)
+
+
+def test_two_scores_of_one_photo_among_the_new_ones(fitted, album, part, names):
+    one, twice = fitted(part(0, 1)), [(names[2], 4), (f"./{names[2]}", 1)]
     with pytest.raises(RatingsError) as caught:
-        one.add(again, images=album)
+        one.add(twice, images=album)
     assert str(caught.value) == (
-        f"user 'ana' has rated 1 of 2 photos before, the first {names[1]!r} as 1; leave them out, or "
-        "pass --duplicates last or --duplicates mean"
+        f"the ratings: 1 of 2 rows is bad: row 2, image './{names[2]}' was already rated by user 'ana' on "
+        f"row 1 as {names[2]!r}. To do: delete one of the two rows, or pass --duplicates last or "
+        "--duplicates mean"
     )
-    assert rated(one.add(again, images=album, duplicates="last")) == {**part(0, 2), **again}
-    assert rated(one.add(again, images=album, duplicates="mean")) == {**part(0, 2), names[1]: 3, names[5]: 2}
+    assert rated(one.add(twice, images=album, duplicates="last"))[names[2]] == 1
+    assert rated(one.add(twice, images=album, duplicates="mean"))[names[2]] == 2.5
 
 
 def test_a_forgotten_rating_was_never_given(fitted, part, names, scores):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from generic.errors import PiaaError, RatingsError, ScaleError, StoreError
+from generic.errors import PiaaError, ScaleError, StoreError
 from piaa.store.store import Store
 
 
@@ -103,8 +103,8 @@ def test_what_others_said_meanwhile_stays(fitted, model, album, part, store, sco
 
 def test_what_others_said_between_adding_and_saving_stays(fitted, model, album, part, names, store, scores):
     fitted(part(0, 1)).save(store)
-    one = model.load("ana", store=store).add({names[1]: 4, names[2]: 2}, images=album, duplicates="last")
-    other = model.load("ana", store=store).add({names[1]: 3, names[5]: 5}, images=album, duplicates="last")
+    one = model.load("ana", store=store).add({names[1]: 4, names[2]: 2}, images=album)
+    other = model.load("ana", store=store).add({names[1]: 3, names[5]: 5}, images=album)
     assert other.save() == 2
     assert one.save() == 3
     # Of a photo that both rated, the one who saved last counts.
@@ -185,14 +185,7 @@ def test_replaced_by_a_loaded_person_is_replaced_by_all_that_she_has(
 def test_a_photo_known_by_its_file_alone_is_rated_once(fitted, model, album, part, names, store, scores):
     fitted(part(0, 1, 2)).save(store)
     forget_pictures(store)
-    loaded = model.load("ana", store=store)
-    with pytest.raises(RatingsError) as caught:
-        loaded.add({names[0]: 2}, images=album)
-    assert str(caught.value) == (
-        f"user 'ana' has rated 1 of 1 photo before, the first {names[0]!r} as 5; leave them out, or "
-        "pass --duplicates last or --duplicates mean"
-    )
-    person = loaded.add({names[0]: 2}, images=album, duplicates="last")
+    person = model.load("ana", store=store).add({names[0]: 2}, images=album)
     assert [(one.image, one.score) for one in person.ratings] == [
         *list(part(1, 2).items()),
         (names[0], 2),
@@ -204,7 +197,7 @@ def test_a_photo_known_by_its_file_alone_is_rated_once(fitted, model, album, par
 def test_a_photo_known_by_its_file_alone_is_withdrawn(fitted, model, album, part, names, store):
     fitted(part(0, 1, 2)).save(store)
     forget_pictures(store)
-    person = model.load("ana", store=store).add({names[0]: 2}, images=album, duplicates="last")
+    person = model.load("ana", store=store).add({names[0]: 2}, images=album)
     person.forget([names[0]]).save()
     assert [one.image for one in Store(store).rated("ana")] == list(part(1, 2))
 

@@ -11,10 +11,10 @@ from piaa.ratings.files.problems import BadRowsError
 
 @pytest.fixture
 def read(tmp_path):
-    def run(content, encoding="utf-8", name="pairs.csv"):
+    def run(content, name="pairs.csv", errors="strict"):
         path = tmp_path / name
-        path.write_bytes(content.encode(encoding))
-        return read_pairs(path)
+        path.write_bytes(content.encode(errors=errors))
+        return read_pairs(path).pairs
 
     return run
 
@@ -46,7 +46,7 @@ def test_parquet(tmp_path):
 
     table = pyarrow.table({"worse": ["b.jpg", "a.jpg"], "better": ["a.jpg", "b.jpg"]})
     pyarrow.parquet.write_table(table, tmp_path / "p.parquet")
-    assert read_pairs(tmp_path / "p.parquet") == [("a.jpg", "b.jpg"), ("b.jpg", "a.jpg")]
+    assert read_pairs(tmp_path / "p.parquet").pairs == [("a.jpg", "b.jpg"), ("b.jpg", "a.jpg")]
 
 
 def test_rows_may_have_more_or_fewer_fields_than_the_header_if_both_photos_are_there(read):
@@ -103,7 +103,7 @@ def test_files_that_cannot_be_read(read, tmp_path):
         read_pairs(tmp_path / "none.csv")
     assert str(caught.value) == f"{tmp_path / 'none.csv'} does not exist; check the path of the comparisons"
     with pytest.raises(RatingsError) as caught:
-        read("better,worse\nä,b\n", "latin-1")
+        read("better,worse\nä,\udce4\n", errors="surrogateescape")
     assert str(caught.value) == (
         f"{tmp_path / 'pairs.csv'} cannot be read as UTF-8 text (UnicodeDecodeError); "
         "name a CSV file with the columns better,worse"

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from generic.errors import ImageError
-from piaa.ratings.locate import MissingImage, locate_images
+from piaa.ratings.locate import AmbiguousImage, MissingImage, locate_images, respelled
 
 
 @pytest.fixture
@@ -47,6 +47,72 @@ def test_found(photos, name, file):
     assert locate_images([name], photos) == ({name: photos / file}, [])
 
 
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("A.JPG", "a.jpg"),
+        ("A", "a.jpg"),
+        ("2021/B.png", "2021/b.png"),
+        ("2022/C.JPG", "2022/c.jpg"),
+        ("DEEP\\ER\\d.jpg", "deep/er/d.JPG"),
+        ("elsewhere/2022/c.jpg", "2022/c.jpg"),
+        ("/Volumes/photos/2021/C.jpg", "2021/c.jpg"),
+        ("Zu\u0308rich am See.jpg", "Zürich am See.jpg"),
+        ("ZU\u0308RICH AM SEE.JPG", "Zürich am See.jpg"),
+        ("Z%C3%BCrich%20am%20See.jpg", "Zürich am See.jpg"),
+        ("Zu%CC%88rich%20am%20see.JPG", "Zürich am See.jpg"),
+        ("file:///home/ana/Z%c3%bcrich%20am%20See.jpg", "Zürich am See.jpg"),
+        ("Café", "cafe\u0301.jpg"),
+        ("100%.jpg", "100%.jpg"),
+        ("50%20.jpg", "50%20.jpg"),
+    ],
+)
+def test_found_under_another_spelling(photos, name, file):
+    for other in ("Zürich am See.jpg", "cafe\u0301.jpg", "100%.jpg", "50%20.jpg"):
+        (photos / other).write_bytes(b"")
+    assert locate_images([name], photos) == ({name: photos / file}, [])
+
+
+def test_the_closest_spelling_counts_and_two_of_it_are_a_question(photos):
+    for file in ("w/IMG.JPG", "w/img.jpg", "q/Img.jpg", "q/%69mg.jpg"):
+        (photos / file).parent.mkdir(exist_ok=True)
+        (photos / file).write_bytes(b"")
+    assert locate_images(["w/img.jpg", "Img.jpg", "%69mg.jpg"], photos)[0] == {
+        "w/img.jpg": photos / "w/img.jpg",
+        "Img.jpg": photos / "q/Img.jpg",
+        "%69mg.jpg": photos / "q/%69mg.jpg",
+    }
+    (unclear,) = locate_images(["IMG.jpg"], photos)[1]
+    assert unclear == AmbiguousImage(
+        "IMG.jpg", f"3 files could be meant: q/Img.jpg, w/IMG.JPG, w/img.jpg; give the path below {photos}"
+    )
+    (unclear,) = locate_images(["W/IMG.jpg"], photos)[1]
+    assert isinstance(unclear, AmbiguousImage)
+
+
+def test_how_many_have_another_spelling_is_said_once(photos):
+    found, _ = locate_images(["A.jpg", "2021\\b.png", "d", "C:/x/E.jpg"], photos)
+    assert respelled(found) == (
+        "found 2 of 4 photos under another spelling of their names (accents, upper and lower case, %20), the "
+        "first 'A.jpg' as 'a.jpg'",
+    )
+    (photos / "a.CR2").write_bytes(b"")
+    assert locate_images(["A.CR2"], photos)[0] == {"A.CR2": photos / "a.jpg"}
+    assert respelled(locate_images(["a.jpg", "./a.jpg", "d", "a.CR2"], photos)[0]) == ()
+
+
+@pytest.mark.skipif(os.sep == "\\", reason="such a name cannot be there")
+def test_a_name_that_is_no_utf_8(photos):
+    (photos / "2021" / "Z\udcfcrich.jpg").write_bytes(b"")
+    for name in ("2021/Z\\udcfcrich.jpg", "Z\\udcfcrich.jpg", "Z\\udcfcRICH.JPG"):
+        assert locate_images([name], photos)[0] == {name: photos / "2021" / "Z\udcfcrich.jpg"}
+
+
+def test_an_escaped_path_does_not_climb_out(photos):
+    (missing,) = locate_images(["%2E%2E/outside.jpg"], photos)[1]
+    assert missing.reason == f"no file 'outside.jpg' in {photos} or below it"
+
+
 def test_an_absolute_path_inside_the_folder(photos, monkeypatch):
     name = str(photos / "2022" / "c.jpg")
     assert locate_images([name], photos) == ({name: photos / "2022" / "c.jpg"}, [])
@@ -59,7 +125,6 @@ def test_an_absolute_path_inside_the_folder(photos, monkeypatch):
     ("name", "reason"),
     [
         ("g.jpg", "no file 'g.jpg' in {root} or below it"),
-        ("A.JPG", "no file 'A.JPG' in {root} or below it"),
         ("2021", "no file '2021' in {root} or below it"),
         ("", "no file '' in {root} or below it"),
         ("v1.2", "no file 'v1.2' in {root} or below it"),
@@ -119,3 +184,20 @@ def test_every_photo_of_the_beauty_ratings(shared_data):
     assert missing == []
     assert found == {name: folder / "images" / name for name in names}
     assert len(found) == 562
+
+
+def test_a_raw_photo_and_its_jpeg_are_one_photo(tmp_path):
+    for name in ("a.CR2", "a.JPG", "sub/b.dng", "sub/b.jpg", "c.nef"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found, missing = locate_images(["a.CR2", "a.JPG", "a", "b", "b.dng", "c.nef", "c"], tmp_path)
+    assert missing == []
+    assert {name: path.relative_to(tmp_path).as_posix() for name, path in found.items()} == {
+        "a.CR2": "a.JPG",
+        "a.JPG": "a.JPG",
+        "a": "a.JPG",
+        "b": "sub/b.jpg",
+        "b.dng": "sub/b.jpg",
+        "c.nef": "c.nef",
+        "c": "c.nef",
+    }

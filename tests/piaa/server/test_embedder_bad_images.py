@@ -39,6 +39,15 @@ BAD = {
         f"x.jpg is not an image: it begins with b'<html><body>', {FORMATS}",
     ),
     "truncated JPEG": (photo()[:300], "x.jpg is damaged or incomplete ("),
+    "half a JPEG that ends as it should": (
+        photo(size=(600, 400))[:1500] + b"\xff\xd9",
+        f"x.jpg is damaged or incomplete (Corrupt JPEG data: premature end of data segment); {INTACT}",
+    ),
+    "JPEG of many scans": (
+        photo().replace(b"\xff\xda", b"\xff\xda\0\x08\1\1\0\0\x3f\0" * 200 + b"\xff\xda"),
+        "x.jpg has more than 100 scans, the limit for 60 x 40 pixels, and would take long to decode; save it "
+        "again as an ordinary JPEG or leave it out",
+    ),
     "truncated PNG": (photo("PNG")[:80], "x.jpg is damaged or incomplete ("),
     "JPEG of two bytes": (b"\xff\xd8", "x.jpg is"),
     "decompression bomb": (

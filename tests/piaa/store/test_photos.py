@@ -161,3 +161,9 @@ def test_photos_of_different_pictures_stay_two_whatever_is_said_of_a_file(store,
     store.say("eve", sayings.rated({}, ratings=[(mixed, 3)]))
     assert sayings.scores(store, "ben") == {"1.jpg": 1, "2.jpg": 5}
     assert store.said("eve", sayings.MODEL).ratings[0].photo == sayings.photo(2).identity
+
+
+def test_a_flag_without_a_vector_leaves_that_of_the_rating(store, sayings):
+    flag = (sayings.photo(1, image="copy.jpg", vector=None), "pick")
+    store.say("ana", sayings.rated({1: 4}, flags=[flag]))
+    assert set(store.said("ana", sayings.MODEL).vectors) == {sayings.photo(1).identity}

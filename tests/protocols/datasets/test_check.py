@@ -156,7 +156,7 @@ def test_every_name_goes_to_the_file(root):
     report = check(load_dataset("flickr-aes", root))
     out = root / "problems.csv"
     report.write_problems(out)
-    rows = list(csv.reader(out.read_text("utf-8").splitlines()))
+    rows = list(csv.reader(out.read_text("utf-8-sig").splitlines()))
     assert rows == [
         ["image", "problem", "reason"],
         *([name, "missing", f"no file {name!r} in {root / '40K'} or below it"] for name in names[-12:]),

@@ -50,6 +50,24 @@ def test_duplicates_are_the_persons_choice(official, root):
     assert data.ratings.scores.tolist() == [7, 5, 4]
 
 
+def test_one_photo_under_several_spellings_is_one(official, root):
+    rows = "user,image,score\nana,A 1.JPG,7\nana,b.jpg,0\nben,./a 1.jpg,3\n"
+    path = official.write(root / "ratings.csv", rows)
+    official.write_photos(root / "images", ["a 1.jpg"])
+    data = load_dataset("table", root, scale=Scale(1, 7))
+    assert data.means == {"A 1.JPG": 5}
+    assert data.notes == (
+        f"{path}: left out 1 of 3 rows: 1 unrated (blank or 0)",
+        "found 1 of 2 photos under another spelling of their names (accents, upper and lower case, %20), the "
+        "first 'A 1.JPG' as 'a 1.jpg'",
+    )
+    official.write(path, rows + "ana,a 1.jpg,2\n")
+    assert message("table", root, error=RatingsError, scale=Scale(1, 7)) == (
+        f"{path}: 1 of 4 rows is bad: line 5, image 'a 1.jpg' was already rated by user 'ana' on line 2 as "
+        "'A 1.JPG'. To do: delete one of the two rows, or pass --duplicates last or --duplicates mean"
+    )
+
+
 def test_a_score_outside_the_scale(official, root):
     path = official.write(root / "ratings.csv", ROWS)
     assert message("table", root, error=RatingsError) == (

@@ -109,8 +109,8 @@ def test_where_no_line_is_an_object_the_columns_are_those_that_should_be(write):
         (
             "b.xml",
             "<b/>",
-            "b.xml has the suffix '.xml', expected one of .csv, .tsv, .txt, .jsonl, .ndjson, .parquet; save "
-            "the birds in one of these formats",
+            "b.xml has the suffix '.xml', expected one of .csv, .tsv, .txt, .json, .jsonl, .ndjson, "
+            ".parquet, .xlsx; save the birds in one of these formats",
         ),
         (
             "b\n.csv",
@@ -141,3 +141,12 @@ def test_lines_with_their_numbers(write):
         (4, "owl"),
     ]
     assert told(read_lines, write("b.txt", " \n"), KIND) == "b.txt holds no birds"
+
+
+def test_a_file_without_end(tmp_path):
+    endless = Path("/dev/zero")
+    if not endless.exists():
+        pytest.skip("no such device")
+    assert told(read_table, endless, replace(KIND, most_bytes=3 << 20), COMMAS) == (
+        "/dev/zero has more than 3 MiB, expected a table of birds; cut it into several files"
+    )
