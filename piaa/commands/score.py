@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from piaa.commands import best, options
 from piaa.commands.album import find_and_say
 from piaa.commands.layout import name_column
 from piaa.commands.progress import progress_bar, read_photos, stopping
-from piaa.commands.terminal import note, print_json, report_skipped, reporting
+from piaa.commands.terminal import print_json, report_skipped, reporting
 from piaa.commands.write_xmp import (
     check_ways,
     one_persons,
@@ -76,8 +77,7 @@ def score(
         undo=undo,
     )
     asked = best.Asked(unrated=unrated, per_burst=per_burst, copy_top=copy_top, link_top=link_top, html=html)
-    if (dry_run or undo) and asked.writes:
-        raise typer.BadParameter("--copy-top, --link-top and --html write; leave out --dry-run and --undo")
+    asked.check(photos, user, only_said=dry_run or undo)
     if write_xmp or undo:
         one_persons(photos, user)
     if undo:
@@ -89,22 +89,19 @@ def score(
 
     if out is not None:
         check_format(out)
-    asked.check(photos, user)
     chosen = options.open_model(model, cache, no_cache, max_pixels)
     person = None if user is None else chosen.load(user, store=store)
     paths, names = find_and_say(photos)
     found: dict[str, Embedded] | None = {} if asked.anything else None
     with stopping(read_photos(remembered=not no_cache)), progress_bar("scoring", len(paths)) as advance:
-        if person is None:
-            table = score_for_the_crowd(chosen, paths, names, progress=advance, found=found)
-        else:
-            table = person.score_paths(paths, names, progress=advance, found=found)
+        scorer = partial(score_for_the_crowd, chosen) if person is None else person.score_paths
+        table = scorer(paths, names, progress=advance, found=found)
     scale = CROWD_SCALE if person is None else person.scale
     facts: dict[str, Any] = {"user": user, "model": chosen.generic.name, "scale": scale.to_json()}
-    told: list[str] = []
+    done = best.Done(table=table)
     if found is not None:
         done = asked.granted(best.ranked_with(table, found, chosen, person, store), top)
-        table, told, facts = done.table, done.lines, {**facts, **done.facts}
+    table, facts = done.table, facts | done.facts
     if out is not None:
         table.write(out, top, **facts)
     if write_xmp and person is not None:
@@ -118,16 +115,20 @@ def score(
         print_json(table.content(top, **facts))
         return
     report_skipped(table.skipped, len(paths), "photo")
-    for line in told:
-        note(line)
+    done.report()
     if write_xmp:
         report_written(written, str(user), dry_run=dry_run)
     elif out is None:
         print_scores(table, top)
     else:
-        shown = len(table) if top is None else min(top, len(table))
-        whose = "by the crowd's ranking" if user is None else f"for {user}"
-        typer.echo(f"{shown} of {counted(len(table), 'photo')} ranked {whose}: {out}")
+        print_written(table, top, user, out)
+
+
+def print_written(table: ScoreTable, top: int | None, user: str | None, out: Path) -> None:
+    """What a file holds now."""
+    shown = len(table) if top is None else min(top, len(table))
+    whose = "by the crowd's ranking" if user is None else f"for {user}"
+    typer.echo(f"{shown} of {counted(len(table), 'photo')} ranked {whose}: {out}")
 
 
 def print_scores(table: ScoreTable, top: int | None) -> None:

@@ -106,6 +106,13 @@ def test_folders_are_refused_before_the_work(score, album, tmp_path):
     assert score("--copy-top", 0, tmp_path / "best").exit_code == 2
 
 
+def test_nothing_is_copied_where_nothing_is_to_be_written(score, tmp_path):
+    result = score("--write-xmp", "--dry-run", "--copy-top", 3, tmp_path / "best")
+    assert result.exit_code == 2
+    assert "leave them out with --dry-run and --undo" in " ".join(result.stderr.replace("│", "").split())
+    assert not (tmp_path / "best").exists()
+
+
 def test_a_wall(score, ranked, names, tmp_path):
     wall = tmp_path / "wall"
     result = score("--html", wall, "--top", 5)
