@@ -48,7 +48,7 @@ def test_an_installed_core_runs_the_demo_from_any_folder(install, user_folders, 
     command = install(user_folders)
     made = json.loads(run(command, "demo", "--json", folder=elsewhere))
     assert made["n_ranked"] == 50
-    assert (elsewhere / "piaa-demo" / "contact-sheet.png").is_file()
+    assert (elsewhere / "piaa-demo" / "wall" / "index.html").is_file()
     folders = [path.parent for path in user_folders.rglob("onnxruntime/__init__.py")]
     assert len(folders) == 1
     assert not (folders[0].parent / "torch").exists()

@@ -1,6 +1,6 @@
 """One picture of what a generic model saw: its attention's points beside the heat map of its score.
 
-The page is light neutral grey, as a contact sheet's, because a colour beside a photo changes how the
+The page is light neutral grey, because a colour beside a photo changes how the
 photo is seen. Sizes are in pixels of the picture. Pillow alone draws; neither torch nor the network is
 needed, and the same explanation gives the same bytes.
 """

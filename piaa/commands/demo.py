@@ -23,7 +23,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Another seed renders another album.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """The main job from nothing: an album, ten ratings, a personal ranking, a contact sheet."""
+    """The main job from nothing: an album, ten ratings, a personal ranking, a wall of thumbnails."""
     from piaa.demo import run
 
     if photos is None:

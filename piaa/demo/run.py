@@ -1,7 +1,7 @@
 """``piaa demo``: the main job from nothing, and the same on a person's own photos.
 
 Everything lands in one folder: the photos (if rendered), ``ratings.csv``, ``piaa.db`` (the store),
-``scores.csv`` and ``contact-sheet.png``; with them each step can be repeated by hand.
+``scores.csv`` and ``wall/index.html``; with them each step can be repeated by hand.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,6 @@ from generic.photos.find import find_images
 from generic.progress import Progress, no_progress
 from generic.words import counted
 from piaa import load_model
-from piaa.demo.contact_sheet import Item, Section, contact_sheet
 from piaa.demo.person import PERSONS
 from piaa.demo.scenes import render_album
 from piaa.people.model import Model
@@ -32,14 +31,20 @@ from piaa.people.tell import known_of, tell_ratings
 from piaa.ratings.accept import as_ratings
 from piaa.ratings.files.write import csv_bytes, csv_text
 from piaa.store.store import Store
+from piaa.wall.tile import Tile, Wall, tiles_of
+from piaa.wall.wall import PAGE, write_wall
+
+if TYPE_CHECKING:
+    from generic.model.generic_model import Embedded
 
 N_PHOTOS = 60
 N_RATED = 10
 N_STEPS = 2 * N_PHOTOS
 """Every photo is rendered and then read."""
-_SHOWN = 12
 STORE = "piaa.db"
 """Name of the store in the demo's folder."""
+WALL = "wall"
+"""Name of the wall's folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +109,7 @@ class DemoResult:
                 f"  before, generic ranking:    {self.before:.2f}",
                 f"  after {counted(len(self.ratings), 'rating')}, personal: {self.after:.2f}",
             ]
-        text += ["", f"look at it:  {self.out / 'contact-sheet.png'}", "by hand:"]
+        text += ["", f"look at it:  {self.out / WALL / PAGE}", "by hand:"]
         return text + [f"  {command}" for command in self.commands()]
 
 
@@ -135,7 +140,7 @@ def simulated(
     progress(N_PHOTOS)
     everything = somebody.rate_album(album, seed)
     model = load_model()
-    chosen, others, unreadable = _spread(model, photos, progress)
+    chosen, others, unreadable, _ = _spread(model, photos, progress)
     rated = {name: everything[name] for name in chosen}
     fitted = _learn(model, rated, photos, person, out)
     table = fitted.score_paths([photos / name for name in others], others)
@@ -172,7 +177,7 @@ class Choice:
     """All other readable photos."""
     unreadable: Sequence[str]
     sheet: Path
-    """A picture of the photos to rate, numbered from 1."""
+    """A page with the photos to rate, numbered from 1."""
 
 
 def choose(out: Path, photos: Path, *, progress: Progress = no_progress) -> Choice:
@@ -189,10 +194,10 @@ def choose(out: Path, photos: Path, *, progress: Progress = no_progress) -> Choi
     """
     _make(out)
     model = load_model()
-    names, others, unreadable = _spread(model, photos, progress, leave_out=out)
-    sheet = out / "rate-these.png"
-    items = [Item(image=photos / name, caption=name, badge=str(n)) for n, name in enumerate(names, 1)]
-    contact_sheet([Section(title="Rate these from 1 to 5", items=items)], sheet, title="Which do you like?")
+    names, others, unreadable, found = _spread(model, photos, progress, leave_out=out)
+    tiles = [Tile(path=photos / name, identity=found[name].identity, name=name) for name in names]
+    wall = Wall(title="Which do you like?", about="Rate these from 1 to 5, where you were asked", tiles=tiles)
+    sheet = write_wall(wall, out / "rate-these")
     return Choice(
         model=model, out=out, photos=photos, names=names, others=others, unreadable=unreadable, sheet=sheet
     )
@@ -258,8 +263,8 @@ def _make(folder: Path) -> None:
 
 def _spread(
     model: Model, photos: Path, progress: Progress, leave_out: Path | None = None
-) -> tuple[list[str], list[str], list[str]]:
-    """Ten photos from the generic ranking's whole range, the others, and those that cannot be read.
+) -> tuple[list[str], list[str], list[str], dict[str, Embedded]]:
+    """Ten photos from the whole of the generic ranking, the others, the unreadable ones, and what was read.
 
     Ten of one kind would teach little; equal steps through the ranking take some of each.
     """
@@ -268,13 +273,10 @@ def _spread(
         paths = [path for path in paths if not path.resolve().is_relative_to(leave_out.resolve())]
     with FeatureCache.open(model.settings.cache) as cache:
         results = list(model.generic.embed(paths, cache=cache, progress=progress))
-    named = [
-        (path.relative_to(photos).as_posix(), item.vector) for path, item in zip(paths, results, strict=True)
-    ]
-    unreadable = [name for name, vector in named if vector is None]
-    ranked = [
-        name for _, name in sorted((-float(vector[0]), name) for name, vector in named if vector is not None)
-    ]
+    found = {item.path.relative_to(photos).as_posix(): item for item in results}
+    unreadable = [name for name, item in found.items() if item.vector is None]
+    scores = {name: -float(item.vector[0]) for name, item in found.items() if item.vector is not None}
+    ranked = sorted(scores, key=lambda name: (scores[name], name))
     if len(ranked) < 2:
         raise TooFewRatings(
             f"{photos} has {len(ranked)} readable photos, but at least 2 are needed; add photos"
@@ -283,7 +285,7 @@ def _spread(
     count = min(N_RATED, len(ranked) - 1)
     places = np.linspace(0, len(ranked) - 1, count).round().astype(int)
     chosen = [ranked[place] for place in places]
-    return chosen, [name for name in ranked if name not in set(chosen)], unreadable
+    return chosen, [name for name in ranked if name not in set(chosen)], unreadable, found
 
 
 def _write_table(rated: Mapping[str, int], user: str, out: Path) -> None:
@@ -299,36 +301,20 @@ def _learn(model: Model, rated: Mapping[str, int], photos: Path, user: str, out:
 
 
 def _finish(result: DemoResult) -> DemoResult:
-    """Write the table and the contact sheet."""
-    table, photos = result.table, result.photos
-    table.write(result.out / "scores.csv")
-    by_generic = np.argsort(-np.asarray(table.generic), kind="stable").tolist()
-    place = {index: rank for rank, index in enumerate(by_generic, 1)}
-    items = [
-        Item(
-            image=photos / name,
-            caption=f"#{i + 1}  {table.scores[i]:.1f}",
-            note=f"generic #{place[i]}  {name}",
-        )
-        for i, name in enumerate(table.images)
-    ]
-    n = min(_SHOWN, (len(items) + 1) // 2)
-    user = result.person.user
-    rated = [
-        Item(image=photos / name, caption="★" * score + "☆" * (5 - score), note=name)
-        for name, score in result.ratings.items()
-    ]
-    sections = [
-        Section(title=f"What {user} rated", items=rated),
-        Section(title=f"Best {n} of the other {len(items)} for {user}", items=items[:n]),
-        Section(title=f"Last {len(items[n:][-n:])}", items=items[n:][-n:]),
-    ]
-    title = f"Ranked for {user} from {counted(len(result.ratings), 'rating')}"
-    contact_sheet(
-        sections,
-        result.out / "contact-sheet.png",
-        title=title,
-        subtitle=" ".join(result.story.split()),
-        columns=6,
+    """Write the table, and a wall of all photos, those that were rated among them."""
+    result.table.write(result.out / "scores.csv")
+    names = [*result.ratings, *result.table.images]
+    found: dict[str, Embedded] = {}
+    paths = [result.photos / name for name in names]
+    everything = result.person.score_paths(paths, names, found=found)
+    user, scale = result.person.user, result.person.scale
+    own = {name: float(score) for name, score in result.ratings.items()}
+    wall = Wall(
+        title=f"Ranked for {user} from {counted(len(own), 'rating')}",
+        about=" ".join(result.story.split()),
+        tiles=tiles_of(everything, found, own),
+        user=user,
+        scale=(scale.low, scale.high),
     )
+    write_wall(wall, result.out / WALL)
     return result

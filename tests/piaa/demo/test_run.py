@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import re
 import shlex
@@ -10,7 +11,6 @@ import subprocess
 import sys
 
 import pytest
-from PIL import Image
 from typer.testing import CliRunner
 
 from cli import app
@@ -36,14 +36,16 @@ def test_the_demo_from_nothing(tmp_path):
     assert facts["story"].startswith("This album is rendered by code and Chiyo is simulated: not photographs")
     assert (facts["n_rated"], facts["n_ranked"]) == (10, 50)
     assert sorted(path.name for path in out.iterdir()) == [
-        "contact-sheet.png",
         "photos",
         "piaa.db",
         "ratings.csv",
         "scores.csv",
+        "wall",
     ]
-    with Image.open(out / "contact-sheet.png") as sheet:
-        assert min(sheet.size) > 1000
+    page = (out / "wall" / "index.html").read_text()
+    assert page.count("<figure") == len(list((out / "wall" / "thumbnails").iterdir())) == 60
+    assert page.count('data-own="') == 10
+    assert f"<p>{html.escape(' '.join(facts['story'].split()))}</p>" in page
 
     # The printed figures are those of the files and of the stated taste, worked out anew.
     with (out / "scores.csv").open() as file:
@@ -89,6 +91,10 @@ def test_own_photos_ask_for_ratings(tmp_path):
         ranked = [row["image"] for row in csv.DictReader(file)]
     assert len(ranked) == 5
     assert not {row["image"] for row in rated} & set(ranked)
+    asked = re.findall(r"(\d+)\. (\S+)  \[1-5", result.stdout)
+    page = (out / "rate-these" / "index.html").read_text()
+    shown = re.findall(r'class="place">(\d+)</span> <bdi class="name">([^<]+)<', page)
+    assert shown == list(dict.fromkeys(asked))
 
 
 def test_answers_are_kept_when_the_demo_is_killed(tmp_path, user_folders):
