@@ -59,7 +59,7 @@ def sources() -> set[str]:
     files = {path for folder in folders for path in folder.rglob("*.py")}
     files |= set((ROOT / "generic" / "weights").glob("*.onnx"))
     files |= set((ROOT / "protocols" / "datasets").glob("*.txt"))
-    files |= {ROOT / "piaa" / "people" / "expected.json"}
+    files |= {ROOT / "piaa" / "people" / "expected.json", *(ROOT / "piaa" / "wall").glob("wall.*s")}
     files |= {ROOT / name / "py.typed" for name in ("generic", "piaa", "protocols")}
     return {path.relative_to(ROOT).as_posix() for path in files} | {"cli.py"}
 

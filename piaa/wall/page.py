@@ -131,11 +131,13 @@ def _views(wall: Wall) -> Iterator[str]:
 def _limits(low: float, high: float) -> Iterator[str]:
     """Sliders for the lowest and the highest score to show."""
     slider = f'type="range" min="{low:g}" max="{high:g}" step="{(high - low) / 40:g}"'
+    yield '<span class="limits">'
     for which, value, label in (("least", low, "Score from"), ("most", high, "to")):
         yield (
-            f'<label class="limit">{label} <output for="{which}">{value:g}</output>'
-            f'<input {slider} id="{which}" name="{which}" value="{value:g}"></label>'
+            f'<label>{label} <input {slider} id="{which}" name="{which}" value="{value:g}">'
+            f'<output for="{which}">{value:g}</output></label>'
         )
+    yield "</span>"
 
 
 def _skipped(wall: Wall) -> Iterator[str]:
