@@ -13,6 +13,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from generic.photos.colour import is_converted
+from generic.photos.decoder_lines import hearing
 from generic.photos.formats.raw import find_preview
 from generic.photos.formats.source import FileBytes
 from generic.photos.pillow_limits import reading_as
@@ -30,7 +31,7 @@ def decoded_anew(content: bytes) -> bool:
         content: all bytes of the file. One that cannot be opened had no vector, and has none.
     """
     try:
-        with reading_as("a photo", _ANY_SIZE):
+        with reading_as("a photo", _ANY_SIZE), hearing():
             return _is_changed(io.BytesIO(content))
     # Whatever a hostile file brings about, it is told where it is opened.
     except Exception:

@@ -9,7 +9,7 @@ import typer
 
 from generic.words import counted
 from piaa.commands import options
-from piaa.commands.progress import progress_bar
+from piaa.commands.progress import progress_bar, read_photos, stopping
 from piaa.commands.report_fit import report_fit
 from piaa.commands.terminal import note, print_json, report_skipped, reporting
 
@@ -60,7 +60,8 @@ def learn(
     check_scale(keeper, user, chosen.generic.hash)
     gathered = gather(photos, read_catalogue(lightroom) if lightroom else None)
     found = find_stars(chosen, keeper, gathered)
-    with progress_bar("looking at photos", len(found.stars)) as advance:
+    stop = read_photos(remembered=not no_cache)
+    with stopping(stop), progress_bar("looking at photos", len(found.stars)) as advance:
         kept = keep_stars(chosen, keeper, user, found, make, progress=advance)
     same = kept.n_new + kept.n_changed == 0 and adapter is None
     up_to_date = same and is_learned(keeper, user, chosen.generic.hash)

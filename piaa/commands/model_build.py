@@ -41,11 +41,14 @@ def models_build(
 
     from generic.model.new_file import check_new
     from piaa.people.build_model import build_model
+    from piaa.people.rated import same_files
     from piaa.ratings.scale import Scale
     from piaa.ratings.table import read_ratings
 
     check_new(out, suffix=".onnx", overwrite=overwrite, source=ratings, what="ratings")
-    table = read_ratings(ratings, scale=Scale(*scale), user=CROWD)
+    table = read_ratings(ratings, scale=Scale(*scale), user=CROWD, same=same_files(images))
+    for line in table.notes:
+        note(line)
     note("running the stems over the photos, then cross-validation: minutes for hundreds of photos")
     n = len(set(table.images))
     with stopping(AGAIN), progress_bar("seeing photos", n) as advance:

@@ -76,10 +76,12 @@ def load(
     """
     place = Root(root, dataset=NAME, holds=f"{HISTOGRAMS} or {RATINGS}", source="you")
     path = Path(ratings) if ratings is not None else place.need(HISTOGRAMS, RATINGS)
+    told: tuple[str, ...] = ()
     if ratings is None and path.name == HISTOGRAMS:
         counts, scale = read_histograms(path)
     else:
-        counts = count_ratings(read_ratings(path, scale=scale, duplicates=duplicates))
+        table = read_ratings(path, scale=scale, duplicates=duplicates)
+        counts, told = count_ratings(table), table.notes
     enough = {image: row for image, row in counts.items() if sum(row) >= min_raters}
     if not enough:
         most, none = max(map(sum, counts.values())), none_of(len(counts), "image")
@@ -106,7 +108,7 @@ def load(
         images=folder,
         lists=lists,
         test_users=(),
-        notes=(*(few if n_few else ()), rule, *labels_only(folder)),
+        notes=(*told, *(few if n_few else ()), rule, *labels_only(folder)),
     )
 
 

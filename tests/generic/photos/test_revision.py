@@ -64,3 +64,11 @@ def test_all_other_photos_are_as_they_were(samples, raws):
 @pytest.mark.parametrize("content", [b"", b"no photo", b"\xff\xd8\xff", b"II*\0" + bytes(99), b"\xff\x0a"])
 def test_it_never_raises(content):
     assert not decoded_anew(content)
+
+
+def test_it_says_nothing(caplog, capfd):
+    """What a library has to say of a photo is said where the photo is opened."""
+    tags, data = page(LARGE, _277=(3, [2048]))
+    assert not decoded_anew(tiff((tags, data)))
+    assert caplog.records == []
+    assert capfd.readouterr() == ("", "")

@@ -38,7 +38,7 @@ def photos(tmp_path) -> Path:
     folder = tmp_path / "photos"
     folder.mkdir()
     for kind, scene in zip(FORMATS, draw_scenes(len(FORMATS), 9), strict=True):
-        path = folder / f"photo.{kind}"
+        path = folder / f"{kind}-photo.{kind}"
         image: Image.Image = render(scene, (96, 72))
         if kind == "dng":
             image.save(folder / "preview.jpg")
@@ -55,11 +55,11 @@ def starred(photos, tmp_path) -> Path:
     folder = tmp_path / "starred"
     folder.mkdir()
     for path in photos.iterdir():
-        shutil.copy(path, folder / f"five-stars.{path.suffix[1:]}")
+        shutil.copy(path, folder / f"five-stars-{path.suffix[1:]}.{path.suffix[1:]}")
     command = ["exiftool", "-q", "-q", "-m", "-overwrite_original", "-Rating=5", str(folder)]
     subprocess.run(command, check=True, timeout=60)
     for path in photos.iterdir():
-        assert (folder / f"five-stars.{path.suffix[1:]}").read_bytes() != path.read_bytes()
+        assert (folder / f"five-stars-{path.suffix[1:]}.{path.suffix[1:]}").read_bytes() != path.read_bytes()
     return folder
 
 
@@ -71,13 +71,13 @@ def vectors(store):
 def test_a_starred_copy_is_the_photo_that_was_rated(
     rate, piaa, shown, rated, photos, starred, tiny_model, tmp_path
 ):
-    before = dict(zip((f"photo.{kind}" for kind in FORMATS), (5, 1, 4, 2, 3, 5, 2), strict=True))
+    before = dict(zip((f"{kind}-photo.{kind}" for kind in FORMATS), (5, 1, 4, 2, 3, 5, 2), strict=True))
     assert rate("ana", before, folder=photos).exit_code == 0
     assert rated("ana") == before
     known, kept = {row["photo"] for row in shown("ana")["ratings"]}, vectors(tmp_path / "piaa.db")
     assert len(known) == len(kept) == len(FORMATS)
 
-    again = {f"five-stars.{kind}": 3 for kind in FORMATS}
+    again = {f"five-stars-{kind}.{kind}": 3 for kind in FORMATS}
     result = rate("ana", again, "--add", "--no-cache", folder=starred)
     assert (result.exit_code, result.stderr) == (0, "")
     assert rated("ana") == again
@@ -94,7 +94,7 @@ def test_a_starred_copy_is_the_photo_that_was_rated(
 def test_a_starred_copy_is_scored_alike_and_withdrawn_with_the_photo(
     rate, piaa, rated, photos, starred, tiny_model
 ):
-    ratings = {f"photo.{kind}": score for kind, score in zip(FORMATS, (5, 1, 4, 2), strict=False)}
+    ratings = {f"{kind}-photo.{kind}": score for kind, score in zip(FORMATS, (5, 1, 4, 2), strict=False)}
     assert rate("ana", ratings, folder=photos).exit_code == 0
 
     def scores(folder):
@@ -104,7 +104,7 @@ def test_a_starred_copy_is_scored_alike_and_withdrawn_with_the_photo(
 
     assert scores(photos) == scores(starred)
     gone = {Path(name).suffix: name for name in ratings}[".jpg"]
-    assert rate("ana", {"five-stars.jpg": 2}, "--add", folder=starred).exit_code == 0
+    assert rate("ana", {"five-stars-jpg.jpg": 2}, "--add", folder=starred).exit_code == 0
     assert piaa("users", "forget-rating", "ana", gone, "--model", tiny_model).exit_code == 0
     assert rated("ana") == {name: score for name, score in ratings.items() if name != gone}
 
@@ -112,11 +112,11 @@ def test_a_starred_copy_is_scored_alike_and_withdrawn_with_the_photo(
 def test_a_starred_copy_beside_the_photo_in_one_table_is_one_photo(rate, rated, photos, starred, tmp_path):
     for path in starred.iterdir():
         shutil.copy(path, photos)
-    refused = rate("ana", {"photo.heic": 5, "five-stars.heic": 2}, folder=photos)
+    refused = rate("ana", {"heic-photo.heic": 5, "five-stars-heic.heic": 2}, folder=photos)
     assert refused.stderr == (
-        f"piaa: {tmp_path / 'table.csv'}: 'five-stars.heic' has the score 2, but it is the same photo as "
-        "'photo.heic', which has 5; delete one of the two rows, or pass --duplicates last or --duplicates "
-        "mean\n"
+        f"piaa: {tmp_path / 'table.csv'}: 'five-stars-heic.heic' has the score 2, but it is the same photo "
+        "as 'heic-photo.heic', which has 5; delete one of the two rows, or pass --duplicates last or "
+        "--duplicates mean\n"
     )
-    assert rate("ana", {"photo.heic": 5, "five-stars.heic": 5}, folder=photos).exit_code == 0
-    assert rated("ana") == {"five-stars.heic": 5}
+    assert rate("ana", {"heic-photo.heic": 5, "five-stars-heic.heic": 5}, folder=photos).exit_code == 0
+    assert rated("ana") == {"five-stars-heic.heic": 5}

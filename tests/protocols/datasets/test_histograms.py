@@ -81,6 +81,13 @@ def test_single_ratings_become_histograms_of_images_with_ten_raters(official, ro
     }
 
 
+def test_photos_without_a_rating_are_counted(official, root):
+    path = official.write(root / "ratings.csv", single_ratings((10,)) + "x,p0.jpg,0\nx,p1.jpg,\n")
+    data = load_dataset("histograms", root, scale=Scale(1, 4))
+    assert data.notes[0] == f"{path}: left out 2 of 12 rows: 2 unrated (blank or 0)"
+    assert data.counts == {"p0.jpg": (3, 3, 2, 2)}
+
+
 def test_no_image_has_enough_raters(official, root):
     path = official.write(root / "ratings.csv", single_ratings((3, 4)))
     assert message(root) == (
