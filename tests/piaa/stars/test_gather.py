@@ -113,8 +113,8 @@ def test_what_cannot_be_understood_is_named_and_the_rest_is_read(photos, exiftoo
     gathered = gather(photos)
     assert [(one.name, one.stars) for one in gathered.photos if one.marks] == [("png.png", 4)]
     assert gathered.skipped == {
-        "avif.avif.xmp": f"{photos / 'avif.avif.xmp'} has 104857600 bytes, but at most 16777216 are read of a "
-        "sidecar; take it away (it is unchanged)",
+        "avif.avif.xmp": f"{photos / 'avif.avif.xmp'} has 104857600 bytes, but at most 16777216 are read of "
+        "a sidecar; take it away (it is unchanged)",
         "jpg.jpg.xmp": f"{photos / 'jpg.jpg.xmp'} cannot be read as XMP: it has a DOCTYPE, which XMP has "
         "not; let the program that wrote it write it again, or take it away (it is unchanged)",
         "tif.tif.xmp": f"{photos / 'tif.tif.xmp'} is no regular file, expected an XMP sidecar; take it away",
