@@ -9,11 +9,11 @@ import typer
 
 from generic.photos.find import printable
 from generic.words import counted
-from piaa.commands import options
+from piaa.commands import best, options
 from piaa.commands.album import find_and_say
 from piaa.commands.layout import name_column
 from piaa.commands.progress import progress_bar, read_photos, stopping
-from piaa.commands.terminal import print_json, report_skipped, reporting
+from piaa.commands.terminal import note, print_json, report_skipped, reporting
 from piaa.commands.write_xmp import (
     check_ways,
     one_persons,
@@ -24,6 +24,7 @@ from piaa.commands.write_xmp import (
 )
 
 if TYPE_CHECKING:
+    from generic.model.generic_model import Embedded
     from piaa.people.score_table import ScoreTable
 
 
@@ -37,6 +38,11 @@ def score(
     ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Only the best N.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the table here: .csv, .json or .parquet.")] = None,
+    unrated: best.Unrated = False,
+    per_burst: best.PerBurst = None,
+    copy_top: best.CopyTop = None,
+    link_top: best.LinkTop = None,
+    html: best.Html = None,
     write_xmp: Annotated[
         bool, typer.Option("--write-xmp", help="Write the scores into XMP sidecars, never into a photo.")
     ] = False,
@@ -69,6 +75,9 @@ def score(
         dry_run=dry_run,
         undo=undo,
     )
+    asked = best.Asked(unrated=unrated, per_burst=per_burst, copy_top=copy_top, link_top=link_top, html=html)
+    if (dry_run or undo) and asked.writes:
+        raise typer.BadParameter("--copy-top, --link-top and --html write; leave out --dry-run and --undo")
     if write_xmp or undo:
         one_persons(photos, user)
     if undo:
@@ -80,16 +89,22 @@ def score(
 
     if out is not None:
         check_format(out)
+    asked.check(photos, user)
     chosen = options.open_model(model, cache, no_cache, max_pixels)
     person = None if user is None else chosen.load(user, store=store)
     paths, names = find_and_say(photos)
+    found: dict[str, Embedded] | None = {} if asked.anything else None
     with stopping(read_photos(remembered=not no_cache)), progress_bar("scoring", len(paths)) as advance:
         if person is None:
-            table = score_for_the_crowd(chosen, paths, names, progress=advance)
+            table = score_for_the_crowd(chosen, paths, names, progress=advance, found=found)
         else:
-            table = person.score_paths(paths, names, progress=advance)
+            table = person.score_paths(paths, names, progress=advance, found=found)
     scale = CROWD_SCALE if person is None else person.scale
     facts: dict[str, Any] = {"user": user, "model": chosen.generic.name, "scale": scale.to_json()}
+    told: list[str] = []
+    if found is not None:
+        done = asked.granted(best.ranked_with(table, found, chosen, person, store), top)
+        table, told, facts = done.table, done.lines, {**facts, **done.facts}
     if out is not None:
         table.write(out, top, **facts)
     if write_xmp and person is not None:
@@ -103,6 +118,8 @@ def score(
         print_json(table.content(top, **facts))
         return
     report_skipped(table.skipped, len(paths), "photo")
+    for line in told:
+        note(line)
     if write_xmp:
         report_written(written, str(user), dry_run=dry_run)
     elif out is None:

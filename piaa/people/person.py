@@ -34,6 +34,8 @@ from piaa.store.said import Said
 if TYPE_CHECKING:
     import pandas as pd
 
+    from generic.model.generic_model import Embedded
+
 
 @dataclass(frozen=True, kw_only=True)
 class Person(Fitted):
@@ -65,10 +67,15 @@ class Person(Fitted):
         return self.score_paths(paths, [_name(path, root) for path in paths], progress=progress)
 
     def score_paths(
-        self, paths: Sequence[Path], names: Sequence[str], *, progress: Progress = no_progress
+        self,
+        paths: Sequence[Path],
+        names: Sequence[str],
+        *,
+        progress: Progress = no_progress,
+        found: dict[str, Embedded] | None = None,
     ) -> ScoreTable:
-        """As :meth:`score`, for photo files under given names."""
-        return score_photos(self.model, self._predict, paths, names, progress=progress)
+        """As :meth:`score`, for photo files under given names; ``found`` as in :func:`score_photos`."""
+        return score_photos(self.model, self._predict, paths, names, progress=progress, found=found)
 
     def _predict(self, features: Features, files: Sequence[Path]) -> Array:
         """Score, low, high, generic in the person's units, shape (4, n)."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from piaa.adapters.kernel import places, squared_distances
 from piaa.adapters.linear_form import LinearForm
@@ -33,6 +34,15 @@ class Near:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Example:
+    """A photo that she rated, to show what a direction is."""
+
+    image: str
+    score: float
+    """What she gave it, in the units of her scale."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Direction:
     """One direction of the embedding, and what it adds to the score."""
 
@@ -40,9 +50,9 @@ class Direction:
     """From 1, in the order of the embedding."""
     adds: float
     """Beside the average photo that she rated; in the units of her scale."""
-    towards: tuple[str, ...]
+    towards: tuple[Example, ...]
     """Photos of hers on the side on which the photo lies, the farthest first."""
-    away: tuple[str, ...]
+    away: tuple[Example, ...]
     """Photos of hers on the other side."""
 
 
@@ -88,7 +98,7 @@ def parts_of(
     form: LinearForm,
     vector: Array,
     rated: Array,
-    images: Sequence[str],
+    ratings: Sequence[StoredRating],
     prior: Prior | None,
     width: float,
 ) -> Parts:
@@ -98,7 +108,7 @@ def parts_of(
         form: the person's.
         vector: the photo's, shape (1 + d,).
         rated: vectors of the rated photos, shape (k, 1 + d).
-        images: their names.
+        ratings: of them, in the same order.
         prior: of the model.
         width: of her scale, highest less lowest score.
     """
@@ -112,7 +122,7 @@ def parts_of(
     return Parts(
         generic=float(adds[0]),
         directions=tuple(
-            _direction(row, float(embedding[row]), vector, mean, rated, images) for row in largest
+            _direction(row, float(embedding[row]), vector, mean, rated, ratings) for row in largest
         ),
         others=float(embedding.sum() - embedding[largest].sum()),
         alike=float(width * (smooth[0] - smooth[1])),
@@ -120,16 +130,20 @@ def parts_of(
 
 
 def _direction(
-    row: int, adds: float, vector: Array, mean: Array, rated: Array, images: Sequence[str]
+    row: int, adds: float, vector: Array, mean: Array, rated: Array, ratings: Sequence[StoredRating]
 ) -> Direction:
     side = np.sign(vector[1 + row] - mean[1 + row])
     order = np.argsort(-side * rated[:, 1 + row], kind="stable")
     return Direction(
         number=row + 1,
         adds=adds,
-        towards=tuple(images[one] for one in order[:N_SHOWN]),
-        away=tuple(images[one] for one in order[::-1][:N_SHOWN]),
+        towards=_examples(ratings, order[:N_SHOWN]),
+        away=_examples(ratings, order[::-1][:N_SHOWN]),
     )
+
+
+def _examples(ratings: Sequence[StoredRating], rows: NDArray[np.intp]) -> tuple[Example, ...]:
+    return tuple(Example(image=ratings[row].image, score=ratings[row].score) for row in rows)
 
 
 def _smooth(form: LinearForm, z: Array) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from piaa.people.opened_model import OpenedModel
 from piaa.people.score_table import ScoreTable
 from piaa.ratings.scale import Scale
 from piaa.ratings.spelling import escaped
+
+if TYPE_CHECKING:
+    from generic.model.generic_model import Embedded
 
 Predict = Callable[[Features, Sequence[Path]], Array]
 """Given vectors (n, 1 + d) and files of n photos: score, low, high and generic, shape (4, n), in any units;
@@ -32,6 +36,7 @@ def score_photos(
     names: Sequence[str],
     *,
     progress: Progress = no_progress,
+    found: dict[str, Embedded] | None = None,
 ) -> ScoreTable:
     """Score photo files.
 
@@ -41,6 +46,7 @@ def score_photos(
         paths: the files.
         names: what the table calls them.
         progress: called with the number of photos newly done.
+        found: takes what was read of each photo in the table, by its name there.
 
     Raises:
         ImageError: there is no photo, or not one can be read.
@@ -59,6 +65,8 @@ def score_photos(
                 skipped[name] = str(item.error)
                 continue
             images.append(name)
+            if found is not None:
+                found[name] = item
             vectors.append(item.vector)
             files.append(item.path)
             if len(vectors) == _CHUNK:
@@ -72,7 +80,12 @@ def score_photos(
 
 
 def score_for_the_crowd(
-    model: OpenedModel, paths: Sequence[Path], names: Sequence[str], *, progress: Progress = no_progress
+    model: OpenedModel,
+    paths: Sequence[Path],
+    names: Sequence[str],
+    *,
+    progress: Progress = no_progress,
+    found: dict[str, Embedded] | None = None,
 ) -> ScoreTable:
     """As :func:`score_photos`, by the generic score: what people on average are predicted to give."""
 
@@ -80,7 +93,7 @@ def score_for_the_crowd(
         del files
         return CROWD_SCALE.from_unit(bend(features[:, 0]))[None]
 
-    return score_photos(model, predict, paths, names, progress=progress)
+    return score_photos(model, predict, paths, names, progress=progress, found=found)
 
 
 def _nothing_scored(skipped: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +71,16 @@ class ScoreTable:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def take(self, rows: Sequence[int] | NDArray[np.intp]) -> ScoreTable:
+        """The table of some of its rows, in their order."""
+        chosen = np.asarray(rows, dtype=np.intp)
+        columns = {name: values[chosen] for name, values in self.columns.items()}
+        low, high = columns.get("low"), columns.get("high")
+        images = tuple(self.images[row] for row in chosen)
+        return replace(
+            self, images=images, scores=columns["score"], low=low, high=high, generic=self.generic[chosen]
+        )
 
     def rows(self, top: int | None = None) -> Iterator[dict[str, Any]]:
         """Rows as plain values, keys ``image`` and :attr:`columns`; the ``top`` best, or all."""

@@ -63,7 +63,13 @@ def knowledge(prior: Prior | None, support: tuple[NDArray[Any], Array] | None) -
 
 
 def suggest(
-    prior: Prior, known: State, album: NDArray[Any], n: int, *, candidates: Sequence[int] | None = None
+    prior: Prior,
+    known: State,
+    album: NDArray[Any],
+    n: int,
+    *,
+    candidates: Sequence[int] | None = None,
+    bursts: Sequence[int] | NDArray[np.intp] | None = None,
 ) -> list[Suggestion]:
     """Pick the photos of an album to rate next, the most instructive first.
 
@@ -71,8 +77,9 @@ def suggest(
         prior: the model's.
         known: see :func:`knowledge`.
         album: model vectors of all photos that are to be ranked, shape (m, 1 + d).
-        n: how many to pick; fewer if there are fewer candidates.
+        n: how many to pick; fewer if there are fewer candidates, or fewer bursts of them.
         candidates: rows of the album to pick from; None is all.
+        bursts: of each photo of the album, of which no two are picked; None is no two photos alike.
 
     Raises:
         PiaaError: there is no candidate.
@@ -82,13 +89,14 @@ def suggest(
     if not len(rows):
         raise PiaaError("there is no photo to suggest; name a folder with photos that are not rated yet")
     scatter, covariance, noise = _scatter(prior, album), known["covariance"], float(known["noise"])
+    scene = np.arange(len(album)) if bursts is None else np.asarray(bursts)
     left = np.ones(len(rows), dtype=bool)
     picked: list[Suggestion] = []
-    for _ in range(min(n, len(rows))):
+    while len(picked) < n and left.any():
         before = float(np.sum(covariance * scatter))
         place, reach, variance = _best(prior, album, rows, left, covariance, scatter, noise)
         covariance = covariance - np.outer(reach, reach) / (variance + noise)
-        left[place] = False
+        left &= scene[rows] != scene[rows[place]]
         after = float(np.sum(covariance * scatter))
         picked.append(Suggestion(row=int(rows[place]), before=_root(before), after=_root(after)))
     return picked

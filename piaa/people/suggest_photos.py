@@ -17,6 +17,8 @@ from generic.errors import ImageError, OutputError, PiaaError
 from generic.progress import Progress, no_progress
 from generic.words import all_are, none_of
 from piaa.adapters.prediction import Array
+from piaa.people.bursts import bursts, moments_of, scene_places
+from piaa.people.known_scores import known_scores
 from piaa.people.learn import check_vectors
 from piaa.people.suggest import knowledge, suggest
 from piaa.ratings.files.write import csv_bytes, csv_text
@@ -128,7 +130,7 @@ def suggest_photos(
     Raises:
         CheckpointError: the model file has no prior.
         ImageError: not one photo can be read.
-        PiaaError: every photo is rated already.
+        PiaaError: every photo is rated already, or of a burst with a photo that is.
         ModelMismatch: there is no vector of this model of some photos that she rated.
     """
     known = knowledge(model.prior, support_of(model, user, said))
@@ -148,18 +150,17 @@ def suggest_photos(
                 read_names.append(escaped(name))
     if not readable:
         raise ImageError(f"{none_of(len(skipped), 'photo')} can be read; the first is {_first(skipped)}")
-    known_photos = {key for one in (said.ratings if said else ()) for key in (one.photo, one.sha256)}
-    # One that she rated long ago may be known by its file alone.
-    rated = [item.identity in known_photos or item.digest in known_photos for item in readable]
-    # Of copies of a photo the first alone: rating both would teach nothing more.
-    first = {item.identity: row for row, item in reversed(list(enumerate(readable)))}
-    candidates = [row for row in sorted(first.values()) if not rated[row]]
-    if not candidates:
-        raise PiaaError(
-            f"{all_are(len(readable), 'photo')} rated already; name a folder with photos that are not"
-        )
+    rated = [score is not None for score in known_scores(said.ratings if said else (), readable)]
     vectors = np.stack([cast("Features", item.vector) for item in readable])
-    picks = suggest(prior, known, vectors, n, candidates=candidates)
+    scenes = _scenes(readable, vectors, said, prior)
+    asked = {scenes[row] for row, given in enumerate(rated) if given} | set(scenes[len(readable) :])
+    candidates = [row for row in range(len(readable)) if scenes[row] not in asked]
+    if not candidates:
+        alike = "" if all(rated) else ", or of a burst with one that is"
+        raise PiaaError(
+            f"{all_are(len(readable), 'photo')} rated already{alike}; name a folder with photos that are not"
+        )
+    picks = suggest(prior, known, vectors, n, candidates=candidates, bursts=scenes[: len(readable)])
     low, high = said.scale if said else (scale.low, scale.high) if scale else (1.0, 5.0)
     return Picks(
         picks=tuple(
@@ -174,6 +175,21 @@ def suggest_photos(
         n_rated=sum(rated),
         skipped=skipped,
     )
+
+
+def _scenes(
+    album: Sequence[Embedded], vectors: NDArray[Any], said: Said | None, prior: Prior
+) -> NDArray[np.intp]:
+    """The bursts of the album's photos, then of those that she rated elsewhere.
+
+    When the latter were taken is not asked: a burst of which a part lies elsewhere is told by its looks.
+    """
+    here = {item.identity for item in album}
+    known = {one.photo: said.vectors.get(one.photo) for one in said.ratings} if said else {}
+    elsewhere = [vector for photo, vector in known.items() if vector is not None and photo not in here]
+    moments = moments_of([item.path for item in album])
+    everything = np.concatenate([vectors, *(vector[None] for vector in elsewhere)])
+    return bursts(scene_places(everything, prior), np.concatenate([moments, np.full(len(elsewhere), np.nan)]))
 
 
 def support_of(model: OpenedModel, user: str, said: Said | None) -> tuple[NDArray[Any], Array] | None:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from piaa.commands.explain import HEAT_MEANS
+
+ROOT = Path(__file__).resolve().parents[3]
+SCORES = (5, 1, 4, 2, 3, 5, 2, 1, 4, 3)
+"""Of the table that ``fit`` learns from."""
 
 
 def test_explain_draws_and_says_the_released_score(piaa, converted, album, names, released, tmp_path):
@@ -17,12 +24,12 @@ def test_explain_draws_and_says_the_released_score(piaa, converted, album, names
     told = json.loads(piaa(*command, "--json").stdout)
     assert result.stdout == (
         f"eat-ava: score {told['score']:.3f} on 1..10; {told['score_without_attention']:.3f} without its "
-        f"attention\ndrawn: {out}\n"
+        f"attention\ndrawn: {out}\n{HEAT_MEANS}\n"
     )
     assert told["score"] == pytest.approx(1 + 9 * released[10, 0], abs=1e-3)
     assert told["score_without_attention"] != told["score"]
     assert (told["image"], told["model"], told["scale"]) == (str(photo), "eat-ava", [1, 10])
-    assert told["picture"] == str(out)
+    assert (told["picture"], told["heat_means"]) == (str(out), HEAT_MEANS)
     layers = [(layer["name"], layer["grid"]) for layer in told["layers"]]
     assert layers == [
         (f"network.stages.{stage}.blocks.{block}.attention", [side, side])
@@ -57,3 +64,45 @@ def test_explain_errors_as_json(piaa, album, names, tmp_path):
         "kind": "OutputError",
         "problems": [],
     }
+
+
+def test_a_persons_score_is_told_by_photos_that_she_rated(piaa, fit, album, names, tiny_model):
+    assert fit().exit_code == 0
+    command = ("explain", album / names[10], "--user", "ana", "--model", tiny_model)
+    told = json.loads(piaa(*command, "--json").stdout)["person"]
+    given = dict(zip(names, SCORES, strict=False))
+    assert [one["score"] for one in told["nearest"]] == [given[one["image"]] for one in told["nearest"]]
+    result = piaa(*command)
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0] == (
+        f"ana: {told['score']:.2f} on 1..5 (80 % interval {told['low']:.2f} … {told['high']:.2f}; "
+        f"generic {told['generic']:.2f})"
+    )
+    near = [f"  {one['likeness']:.2f}  gave {one['score']:g}  {one['image']}" for one in told["nearest"]]
+    assert lines[2 : 2 + len(near)] == near
+    parts = told["parts"]
+    assert lines[2 + len(near)] == f"beside the average photo that she rated {parts['total']:+.2f}:"
+    amounts = [
+        parts["generic"],
+        parts["others"],
+        parts["alike"],
+        *(one["adds"] for one in parts["directions"]),
+    ]
+    raised, lowered = lines.index("what raises it:"), lines.index("what lowers it:")
+    shown = [float(line.split()[0]) for line in lines[raised + 1 : lowered]]
+    assert shown == sorted((round(one, 2) for one in amounts if round(one, 2) > 0), reverse=True)
+    shown = [float(line.split()[0]) for line in lines[lowered + 1 :]]
+    assert shown == sorted(round(one, 2) for one in amounts if round(one, 2) < 0)
+    for one in parts["directions"]:
+        for photo in (*one["towards"], *one["away"]):
+            assert photo["score"] == given[photo["image"]]
+            if round(one["adds"], 2):
+                assert f"{photo['image']} (gave {photo['score']:g})" in result.stdout
+
+
+def test_the_heat_map_says_how_much_it_means_as_measured():
+    measured = json.loads((ROOT / "benchmarks" / "results" / "explain_heat.json").read_text())
+    figure = measured["figures"]["HiResCAM"]
+    assert f"{figure['mean']:.2f} ± {figure['standard_error']:.2f}" in HEAT_MEANS
+    assert f"on {measured['photos']} photos with piaa-lite" in HEAT_MEANS

@@ -6,6 +6,8 @@ import csv
 import json
 import shutil
 
+from PIL import Image
+
 
 def part(table, *places):
     names = list(table)
@@ -66,3 +68,34 @@ def test_nothing_is_left_to_suggest(rate, piaa, album, tiny_model, names):
     result = piaa("suggest", album, "--user", "ana", "--model", tiny_model)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "piaa: all 12 photos are rated already; name a folder with photos that are not\n"
+
+
+def test_no_burst_is_asked_twice(rate, piaa, album, tiny_model, names, tmp_path):
+    """Each photo twice, the second time as another picture of the scene: a PNG of the same pixels."""
+    folder = tmp_path / "bursts"
+    shutil.copytree(album, folder)
+    for name in names:
+        with Image.open(album / name) as photo:
+            photo.save((folder / name).with_suffix(".again.png"))
+    command = ("suggest", folder, "-n", 50, "--model", tiny_model, "--json")
+    scenes = [one["image"].partition(".")[0] for one in json.loads(piaa(*command).stdout)["suggestions"]]
+    assert sorted(scenes) == sorted(name.partition(".")[0] for name in names)
+    # Nor is she asked about a scene of which she rated a photo, here or elsewhere.
+    assert rate("ana", {names[0]: 4, names[1]: 2}).exit_code == 0
+    (folder / names[1]).unlink()
+    told = json.loads(piaa(*command, "--user", "ana").stdout)
+    scenes = [one["image"].partition(".")[0] for one in told["suggestions"]]
+    assert sorted(scenes) == sorted(name.partition(".")[0] for name in names[2:])
+    assert (told["n_album"], told["n_rated"]) == (23, 1)
+
+
+def test_only_bursts_with_a_rated_photo_are_left(rate, piaa, album, tiny_model, names, tmp_path):
+    assert rate("ana", dict.fromkeys(names, 3)).exit_code == 0
+    with Image.open(album / names[0]) as photo:
+        photo.save(tmp_path / "again.png")
+    result = piaa("suggest", tmp_path / "again.png", "--user", "ana", "--model", tiny_model)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "piaa: the only photo is rated already, or of a burst with one that is; name a folder with "
+        "photos that are not\n"
+    )

@@ -30,6 +30,7 @@ def rated():
 
 
 IMAGES = [f"photo-{number}.jpg" for number in range(K)]
+RATINGS = [StoredRating(image=name, score=float(row % 5)) for row, name in enumerate(IMAGES)]
 
 
 @pytest.fixture(params=LINEAR)
@@ -40,7 +41,7 @@ def person(request, prior, rated):
 
 def test_the_parts_add_up_to_the_difference_of_the_scores(person, prior, rated):
     photo = rated[K]
-    parts = parts_of(person.linear_form(), photo, rated[:K], IMAGES, prior, WIDTH)
+    parts = parts_of(person.linear_form(), photo, rated[:K], RATINGS, prior, WIDTH)
     both = person.predict(np.stack([photo, rated[:K].mean(axis=0)])).score
     assert np.all((both > 0.1) & (both < 0.9)), "bent scores differ by less"
     assert parts.total == pytest.approx(WIDTH * (both[0] - both[1]), abs=1e-9)
@@ -48,7 +49,7 @@ def test_the_parts_add_up_to_the_difference_of_the_scores(person, prior, rated):
 
 def test_a_direction_adds_what_the_score_loses_without_it(person, prior, rated):
     form, photo, mean = person.linear_form(), rated[K], rated[:K].mean(axis=0)
-    for one in parts_of(form, photo, rated[:K], IMAGES, prior, WIDTH).directions:
+    for one in parts_of(form, photo, rated[:K], RATINGS, prior, WIDTH).directions:
         without = photo.copy()
         without[one.number] = mean[one.number]
         line = LinearForm(coefficients=form.coefficients)
@@ -60,24 +61,24 @@ def test_directions_are_the_largest_and_shown_by_the_photos_farthest_out(prior, 
     coefficients = np.zeros(2 + 128)
     coefficients[2 + np.arange(6)] = [0.1, -3.0, 2.0, 0.0, -0.5, 1.0]
     photo = np.ones(129)
-    shown = parts_of(LinearForm(coefficients=coefficients), photo, rated[:K], IMAGES, prior, WIDTH)
+    shown = parts_of(LinearForm(coefficients=coefficients), photo, rated[:K], RATINGS, prior, WIDTH)
     adds = WIDTH * coefficients[2:] * (1 - rated[:K, 1:].mean(axis=0))
     assert [one.number for one in shown.directions] == list(1 + np.argsort(-np.abs(adds))[:N_DIRECTIONS])
     assert shown.others == pytest.approx(adds.sum() - sum(one.adds for one in shown.directions), abs=1e-12)
     for one in shown.directions:
         order = np.argsort(rated[:K, one.number])
-        assert one.towards == (IMAGES[order[-1]], IMAGES[order[-2]])
-        assert one.away == (IMAGES[order[0]], IMAGES[order[1]])
+        ends = [[(one.image, one.score) for one in some] for some in (one.towards, one.away)]
+        rows = (order[-1], order[-2]), (order[0], order[1])
+        assert ends == [[(RATINGS[row].image, RATINGS[row].score) for row in some] for some in rows]
 
 
 def test_who_goes_by_nothing_has_no_directions(prior, rated):
-    shown = parts_of(LinearForm(coefficients=np.zeros(130)), rated[K], rated[:K], IMAGES, prior, WIDTH)
+    shown = parts_of(LinearForm(coefficients=np.zeros(130)), rated[K], rated[:K], RATINGS, prior, WIDTH)
     assert (shown.directions, shown.total) == ((), 0)
 
 
 def test_the_nearest_without_a_prior_are_those_of_scipy(rated):
-    ratings = [StoredRating(image=name, score=float(row % 5)) for row, name in enumerate(IMAGES)]
-    found = nearest(rated[K], rated[:K], ratings, None, n=4)
+    found = nearest(rated[K], rated[:K], RATINGS, None, n=4)
     squares = cdist(rated[K:, 1:], rated[:K, 1:], "sqeuclidean")[0] / (2 * 128)
     order = np.argsort(squares)[:4]
     assert [one.image for one in found] == [IMAGES[row] for row in order]

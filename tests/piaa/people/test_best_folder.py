@@ -1,0 +1,88 @@
+"""Photos copied and linked: whole, by name, and never over anything."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from generic.errors import OutputError
+from piaa.people.best_folder import place_best
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Three photos, of which the last has the name of the first."""
+    paths = []
+    for name in ("one/a.jpg", "one/写真 é.jpg", "two/a.jpg"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(name.encode() * 1000)
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        paths.append(path)
+    return paths
+
+
+@pytest.mark.parametrize(("how", "done"), [("copy", "copied"), ("link", "linked")])
+def test_photos_keep_their_names_and_a_clash_is_told(photos, tmp_path, how, done):
+    placed = place_best(photos, tmp_path / "best", how)
+    assert placed.placed == ("a.jpg", "写真 é.jpg")
+    assert placed.lines() == [
+        f"2 photos {done} to {tmp_path / 'best'}",
+        f"not {done}: {photos[2]}, since {tmp_path / 'best' / 'a.jpg'} is another file",
+    ]
+    assert sorted(path.name for path in (tmp_path / "best").iterdir()) == ["a.jpg", "写真 é.jpg"]
+    for photo in photos[:2]:
+        there = tmp_path / "best" / photo.name
+        assert there.read_bytes() == photo.read_bytes()
+        assert there.stat().st_mtime == 1_000_000_000
+        assert there.is_symlink() == (how == "link")
+
+
+@pytest.mark.parametrize("how", ["copy", "link"])
+def test_the_same_again_changes_nothing(photos, tmp_path, how):
+    place_best(photos[:2], tmp_path / "best", how)
+    again = place_best(photos[:2], tmp_path / "best", how)
+    assert (again.placed, again.there, again.clashes) == ((), ("a.jpg", "写真 é.jpg"), ())
+    done = {"copy": "copied", "link": "linked"}[how]
+    assert again.lines() == [f"0 photos {done} to {tmp_path / 'best'}, 2 photos there already"]
+    assert again.facts() == {
+        "folder": str(tmp_path / "best"),
+        "how": how,
+        "placed": [],
+        "there_already": ["a.jpg", "写真 é.jpg"],
+        "clashes": [],
+    }
+
+
+@pytest.mark.parametrize("how", ["copy", "link"])
+def test_no_link_in_the_folder_is_followed(photos, tmp_path, how):
+    treasure = tmp_path / "treasure.jpg"
+    treasure.write_text("hers")
+    best = tmp_path / "best"
+    best.mkdir()
+    (best / "a.jpg").symlink_to(treasure)
+    (best / "写真 é.jpg").symlink_to(tmp_path / "missing.jpg")
+    placed = place_best(photos[:2], best, how)
+    assert (placed.placed, len(placed.clashes)) == ((), 2)
+    assert treasure.read_text() == "hers"
+    assert not (tmp_path / "missing.jpg").exists()
+
+
+def test_a_copy_that_fails_leaves_nothing_half(photos, tmp_path):
+    photos[1].unlink()
+    with pytest.raises(OutputError) as caught:
+        place_best(photos, tmp_path / "best", "copy")
+    assert str(caught.value) == (
+        f"cannot copy {photos[1]} to {tmp_path / 'best' / photos[1].name}: No such file or directory; 1 "
+        "photo before it is there; free some space or name another folder"
+    )
+    assert [path.name for path in (tmp_path / "best").iterdir()] == ["a.jpg"]
+
+
+def test_a_folder_that_cannot_be_made(photos, tmp_path):
+    with pytest.raises(OutputError) as caught:
+        place_best(photos, tmp_path / "no" / "best", "copy")
+    assert str(caught.value) == (
+        f"cannot create the folder {tmp_path / 'no' / 'best'}: No such file or directory; name another"
+    )
