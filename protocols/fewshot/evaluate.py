@@ -148,9 +148,7 @@ class Evaluation:
         """What is said of each episode's query, in the order of the plan's users."""
         episodes = self._episodes[unit.k, unit.repeat]
         if self._crowd is not None and unit.adapter == CROWD:
-            yield from (
-                (episode, [self._crowd.predict(episode.user, episode.query)]) for episode in episodes
-            )
+            yield from ((episode, [self._crowd.predict(episode.user, episode.query)]) for episode in episodes)
             return
         # No more people's fits are held together than share the cost of a call.
         size = self._adapters[unit.adapter]().at_once(unit.k, int(self._vectors.matrix.shape[1]))

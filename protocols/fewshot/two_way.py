@@ -128,4 +128,4 @@ def _centred(values: NDArray[Any], counts: NDArray[np.float32]) -> NDArray[np.fl
     middle = np.cumsum(tied, axis=1) - (tied - 1) / 2
     ranks = np.empty_like(counts)
     ranks[:, order] = np.repeat(middle, np.diff(np.append(first, len(values))), axis=1)
-    return ranks - (counts.sum(axis=1, keepdims=True) + 1) / 2
+    return np.asarray(ranks - (counts.sum(axis=1, keepdims=True) + 1) / 2, dtype=np.float32)

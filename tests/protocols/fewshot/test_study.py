@@ -249,7 +249,10 @@ def test_unreadable_images_are_counted_and_their_ratings_left_out(
     prepared = ready(make_dataset(images=root))
     assert set(prepared.unreadable) == {names[0], names[7]}
     assert prepared.n_images == 12
-    assert {cell["n_query"] for unit in prepared.evaluation.run() for cell in unit.rows} == {7, 4}  # of ten photos
+    assert {cell["n_query"] for unit in prepared.evaluation.run() for cell in unit.rows} == {
+        7,
+        4,
+    }  # of ten photos
     results = run([prepared])
     assert results.config["unreadable_images"] == {"table": sorted((names[0], names[7]))}
     with pytest.raises(TooFewRatings):
