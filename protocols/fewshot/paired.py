@@ -89,8 +89,8 @@ def pair_runs(
     if not pairs:
         raise PiaaError(
             f"no rows of the two runs can be paired: the first has {_named(ours)}, the second "
-            f"{_named(theirs)}; name an adapter of each, tested on the same dataset at the same k, with --adapter and "
-            f"--against"
+            f"{_named(theirs)}; name an adapter of each, tested on the same dataset at the same k, "
+            f"with --adapter and --against"
         )
     found = [_paired(one, other, ours[one], theirs[other]) for one, other in pairs]
     return _corrected(_labelled(found, pairs))

@@ -153,8 +153,8 @@ def _table(test: str, lines: Mapping[Key, Cell], results: Results, nan: NanPolic
     rule = results.config.get("splits", {}).get(test, {}).get("rule")
     if rule:
         notes.append(f"test users measured here: {rule}")
-    if published and test in NOTES:
-        notes.append(NOTES[test])
+    if published:
+        notes += NOTES.get(test, ())
     return ReportTable(
         test=test,
         shots=shots,

@@ -50,8 +50,8 @@ def test_what_cannot_be_compared_is_one_line(piaa, runs, tmp_path):
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == (
         "piaa: no rows of the two runs can be paired: the first has auto on aadb at k=10, the second "
-        "theirs on aadb at k=10; name an adapter of each, tested on the same dataset at the same k, with --adapter and "
-        "--against\n"
+        "theirs on aadb at k=10; name an adapter of each, tested on the same dataset at the same k, "
+        "with --adapter and --against\n"
     )
     (tmp_path / "old.json").write_text('{"format": 1}')
     assert piaa("compare", "run", "old.json").stderr == (
