@@ -151,6 +151,7 @@ def test_the_rehearsal_leaves_the_shots_as_they_are():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2400)  # finetune on 100 ratings, 48 times: twelve minutes on a busy machine
 def test_every_command_of_the_tables_runs(place, piaa):
     for words in [*SECTIONS["A rehearsal"], *TABLES]:
         if words[0] == "cp":

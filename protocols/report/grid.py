@@ -28,8 +28,8 @@ ABSENT = "–"
 """Printed where there is no number."""
 _PEOPLE = "in brackets: bootstrap 95 % interval over users"
 _PHOTOS = (
-    "in brackets: two-way bootstrap 95 % interval of the mean over users and photos; it says how far the "
-    "mean would move with others, and nothing of a difference between rows of the same users and photos"
+    "in brackets: two-way bootstrap 95 % interval over users and photos, of the level alone: rows are compared "
+    "by their difference"
 )
 
 
