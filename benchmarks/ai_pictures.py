@@ -2,8 +2,8 @@
 
     uv run python benchmarks/ai_pictures.py ROOT --repeats 10
 
-ROOT holds ``ratings.csv`` (user,image,score; 1..5) and ``images/``. Nothing in the package learned from any of
-it. For each adapter and number of ratings: SRCC with its interval over people and pictures, the share of
+ROOT holds ``ratings.csv`` (user,image,score; 1..5) and ``images/``. Nothing in the package learned from any
+of it. For each adapter and number of ratings: SRCC with its interval over people and pictures, the share of
 ratings in the 80 % interval, and whom it ranks worse than the generic score does. The crowd oracle stands
 beside them. The run folder is taken up again; figures go to ``results/ai_pictures.json``.
 """

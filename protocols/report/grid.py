@@ -28,8 +28,8 @@ ABSENT = "–"
 """Printed where there is no number."""
 _PEOPLE = "in brackets: bootstrap 95 % interval over users"
 _PHOTOS = (
-    "in brackets: two-way bootstrap 95 % interval over users and photos, of the level alone: rows are compared "
-    "by their difference"
+    "in brackets: two-way bootstrap 95 % interval over users and photos, of the level alone: rows are "
+    "compared by their difference"
 )
 
 

@@ -130,8 +130,8 @@ def test_intervals_over_photos_too_say_so(small):
     lines = to_terminal(collect(replace(small, draws=draws)), wide=True).splitlines()
     assert lines[5].split() == ["[0.154,", "0.546]", "[0.154,", "0.546]"]
     assert (
-        "* under a cell in brackets: two-way bootstrap 95 % interval over users and photos, of the level alone: "
-        "rows are compared by their difference"
+        "* under a cell in brackets: two-way bootstrap 95 % interval over users and photos, of the level "
+        "alone: rows are compared by their difference"
     ) in lines
     (row,) = [line for line in lines if line.startswith(" my_ridge") and " 20 " in line]
     assert re.search(r"\[0.500, 0.750\] +\[0.404, 0.796\]", row)
