@@ -27,6 +27,7 @@ WHOLE = ("k", "repeat", "n_query")
 REAL = ("srcc", "plcc", "pairwise", "mae", "coverage")
 COLUMNS = ("train", "test", "adapter", "k", "repeat", "user", "n_query", *REAL)
 """In this order. ``mae`` is in the dataset's units; a number that is undefined is NaN."""
+_RANGES = {"srcc": (-1.0, 1.0), "plcc": (-1.0, 1.0), "pairwise": (0.0, 1.0), "coverage": (0.0, 1.0)}
 ORACLE = "+oracle_epoch"
 """Ending of an adapter's name whose epoch was chosen on the query; ``finetune+oracle_epoch`` goes beside
 ``finetune`` as a column of its own and is never a row."""
@@ -158,6 +159,20 @@ def _nulls(values: Sequence[Any]) -> list[Any]:
     return [None if value != value else value for value in values]
 
 
+def _check(name: str, column: Sequence[Any]) -> None:
+    """Refuse what is not of the column's kind, which numpy might take for it."""
+    kind: tuple[type, ...]
+    kind, what = ((str,), "a text") if name in TEXT else ((int,), "a whole number from 0")
+    low, high = _RANGES.get(name, (0.0, math.inf))
+    if name in REAL:
+        kind, what = (int, float, type(None)), f"null or a number from {low:g} to {high:g}"
+    for place, value in enumerate(column):
+        fits = isinstance(value, kind) and not isinstance(value, bool)
+        # NaN is written as null, and is in no range.
+        if not fits or (isinstance(value, int | float) and not low <= value <= high):
+            raise ValueError(f"{name} {place} is {value!r}, expected {what}")
+
+
 def _numbers(values: Sequence[Any]) -> list[float]:
     return [math.nan if value is None else float(value) for value in values]
 
@@ -167,6 +182,8 @@ def _rows(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     n = len(columns["srcc"])
     optional = {name: [None] * n for name in REAL if name != "srcc"}
     given = {name: columns[name] if name in columns else optional[name] for name in COLUMNS}
+    for name, column in given.items():
+        _check(name, column)
     values = [_numbers(column) if name in REAL else column for name, column in given.items()]
     return [dict(zip(COLUMNS, row, strict=True)) for row in zip(*values, strict=True)]
 

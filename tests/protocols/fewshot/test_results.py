@@ -120,6 +120,31 @@ def test_columns_of_different_lengths_are_refused(results):
         Results.from_json(json.dumps(content))
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("k", "10", "k 0 is '10', expected a whole number from 0"),
+        ("repeat", -1, "repeat 0 is -1, expected a whole number from 0"),
+        ("repeat", True, "repeat 0 is True, expected a whole number from 0"),
+        ("user", 7, "user 0 is 7, expected a text"),
+        ("user", None, "user 0 is None, expected a text"),
+        ("srcc", 41, "srcc 0 is 41, expected null or a number from -1 to 1"),
+        ("srcc", "0.4", "srcc 0 is '0.4', expected null or a number from -1 to 1"),
+        ("coverage", 80.0, "coverage 0 is 80.0, expected null or a number from 0 to 1"),
+        ("mae", -0.1, "mae 0 is -0.1, expected null or a number from 0 to inf"),
+    ],
+)
+def test_values_of_another_kind_are_refused_wherever_they_come_from(results, column, value, reason):
+    content = json.loads(results.to_json())
+    content["results"][column][0] = value
+    with pytest.raises(DatasetError) as caught:
+        Results.from_json(json.dumps(content))
+    assert str(caught.value) == (
+        f"the results cannot be read as results of `piaa evaluate` ({reason}); run it again, or write them "
+        "as docs/results.md says"
+    )
+
+
 def test_a_file_that_cannot_be_read_or_written(results, tmp_path):
     path = tmp_path / "none" / "results.json"
     with pytest.raises(DatasetError) as caught:
