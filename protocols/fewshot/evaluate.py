@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,36 +23,11 @@ from protocols.fewshot.episode_metrics import measure
 from protocols.fewshot.episodes import Episode, EpisodePlan
 from protocols.fewshot.results import ORACLE
 from protocols.fewshot.two_way import DRAWS, TwoWay
+from protocols.fewshot.units import Found, Rows, Unit
 from protocols.fewshot.vectors import Vectors
 
 Array = NDArray[Any]
 MakeAdapter = Callable[[], Adapter]
-Rows = list[dict[str, Any]]
-"""Results with the columns of :data:`protocols.fewshot.results.COLUMNS`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unit:
-    """What is computed and kept as a whole."""
-
-    adapter: str
-    k: int
-    repeat: int
-
-    @property
-    def key(self) -> str:
-        """A name for files and logs, for example ``ridge-10-0``."""
-        return f"{self.adapter}-{self.k}-{self.repeat}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """What came of one unit."""
-
-    rows: Rows
-    """One for each user, in the order of the plan."""
-    draws: list[float]
-    """Their mean SRCC with other people and photos; see :class:`protocols.fewshot.two_way.TwoWay`."""
 
 
 class Evaluation:

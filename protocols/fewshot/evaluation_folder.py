@@ -15,8 +15,8 @@ from generic.atomic import write_bytes
 from generic.errors import DatasetError
 from generic.photos.find import printable
 from generic.run_folder import CONFIG, RunFolder, as_read_back, differences
-from protocols.fewshot.evaluate import Found
 from protocols.fewshot.results import REAL, Results
+from protocols.fewshot.units import Found
 
 RESULTS = "results.json"
 UNITS = "units"

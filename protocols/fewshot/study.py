@@ -22,11 +22,12 @@ from generic.progress import Progress, no_progress
 from piaa.ratings.table import Ratings
 from protocols.datasets.dataset import Dataset
 from protocols.fewshot.episodes import EpisodePlan, episodes
-from protocols.fewshot.evaluate import Evaluation, Found, MakeAdapter, Rows
+from protocols.fewshot.evaluate import Evaluation, MakeAdapter
 from protocols.fewshot.evaluation_folder import EvaluationFolder
 from protocols.fewshot.leaks import check_model, check_starts
 from protocols.fewshot.results import Key, Results
 from protocols.fewshot.summary import NanPolicy
+from protocols.fewshot.units import Found, Rows
 from protocols.fewshot.vectors import embed, readable
 from protocols.splits.rules import make_split
 from protocols.splits.split import Split

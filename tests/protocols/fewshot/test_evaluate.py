@@ -18,8 +18,9 @@ from piaa.adapters.ridge import RidgeAdapter
 from piaa.ratings.scale import Scale
 from piaa.ratings.table import Ratings
 from protocols.fewshot.episodes import EpisodePlan, episodes
-from protocols.fewshot.evaluate import Evaluation, Found, Unit
+from protocols.fewshot.evaluate import Evaluation
 from protocols.fewshot.results import COLUMNS, Results
+from protocols.fewshot.units import Found, Unit
 from protocols.fewshot.vectors import Vectors
 
 D = 6

@@ -9,9 +9,9 @@ import math
 import pytest
 
 from generic.errors import DatasetError, OutputError
-from protocols.fewshot.evaluate import Found
 from protocols.fewshot.evaluation_folder import EvaluationFolder, run_id
 from protocols.fewshot.results import COLUMNS, Results
+from protocols.fewshot.units import Found
 
 CONFIG = {"adapters": ["generic"], "seed": 0, "versions": {"piaa": "0.1.0", "numpy": "2.0"}}
 
