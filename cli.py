@@ -27,6 +27,7 @@ from piaa.commands.models import models_app
 from piaa.commands.terminal import accept_any_name
 from piaa.commands.users import users_app
 from protocols.commands import (
+    compare,
     cross_evaluate,
     distill,
     evaluate,
@@ -114,6 +115,7 @@ backup.add_to(app)
 app.add_typer(keys_app, name="keys")
 evaluate.add_to(app, adapters_of)
 cross_evaluate.add_to(app, adapters_of)
+compare.add_to(app)
 meta_train.add_to(app, plan_meta_training)
 pretrain.add_to(app)
 distill.add_to(app)

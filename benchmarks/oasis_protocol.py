@@ -5,7 +5,8 @@
 takes the honest models of ``benchmarks/train_piaa_lite.py`` and tests all people of each list on the model
 that learned from the other lists, then the models of one list's training side on the test sides of all
 lists, its own too. Both go into run folders: what is finished is not computed again, so a stopped run goes
-on. Summaries go to ``benchmarks/results/oasis_protocol.json``, plots to ``docs/``; then
+on. Summaries go to ``benchmarks/results/oasis_protocol.json``, each person's results beside it
+(``benchmarks/oasis_users.py`` makes the cells of them again), plots to ``docs/``; then
 ``benchmarks/report.py`` writes the tables.
 """
 
@@ -20,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import record
 from oasis import LISTS
 from oasis_sides import NAME, SIDE, WITHOUT, Lists, load_lists
+from oasis_users import FOLDER, PARTS, write_users
 from record import tell, write_result
 
 from cli import adapters_of
@@ -34,9 +36,10 @@ from protocols.datasets.dataset import Dataset
 from protocols.fewshot.crowd import CROWD
 from protocols.fewshot.episodes import episodes
 from protocols.fewshot.evaluate import MakeAdapter
+from protocols.fewshot.harm import harm
 from protocols.fewshot.results import Results
 from protocols.fewshot.study import Prepared, Settings, prepare, run
-from protocols.fewshot.summary import compare
+from protocols.fewshot.summary import compare, user_means
 from protocols.report.build import collect
 from protocols.report.files import write_report
 from protocols.report.plot_style import save_plot
@@ -167,6 +170,7 @@ def cell_figures(cell: Cell) -> dict[str, Any]:
         "std_over_repeats": cell.std,
         "std_between_users": line.std_users,
         "interval": [line.low, line.high],
+        "two_way": [None if np.isnan(end) else end for end in cell.detail.two_way],
         "users": line.n_users,
         "dropped_users": line.dropped_users,
         "dropped_cells": line.dropped_results,
@@ -227,22 +231,15 @@ def below_the_crowd(results: Results) -> list[dict[str, Any]]:
 
     Nothing where one of the two was not asked for.
     """
-    cells = pd.DataFrame(dict(results.columns))
-    if not {"auto", "generic"} <= set(cells["adapter"]):
-        return []
-    people = cells.groupby(["test", "k", "user", "adapter"])["srcc"].mean().unstack("adapter")
-    gains = (people["auto"] - people["generic"]).dropna()
-    return [
-        {
-            "test": test,
-            "k": int(k),
-            "users": len(gain),
-            "below": float((gain < 0).mean()),
-            "one_in_twenty": float(gain.quantile(0.05)),
-            "worst": float(gain.min()),
-        }
-        for (test, k), gain in gains.groupby(level=["test", "k"])
-    ]
+    people = user_means(results.columns)
+    found = []
+    for (train, test, adapter, k), own in people.items():
+        others = people.get((train, test, "generic", k))
+        if adapter == "auto" and others is not None:
+            lost = harm(own, others)
+            ends = {"below": lost.below, "one_in_twenty": lost.one_in_twenty, "worst": lost.worst}
+            found.append({"test": test, "k": int(k), "users": lost.n_users, **ends})
+    return found
 
 
 def run_all(tests: Sequence[Prepared], folder: Path, jobs: int) -> Report:
@@ -312,6 +309,8 @@ def main() -> None:
         f"--shots {given.shots} --repeats {given.repeats} --adapter {given.adapter}"
     )
     write_result("oasis_protocol", command, dict(figures))
+    for part, report in zip(PARTS, (left_out, sides), strict=True):
+        write_users(report.results, part, record.RESULTS / FOLDER)
     draw(left_out, sides, DOCS)
 
 

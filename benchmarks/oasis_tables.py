@@ -17,35 +17,54 @@ def _mean_std(cell: dict[str, Any]) -> str:
     return f"{cell['srcc']:.3f}±{cell['std_over_repeats']:.3f}"
 
 
+def _interval(cell: dict[str, Any]) -> str:
+    """Over people and photos; of figures from before that was drawn, over people."""
+    low, high = cell.get("two_way", cell["interval"])
+    return "" if low is None else f" [{low:.3f}, {high:.3f}]"
+
+
+def _draws_photos(rows: dict[str, Any]) -> bool:
+    """Whether the figures have intervals over photos too."""
+    return all("two_way" in cell for cells in rows.values() for cell in cells.values())
+
+
+def _brackets(rows: dict[str, Any]) -> str:
+    """What the brackets of a table are."""
+    photos = _draws_photos(rows)
+    over = "people and photos, by a two-way bootstrap" if photos else "people, by a bootstrap"
+    return f"\n\nIn brackets: 95 % interval over {over}."
+
+
 def _ratings(k: str) -> str:
     return f"{k} rating{'s' * (k != '1')}"
 
 
 def main_table(results: dict[str, Any]) -> str:
-    """README: SRCC of every adapter on the people of list 3."""
+    """README: SRCC of every adapter on the people of list 3, with its interval."""
     rows = results["left_out"]["list 3"]
     shots = list(rows["generic"])
-    lines = [[_label(name), *(_mean_std(cells[k]) for k in shots)] for name, cells in rows.items()]
+    photos = _draws_photos(rows)  # an interval over people alone would promise too much here
+    lines = [
+        [_label(name), *(f"{_mean_std(cells[k])}{_interval(cells[k]) if photos else ''}" for k in shots)]
+        for name, cells in rows.items()
+    ]
     covered = [f"{100 * rows['auto'][k]['coverage']:.0f} %" for k in shots]
     lines.append(["`auto`, share of ratings in the 80 % interval", *covered])
-    return table(["adapter", *map(_ratings, shots)], lines)
+    made = table(["adapter", *map(_ratings, shots)], lines)
+    return made + _brackets(rows) if photos else made
 
 
 def lists_table(results: dict[str, Any]) -> str:
-    """Model card: every adapter on every list left out, with the interval over people."""
+    """Model card: every adapter on every list left out, with its interval."""
     lines, shots = [], list(results["left_out"]["list 3"]["generic"])
     for test, rows in results["left_out"].items():
         for name, cells in rows.items():
-            values = [f"{_mean_std(cells[k])} {_interval(cells[k])}" for k in shots]
+            values = [f"{_mean_std(cells[k])}{_interval(cells[k])}" for k in shots]
             dropped = max(cell["dropped_cells"] for cell in cells.values())
             people = max(cell["users"] + cell["dropped_users"] for cell in cells.values())
             lines.append([f"{test} ({people} users)", _label(name), *values, str(dropped)])
-    return table(["list left out", "adapter", *(f"k = {k}" for k in shots), "dropped, at most"], lines)
-
-
-def _interval(cell: dict[str, Any]) -> str:
-    low, high = cell["interval"]
-    return f"[{low:.3f}, {high:.3f}]"
+    made = table(["list left out", "adapter", *(f"k = {k}" for k in shots), "dropped, at most"], lines)
+    return made + _brackets(rows)
 
 
 def matrix_table(results: dict[str, Any]) -> str:

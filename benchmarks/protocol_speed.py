@@ -84,8 +84,8 @@ def harness(ratings: Ratings, vectors: Vectors, users: list[str], jobs: int, **p
     run = Evaluation(
         ratings, vectors, planned, {"ridge": RidgeAdapter}, train="flickr-aes", test="flickr-aes"
     )
-    cells = run.run(jobs=jobs)
-    summarise(Results.from_rows({}, cells).columns)
+    rows = [row for unit in run.run(jobs=jobs) for row in unit.rows]
+    summarise(Results.from_rows({}, rows).columns)
     return spent()
 
 

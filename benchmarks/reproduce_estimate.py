@@ -75,8 +75,8 @@ def costs() -> Iterator[Cost]:
     yield Cost(out="flickr-512", network=large, passes=passes(*flickr, 20), batch=32, saves_memory=True)
     for out, network in (("table3-224", BASE), ("table3-512", large)):
         yield Cost(out=out, network=network, passes=personal(37, (10, 100)), batch=10, mean=False)
-    yield Cost(out="table6", network=BASE, passes=personal(22, (10, 100)), batch=10, mean=False)
     yield Cost(out="aadb-224", network=BASE, passes=passes(*aadb, 20), batch=64)
+    yield Cost(out="table6", network=BASE, passes=personal(22, (10, 100)), batch=10, mean=False)
     tested = 2 * (personal(37, (100,)) + personal(22, (100,)))
     yield Cost(out="table7", network=BASE, passes=tested, batch=10, mean=False)
 

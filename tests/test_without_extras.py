@@ -118,6 +118,7 @@ def test_an_evaluation_leaves_its_plots_out_and_says_so_once(home):
         done.stderr.decode().count("plots are left out: they need matplotlib, which is not installed; ") == 1
     )
     files = [Path(file).name for file in json.loads(done.stdout)["files"]]
+    assert "users.parquet is left out: it needs pyarrow, which is not installed; " in done.stderr.decode()
     assert files[1:] == ["report.md", "report.tex", "report.bib", "report.csv", "report.json"]
 
 

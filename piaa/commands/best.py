@@ -11,7 +11,6 @@ import typer
 
 from generic.words import counted
 from piaa.commands.progress import AGAIN, progress_bar, stopping
-from piaa.commands.terminal import note
 
 if TYPE_CHECKING:
     from generic.model.generic_model import Embedded
@@ -58,15 +57,10 @@ class Done:
 
     table: ScoreTable
     """What is left of it."""
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any]
     """For JSON."""
-    lines: list[str] = field(default_factory=list)
+    lines: list[str]
     """For a person."""
-
-    def report(self) -> None:
-        """Say what was done, on stderr."""
-        for line in self.lines:
-            note(line)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,23 +83,14 @@ class Asked:
         """Whether files are to be written."""
         return any((self.copy_top, self.link_top, self.html))
 
-    def check(self, photos: Sequence[Path], user: str | None, *, only_said: bool = False) -> None:
+    def check(self, photos: Sequence[Path], user: str | None) -> None:
         """Refuse what cannot be done, before the work and not after it.
-
-        Args:
-            photos: folders and files to score.
-            user: for whom.
-            only_said: nothing may be written.
 
         Raises:
             OutputError: a folder must not be written to.
         """
         from generic.photos.outside import check_outside
 
-        if only_said and self.writes:
-            raise typer.BadParameter(
-                "--copy-top, --link-top and --html write; leave them out with --dry-run and --undo"
-            )
         if self.unrated and user is None:
             raise typer.BadParameter("--unrated needs --user NAME: whose ratings?")
         for top in self._tops().values():

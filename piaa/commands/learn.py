@@ -46,7 +46,7 @@ def learn(
     from piaa.people.learn_on import last_adapter
     from piaa.people.tell import known_of
     from piaa.stars.gather import gather
-    from piaa.stars.learn import check_scale, find_stars, keep_stars
+    from piaa.stars.learn import check_scale, find_stars, is_learned, keep_stars
     from piaa.stars.lightroom import read_catalogue
     from piaa.store.records import check_user
     from piaa.store.store import Store
@@ -63,7 +63,8 @@ def learn(
     stop = read_photos(remembered=not no_cache)
     with stopping(stop), progress_bar("looking at photos", len(found.stars)) as advance:
         kept = keep_stars(chosen, keeper, user, found, make, progress=advance)
-    up_to_date = kept.n_new + kept.n_changed == 0 and adapter is None and keeper.active(user) is not None
+    same = kept.n_new + kept.n_changed == 0 and adapter is None
+    up_to_date = same and is_learned(keeper, user, chosen.generic.hash)
     keeper.close()
     if as_json:
         content = content_of(gathered, found, kept)

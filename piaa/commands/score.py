@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,18 +13,16 @@ from piaa.commands import best, options
 from piaa.commands.album import find_and_say
 from piaa.commands.layout import name_column
 from piaa.commands.progress import progress_bar, read_photos, stopping
-from piaa.commands.terminal import print_json, report_skipped, reporting
-from piaa.commands.write_xmp import (
-    check_ways,
-    one_persons,
-    report_undone,
-    report_written,
-    take_back,
-    write_scores,
-)
+from piaa.commands.terminal import note, print_json, report_skipped, reporting
+from piaa.commands.write_xmp import Sidecars, report_written
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from generic.model.generic_model import Embedded
+    from generic.progress import Progress
+    from piaa.people.model import Model
+    from piaa.people.person import Person
     from piaa.people.score_table import ScoreTable
 
 
@@ -68,64 +65,66 @@ def score(
     as_json: options.AsJson = False,
 ) -> None:
     """Rank photos for a person; without --user, for the crowd."""
-    check_ways(
-        write_xmp=write_xmp,
-        write_stars=write_stars,
-        label=xmp_label,
-        keyword=xmp_keyword,
-        dry_run=dry_run,
-        undo=undo,
-    )
+    sidecars = Sidecars(write_xmp, write_stars, xmp_label, xmp_keyword, dry_run, undo)
     asked = best.Asked(unrated=unrated, per_burst=per_burst, copy_top=copy_top, link_top=link_top, html=html)
-    asked.check(photos, user, only_said=dry_run or undo)
-    if write_xmp or undo:
-        one_persons(photos, user)
+    sidecars.check(photos, user, asked.writes)
     if undo:
-        undone = take_back(*one_persons(photos, user), store)
-        print_json(undone) if as_json else report_undone(undone)
+        sidecars.take_back(photos, user, store, as_json)
         return
-    from piaa.people.score_photos import CROWD_SCALE, score_for_the_crowd
     from piaa.people.score_table import check_format
 
     if out is not None:
         check_format(out)
+    asked.check(photos, user)
     chosen = options.open_model(model, cache, no_cache, max_pixels)
     person = None if user is None else chosen.load(user, store=store)
     paths, names = find_and_say(photos)
     found: dict[str, Embedded] | None = {} if asked.anything else None
     with stopping(read_photos(remembered=not no_cache)), progress_bar("scoring", len(paths)) as advance:
-        scorer = partial(score_for_the_crowd, chosen) if person is None else person.score_paths
-        table = scorer(paths, names, progress=advance, found=found)
-    scale = CROWD_SCALE if person is None else person.scale
-    facts: dict[str, Any] = {"user": user, "model": chosen.generic.name, "scale": scale.to_json()}
-    done = best.Done(table=table)
+        table, facts = _scored(chosen, person, paths, names, progress=advance, found=found)
+    told: list[str] = []
     if found is not None:
         done = asked.granted(best.ranked_with(table, found, chosen, person, store), top)
-    table, facts = done.table, facts | done.facts
+        table, told, facts = done.table, done.lines, {**facts, **done.facts}
     if out is not None:
         table.write(out, top, **facts)
     if write_xmp and person is not None:
-        from piaa.stars.plan import Wishes
-
-        wishes = Wishes(stars=write_stars, label=xmp_label, keyword=xmp_keyword)
-        folder, _ = one_persons(photos, user)
-        written = write_scores(person, table, folder, wishes, top=top, store=store, dry_run=dry_run)
-        facts["xmp"] = written
+        facts["xmp"] = sidecars.written(person, table, photos[0], top, store)
     if as_json:
         print_json(table.content(top, **facts))
         return
     report_skipped(table.skipped, len(paths), "photo")
-    done.report()
+    for line in told:
+        note(line)
     if write_xmp:
-        report_written(written, str(user), dry_run=dry_run)
-    elif out is None:
-        print_scores(table, top)
+        report_written(facts["xmp"], str(user), dry_run=dry_run)
     else:
-        print_written(table, top, user, out)
+        _report(table, top, user, out)
 
 
-def print_written(table: ScoreTable, top: int | None, user: str | None, out: Path) -> None:
-    """What a file holds now."""
+def _scored(
+    chosen: Model,
+    person: Person | None,
+    paths: Sequence[Path],
+    names: Sequence[str],
+    *,
+    progress: Progress,
+    found: dict[str, Embedded] | None,
+) -> tuple[ScoreTable, dict[str, Any]]:
+    """The table for the person, or for the crowd, and what a file or a machine is told beside it."""
+    from piaa.people.score_photos import CROWD_SCALE, score_for_the_crowd
+
+    facts: dict[str, Any] = {"user": None, "model": chosen.generic.name, "scale": CROWD_SCALE.to_json()}
+    if person is None:
+        return score_for_the_crowd(chosen, paths, names, progress=progress, found=found), facts
+    table = person.score_paths(paths, names, progress=progress, found=found)
+    return table, {**facts, "user": person.user, "scale": person.scale.to_json()}
+
+
+def _report(table: ScoreTable, top: int | None, user: str | None, out: Path | None) -> None:
+    if out is None:
+        print_scores(table, top)
+        return
     shown = len(table) if top is None else min(top, len(table))
     whose = "by the crowd's ranking" if user is None else f"for {user}"
     typer.echo(f"{shown} of {counted(len(table), 'photo')} ranked {whose}: {out}")

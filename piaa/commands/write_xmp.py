@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import typer
 
 from generic.words import counted
 from piaa.commands.progress import progress_bar
-from piaa.commands.terminal import note, report_skipped
+from piaa.commands.terminal import note, print_json, report_skipped
 
 if TYPE_CHECKING:
     from piaa.people.person import Person
@@ -19,26 +20,62 @@ if TYPE_CHECKING:
     from piaa.stars.plan import Plan, Wishes
 
 
-def check_ways(
-    *, write_xmp: bool, write_stars: bool, label: str | None, keyword: str | None, dry_run: bool, undo: bool
-) -> None:
-    """Refuse options that contradict one another, as a usage error."""
-    further = write_stars or dry_run or label is not None or keyword is not None
-    if further and not write_xmp:
-        raise typer.BadParameter("--write-stars, --xmp-label, --xmp-keyword, --dry-run go with --write-xmp")
-    if undo and write_xmp:
-        raise typer.BadParameter("--undo and --write-xmp contradict each other; give one of them")
+@dataclass(frozen=True)
+class Sidecars:
+    """What was asked of XMP sidecars."""
+
+    write: bool
+    stars: bool
+    label: str | None
+    keyword: str | None
+    dry_run: bool
+    undo: bool
+
+    def check(self, photos: Sequence[Path], user: str | None, others_write: bool) -> None:
+        """Refuse options that contradict one another, as a usage error.
+
+        Args:
+            photos: what is scored.
+            user: for whom.
+            others_write: whether other options write, too.
+        """
+        further = self.stars or self.dry_run or self.label is not None or self.keyword is not None
+        if further and not self.write:
+            raise typer.BadParameter(
+                "--write-stars, --xmp-label, --xmp-keyword, --dry-run go with --write-xmp"
+            )
+        if self.undo and self.write:
+            raise typer.BadParameter("--undo and --write-xmp contradict each other; give one of them")
+        if (self.dry_run or self.undo) and others_write:
+            raise typer.BadParameter(
+                "--copy-top, --link-top and --html write; leave out --dry-run and --undo"
+            )
+        if self.write or self.undo:
+            _check_one(photos, user)
+
+    def written(
+        self, person: Person, table: ScoreTable, photos: Path, top: int | None, store: str | None
+    ) -> dict[str, Any]:
+        """As :func:`write_scores`."""
+        from piaa.stars.plan import Wishes
+
+        wishes = Wishes(stars=self.stars, label=self.label, keyword=self.keyword)
+        return write_scores(person, table, photos, wishes, top=top, store=store, dry_run=self.dry_run)
+
+    def take_back(self, photos: Sequence[Path], user: str | None, store: str | None, as_json: bool) -> None:
+        """Undo the last writing, and say what came of it."""
+        undone = take_back(photos[0], str(user), store)
+        print_json(undone) if as_json else report_undone(undone)
 
 
-def one_persons(photos: Sequence[Path], user: str | None) -> tuple[Path, str]:
-    """The folder and the person whose scores go into sidecars; a usage error unless there is one of each."""
+def _check_one(photos: Sequence[Path], user: str | None) -> None:
+    """A usage error unless there is one folder or photo, and a person."""
     if user is None:
         raise typer.BadParameter("--write-xmp and --undo write a person's scores; name her with --user")
     if len(photos) > 1:
         raise typer.BadParameter(
             f"--write-xmp and --undo take one folder or photo, got {len(photos)}; run them one by one"
         )
-    return photos[0], user
 
 
 def write_scores(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.cache.features import FeatureCache
-from generic.errors import ScaleError, TooFewRatings, UnknownUser
+from generic.errors import NotFitted, ScaleError, TooFewRatings, UnknownUser
 from generic.progress import Progress, no_progress
 from piaa.adapters.base import Adapter
 from piaa.people.model import Model
@@ -173,6 +174,7 @@ def keep_stars(
     flags = _new_flags(store, user, found)
     for source in ("xmp", "lightroom"):
         _say(model, store, user, source, [*new, *changed], flags, found, seen.photos)
+    _show(model, store, user, [seen.photos[one.name] for one in read])
     if not read and not before:
         raise TooFewRatings(_nothing(found, seen.skipped))
     return Kept(
@@ -199,6 +201,26 @@ def check_scale(store: Store, user: str, model_hash: str) -> None:
             "learn them as another user, or put ratings on 1..5 in the place of the old ones: "
             "piaa fit-user --replace"
         )
+
+
+def _show(model: Model, store: Store, user: str, photos: Sequence[SeenPhoto]) -> None:
+    """Give the store this model's vectors of photos that were rated under another, with the same ratings."""
+    try:
+        said = store.said(user, model.generic.hash)
+    except UnknownUser:
+        return
+    unseen = {one.photo: one for one in said.ratings if one.photo not in said.vectors}
+    again = [(photo, unseen[photo.identity]) for photo in photos if photo.identity in unseen]
+    for source in sorted({one.source for _, one in again}):
+        ratings = [(photo, one.score) for photo, one in again if one.source == source]
+        store.say(user, Saying(ratings=ratings, model_hash=model.generic.hash, source=source, scale=STARS))
+
+
+def is_learned(store: Store, user: str, model_hash: str) -> bool:
+    """Whether there is a version of a person for this model."""
+    with suppress(UnknownUser, NotFitted):
+        return store.load(user, model_hash=model_hash).model_hash == model_hash
+    return False
 
 
 def vector_of(photo: SeenPhoto) -> NDArray[np.float32]:

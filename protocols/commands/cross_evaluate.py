@@ -51,6 +51,7 @@ def cross_evaluate(
     skip: options.Skip = False,
     nan: options.Nan = "drop",
     adapter: options.Adapters = "generic,ridge,auto",
+    crowd: options.Crowd = False,
     out: options.Out = None,
     jobs: options.Jobs = None,
     cache: CacheOption = None,
@@ -74,7 +75,7 @@ def cross_evaluate(
         sides.append((name, data, open_split(data, Path(splits[name]) if name in splits else None)))
     opened = [(name, open_model(file)) for name, file in models.items()]
     prepared = [
-        prepare_test(side, trained, context.obj, names, settings, folder, max_pixels)
+        prepare_test(side, trained, context.obj, names, settings, folder, max_pixels, crowd=crowd)
         for trained in opened
         for side in sides
     ]

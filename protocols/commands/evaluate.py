@@ -40,6 +40,7 @@ def evaluate(
     skip: options.Skip = False,
     nan: options.Nan = "drop",
     adapter: options.Adapters = "generic,ridge,auto",
+    crowd: options.Crowd = False,
     model: ModelOption = "piaa-lite",
     out: options.Out = None,
     jobs: options.Jobs = None,
@@ -65,6 +66,7 @@ def evaluate(
         settings,
         folder,
         max_pixels,
+        crowd=crowd,
     )
     run_tests([prepared], f"evaluate-{data.name}", out, policy, jobs, wide=wide, as_json=as_json)
 

@@ -67,6 +67,8 @@ def prepare_test(
     settings: Settings,
     cache: Path | None,
     max_pixels: int | None,
+    *,
+    crowd: bool,
 ) -> Prepared:
     """One model and one test, with a progress bar over its photos."""
     from generic.cache.features import FeatureCache
@@ -91,6 +93,7 @@ def prepare_test(
             train=train,
             name=name,
             max_pixels=max_pixels,
+            crowd=crowd,
             progress=advance,
         )
 

@@ -97,6 +97,13 @@ Out = Annotated[
 Jobs = Annotated[
     int | None, typer.Option("--jobs", min=1, help="Threads; default: one a core. Numbers stay the same.")
 ]
+Crowd = Annotated[
+    bool,
+    typer.Option(
+        "--crowd",
+        help="Also a row of what all other people's mean rating of the same photo would predict.",
+    ),
+]
 Wide = Annotated[bool, typer.Option("--wide", help="Print every measure, one row for each adapter and k.")]
 
 

@@ -20,8 +20,10 @@ from protocols.datasets.counts import PublishedCount
 from protocols.datasets.dataset import Dataset
 from protocols.datasets.load import DATASETS
 
-FEWEST_RATINGS = 12
-"""Ratings of a user below which no few-shot test is possible: 10 to learn from, 2 to rank."""
+SHOTS = (10, 100)
+"""Numbers of ratings to learn from that papers report, the fewest first: the fewest decide what can run."""
+_RANKED = 2
+"""Ratings without which nothing can be ranked, beside those to learn from."""
 
 _SHOWN_NAMES = 10
 _MOST_BARS = 20
@@ -244,12 +246,15 @@ def _user_verdict(dataset: Dataset, usable: set[str]) -> Verdict:
     pairs = zip(dataset.ratings.users, dataset.ratings.images, strict=True)
     per_user = Counter(user for user, image in pairs if image in usable)
     users = dataset.test_users or tuple(dataset.ratings.user_names())
-    n = sum(per_user[user] >= FEWEST_RATINGS for user in users)
+    enough = {k: sum(per_user[user] >= k + _RANKED for user in users) for k in SHOTS}
     kind = "test users" if dataset.test_users else "users"
     where = "" if dataset.images is None else " of images that were found"
-    return Verdict(
-        can_run=n > 0, why=f"{n:,} of {len(users):,} {kind} have {FEWEST_RATINGS} ratings or more{where}"
+    few, many = SHOTS
+    why = (
+        f"{enough[few]:,} of {len(users):,} {kind} have {few + _RANKED} ratings or more{where}, as {few} "
+        f"shots need; {enough[many]:,} have the {many + _RANKED} that {many} shots need"
     )
+    return Verdict(can_run=enough[few] > 0, why=why)
 
 
 def _generic_verdict(dataset: Dataset, usable: set[str]) -> Verdict:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from generic.errors import PiaaError, ShapeError
 from generic.metrics import coverage, pearson, spearman
@@ -16,7 +18,7 @@ _BLOCK = 1 << 20
 
 
 def measure(prediction: Prediction, unit_scores: ArrayLike, *, width: float) -> dict[str, float]:
-    """The numbers of one episode; NaN where one is undefined, never a value in its place.
+    """The numbers of one episode; NaN where the user's own ratings leave one undefined, for all alike.
 
     Args:
         prediction: of the q query photos, in unit scores.
@@ -26,8 +28,9 @@ def measure(prediction: Prediction, unit_scores: ArrayLike, *, width: float) -> 
     Returns:
         one number for each of ``METRICS``:
 
-        - ``srcc``, ``plcc``: rank and linear correlation, in [-1, 1]; NaN if the predicted or the
-          given scores are constant.
+        - ``srcc``, ``plcc``: rank and linear correlation, in [-1, 1]; NaN if the given scores are
+          constant, and 0 if the predicted ones alone are: whoever says the same of every photo has ranked
+          none, and would gain by it if such episodes were left out.
         - ``pairwise``: see ``pairwise_accuracy``; NaN if the given scores are constant.
         - ``mae``: mean absolute error in the dataset's units.
         - ``coverage``: share of given scores within [low, high], in [0, 1]; NaN for a method without
@@ -53,12 +56,17 @@ def measure(prediction: Prediction, unit_scores: ArrayLike, *, width: float) -> 
         )
     no_interval = bool(np.isnan(prediction.low).any() or np.isnan(prediction.high).any())
     return {
-        "srcc": spearman(predicted, rated),
-        "plcc": pearson(predicted, rated),
+        "srcc": _correlation(spearman(predicted, rated), rated),
+        "plcc": _correlation(pearson(predicted, rated), rated),
         "pairwise": pairwise_accuracy(predicted, rated),
         "mae": float(np.abs(predicted - rated).mean() * width),
         "coverage": float("nan") if no_interval else coverage(prediction.low, prediction.high, rated),
     }
+
+
+def _correlation(value: float, rated: NDArray[np.float64]) -> float:
+    """The correlation, or 0 where it is undefined for another reason than constant ratings."""
+    return 0.0 if math.isnan(value) and bool((rated != rated[0]).any()) else value
 
 
 def pairwise_accuracy(predicted: ArrayLike, rated: ArrayLike) -> float:

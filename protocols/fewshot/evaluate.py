@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,26 +23,12 @@ from protocols.fewshot.crowd import CROWD, CrowdOracle
 from protocols.fewshot.episode_metrics import measure
 from protocols.fewshot.episodes import Episode, EpisodePlan
 from protocols.fewshot.results import ORACLE
+from protocols.fewshot.two_way import DRAWS, TwoWay
+from protocols.fewshot.units import Found, Rows, Unit
 from protocols.fewshot.vectors import Vectors
 
 Array = NDArray[Any]
 MakeAdapter = Callable[[], Adapter]
-Cells = list[dict[str, Any]]
-"""Rows with the columns of :data:`protocols.fewshot.results.COLUMNS`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unit:
-    """What is computed and kept as a whole."""
-
-    adapter: str
-    k: int
-    repeat: int
-
-    @property
-    def key(self) -> str:
-        """A name for files and logs, for example ``ridge-10-0``."""
-        return f"{self.adapter}-{self.k}-{self.repeat}"
 
 
 class Evaluation:
@@ -58,6 +43,7 @@ class Evaluation:
         train: name of what the generic model and the priors were trained on.
         test: name of the dataset that ``ratings`` are of.
         crowd: everybody's ratings of the plan's photos, for the crowd oracle; None leaves it out.
+        seed: of the draws of other people and photos.
 
     Raises:
         DatasetError: a rated image has no vector, the crowd oracle knows nobody else's rating of one, or an
@@ -76,6 +62,7 @@ class Evaluation:
         train: str,
         test: str,
         crowd: Ratings | None = None,
+        seed: int = 0,
     ) -> None:
         self._adapters, self._names = dict(adapters), {"train": train, "test": test}
         self._width = ratings.scale.high - ratings.scale.low
@@ -86,6 +73,8 @@ class Evaluation:
             self._episodes.setdefault((episode.k, episode.repeat), []).append(episode)
         self._people = _people(ratings, vectors, (episode.user for episode in plan.episodes))
         self._crowd = None if crowd is None else CrowdOracle(crowd, vectors.names, self._people)
+        photos = {user: rows for user, (rows, _) in self._people.items()}
+        self._two_way = TwoWay(vectors.names, photos, seed=seed, test=test)
 
     def _check_adapters(self) -> None:
         for name, make in self._adapters.items():
@@ -119,23 +108,34 @@ class Evaluation:
             for k, repeat in sorted(self._episodes)
         ]
 
-    def compute(self, unit: Unit) -> Cells:
-        """The cells of one unit, in the order of the plan's users."""
+    def compute(self, unit: Unit) -> Found:
+        """What comes of one unit."""
+        rows: Rows = []
+        drawn: list[Array] = []
+        for episode, predictions in self._predictions(unit):
+            row, prediction = self._result(unit, episode, predictions)
+            photos, rated = self._query(episode)
+            rows.append(row)
+            drawn.append(self._two_way.correlations(photos, prediction.score, rated))
+        return Found(rows=rows, draws=self._two_way.means([row["user"] for row in rows], drawn))
+
+    def _predictions(self, unit: Unit) -> Iterator[tuple[Episode, Sequence[Prediction]]]:
+        """What is said of each episode's query, in the order of the plan's users."""
         episodes = self._episodes[unit.k, unit.repeat]
         if self._crowd is not None and unit.adapter == CROWD:
-            return [
-                self._cell(unit, episode, [self._crowd.predict(episode.user, episode.query)])
-                for episode in episodes
-            ]
-        cells: Cells = []
+            yield from ((episode, [self._crowd.predict(episode.user, episode.query)]) for episode in episodes)
+            return
         # No more people's fits are held together than share the cost of a call.
         size = self._adapters[unit.adapter]().at_once(unit.k, int(self._vectors.matrix.shape[1]))
         for start in range(0, len(episodes), size):
             some = episodes[start : start + size]
-            fits = self._fit(unit.adapter, some)
-            for episode, adapter in zip(some, fits, strict=True):
-                cells.append(self._cell(unit, episode, self._predict(unit.adapter, adapter, episode)))
-        return cells
+            for episode, adapter in zip(some, self._fit(unit.adapter, some), strict=True):
+                yield episode, self._predict(unit.adapter, adapter, episode)
+
+    def _query(self, episode: Episode) -> tuple[NDArray[np.intp], Array]:
+        """An episode's photos to predict, as rows of the vectors, and their unit scores."""
+        rows, scores = self._people[episode.user]
+        return rows[episode.query], scores[episode.query]
 
     def _pick(self, adapter: Adapter, user: str, chosen: NDArray[np.intp]) -> tuple[Any, Array]:
         """What an adapter is given of some of a user's photos, and their unit scores."""
@@ -161,64 +161,61 @@ class Evaluation:
             return list(adapter.predict_epochs(features))
         return [adapter.predict(features)]
 
-    def _cell(self, unit: Unit, episode: Episode, predictions: Sequence[Prediction]) -> dict[str, Any]:
-        rated = self._people[episode.user][1][episode.query]
-        measured = [measure(prediction, rated, width=self._width) for prediction in predictions]
-        return {
-            **self._names,
-            "adapter": unit.adapter,
-            "k": unit.k,
-            "repeat": unit.repeat,
-            "user": episode.user,
-            "n_query": len(episode.query),
-            **max(measured, key=lambda metrics: np.nan_to_num(metrics["srcc"], nan=-2.0)),
-        }
+    def _result(
+        self, unit: Unit, episode: Episode, predictions: Sequence[Prediction]
+    ) -> tuple[dict[str, Any], Prediction]:
+        """A user's row, and the prediction that it is of: the best of several on the query."""
+        _, rated = self._query(episode)
+        measured = [(measure(one, rated, width=self._width), one) for one in predictions]
+        metrics, best = max(measured, key=lambda pair: np.nan_to_num(pair[0]["srcc"], nan=-2.0))
+        names = {"adapter": unit.adapter, "k": unit.k, "repeat": unit.repeat, "user": episode.user}
+        return {**self._names, **names, "n_query": len(episode.query), **metrics}, best
 
     def run(
         self,
         *,
-        done: Mapping[str, Cells] | None = None,
-        keep: Callable[[str, Cells], None] | None = None,
+        done: Mapping[str, Found] | None = None,
+        keep: Callable[[str, Found], None] | None = None,
         jobs: int = 1,
         progress: Progress = no_progress,
-    ) -> Cells:
-        """The cells of all units, in the order of :meth:`units`.
+    ) -> list[Found]:
+        """What comes of all units, in the order of :meth:`units`.
 
         Args:
-            done: cells of units that are known already, by key; those of other users are computed anew.
-            keep: called with key and cells as soon as a unit is complete.
+            done: units that are known already, by key; those of other users are computed anew.
+            keep: called with key and results as soon as a unit is complete.
             jobs: threads; the numbers do not depend on it.
             progress: called with the number of units newly done.
         """
         units, known = self.units(), done or {}
-        cells = {unit.key: known[unit.key] for unit in units if self._is_whole(unit, known.get(unit.key))}
-        progress(len(cells))
-        todo = [unit for unit in units if unit.key not in cells]
+        found = {unit.key: known[unit.key] for unit in units if self._is_whole(unit, known.get(unit.key))}
+        progress(len(found))
+        todo = [unit for unit in units if unit.key not in found]
         with one_blas_thread():
-            for unit, found in self._compute_all(todo, jobs):
-                cells[unit.key] = found
+            for unit, results in self._compute_all(todo, jobs):
+                found[unit.key] = results
                 if keep is not None:
-                    keep(unit.key, found)
+                    keep(unit.key, results)
                 progress(1)
-        return [cell for unit in units for cell in cells[unit.key]]
+        return [found[unit.key] for unit in units]
 
-    def _is_whole(self, unit: Unit, cells: Cells | None) -> bool:
-        """True if there is one cell of this unit for each of its users."""
+    def _is_whole(self, unit: Unit, found: Found | None) -> bool:
+        """True if there is one row of this unit for each of its users, and every draw."""
+        if found is None or len(found.draws) != DRAWS:
+            return False
         expected = [
             {**self._names, "adapter": unit.adapter, "k": unit.k, "repeat": unit.repeat, "user": episode.user}
             for episode in self._episodes[unit.k, unit.repeat]
         ]
-        return (
-            cells is not None and [{name: cell[name] for name in expected[0]} for cell in cells] == expected
-        )
+        return [{name: row[name] for name in expected[0]} for row in found.rows] == expected
 
-    def _compute_all(self, units: Sequence[Unit], jobs: int) -> Iterator[tuple[Unit, Cells]]:
+    def _compute_all(self, units: Sequence[Unit], jobs: int) -> Iterator[tuple[Unit, Found]]:
         """Units as they are done. LAPACK and matrix products leave Python's lock, so threads help."""
         if jobs <= 1:
             yield from ((unit, self.compute(unit)) for unit in units)
             return
         with ThreadPoolExecutor(jobs, thread_name_prefix="piaa-evaluate") as pool:
-            waiting: dict[Future[Cells], Unit] = {}
+            waiting: dict[Future[Found], Unit] = {}
             try:
                 for unit in units:
                     waiting[pool.submit(self.compute, unit)] = unit
@@ -251,7 +248,7 @@ def _people(
     return found
 
 
-def _finished(waiting: dict[Future[Cells], Unit]) -> Iterator[tuple[Unit, Cells]]:
+def _finished(waiting: dict[Future[Found], Unit]) -> Iterator[tuple[Unit, Found]]:
     """Take out what is done, after at least one is."""
     for future in wait(waiting, return_when=FIRST_COMPLETED).done:
         unit = waiting.pop(future)

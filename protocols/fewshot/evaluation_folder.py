@@ -16,6 +16,7 @@ from generic.errors import DatasetError
 from generic.photos.find import printable
 from generic.run_folder import CONFIG, RunFolder, as_read_back, differences
 from protocols.fewshot.results import REAL, Results
+from protocols.fewshot.units import Found
 
 RESULTS = "results.json"
 UNITS = "units"
@@ -54,27 +55,28 @@ class EvaluationFolder(RunFolder):
             more = f" ({n_more} more setting{'s' * (n_more > 1)} too)" if n_more else ""
             raise self.another_run(f"{different[0]}{more}")
 
-    def units(self, prefix: str = "") -> dict[str, list[dict[str, Any]]]:
+    def units(self, prefix: str = "") -> dict[str, Found]:
         """Finished units by key, of those whose file name begins with ``prefix``; without damaged ones."""
         found = {}
         for file in sorted((self.path / UNITS).glob(f"{prefix}*.json")):
-            rows = _read_unit(file)
-            if rows is None:
+            unit = _read_unit(file)
+            if unit is None:
                 log.warning("%s is damaged and is computed again", printable(str(file)))
             else:
-                found[unquote(file.stem).removeprefix(prefix)] = rows
+                found[unquote(file.stem).removeprefix(prefix)] = unit
         return found
 
-    def keep(self, prefix: str, key: str, cells: list[dict[str, Any]]) -> None:
+    def keep(self, prefix: str, key: str, found: Found) -> None:
         """Write one finished unit, whole or not at all."""
         rows = [
-            {name: None if name in REAL and value != value else value for name, value in cell.items()}
-            for cell in cells
+            {name: None if name in REAL and value != value else value for name, value in row.items()}
+            for row in found.rows
         ]
+        content = {"results": rows, "draws": [None if value != value else value for value in found.draws]}
         # An adapter's name may hold a slash.
         write_bytes(
             self.path / UNITS / f"{prefix}{quote(key, safe='+ ')}.json",
-            json.dumps({"sha256": _checksum(rows), "cells": rows}).encode(),
+            json.dumps({"sha256": _checksum(content), **content}).encode(),
         )
 
     def finish(self, results: Results) -> None:
@@ -82,17 +84,20 @@ class EvaluationFolder(RunFolder):
         results.save(self.path / RESULTS)
 
 
-def _read_unit(file: Path) -> list[dict[str, Any]] | None:
-    """The cells of a file that ``keep`` wrote; None if it is not to the letter what was written."""
+def _read_unit(file: Path) -> Found | None:
+    """What ``keep`` wrote; None if it is not to the letter that."""
     try:
         content = json.loads(file.read_bytes())
-        rows = content["cells"]
-        if content["sha256"] != _checksum(rows):
+        rows, draws = content["results"], content["draws"]
+        if content["sha256"] != _checksum({"results": rows, "draws": draws}):
             return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return [{**row, **{name: math.nan for name in REAL if row[name] is None}} for row in rows]
+    return Found(
+        rows=[{**row, **{name: math.nan for name in REAL if row[name] is None}} for row in rows],
+        draws=[math.nan if value is None else value for value in draws],
+    )
 
 
-def _checksum(rows: object) -> str:
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+def _checksum(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

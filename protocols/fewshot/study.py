@@ -12,6 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from generic.cache.features import FeatureCache
 from generic.errors import DatasetError
 from generic.model.generic_model import GenericModel
@@ -20,15 +23,19 @@ from generic.words import counted
 from piaa.ratings.table import Ratings
 from protocols.datasets.dataset import Dataset
 from protocols.fewshot.episodes import EpisodePlan, episodes
-from protocols.fewshot.evaluate import Cells, Evaluation, MakeAdapter
+from protocols.fewshot.evaluate import Evaluation, MakeAdapter
 from protocols.fewshot.evaluation_folder import EvaluationFolder
 from protocols.fewshot.leaks import check_model, check_starts
-from protocols.fewshot.results import Results
+from protocols.fewshot.results import Key, Results
 from protocols.fewshot.summary import NanPolicy
+from protocols.fewshot.units import Found, Rows
 from protocols.fewshot.vectors import embed, readable
 from protocols.splits.rules import make_split
 from protocols.splits.split import Split
 
+Array = NDArray[np.float64]
+MEASURES = 2
+"""Which way results are measured: 2 counts constant predictions as 0, and draws people and photos."""
 _PACKAGES = ("piaa", "numpy", "scipy", "onnxruntime", "torch", "timm")
 """What numbers depend on; torch and timm are not everywhere."""
 
@@ -173,6 +180,7 @@ def prepare(
         train=train,
         test=name or dataset.name,
         crowd=others,
+        seed=settings.seed,
     )
     return Prepared(
         name=name or dataset.name,
@@ -261,6 +269,7 @@ def describe_run(tests: Sequence[Prepared]) -> dict[str, Any]:
         "adapters": list(dict.fromkeys(unit.adapter for unit in tests[0].evaluation.units())),
         **({"adapter_hashes": hashes} if hashes else {}),
         **settings,
+        "measures": MEASURES,
         "splits": {
             test.name: {"dataset": test.split.dataset, "hash": test.split.hash, "rule": test.split.rule}
             for test in tests
@@ -288,7 +297,7 @@ def run(
     Args:
         tests: what to run; each pair of train and test once, all with the same settings and adapters.
         folder: units of this run that it holds are not computed again; None keeps nothing.
-        nan: what an undefined correlation is taken for; recorded for reports, the cells stay as they are.
+        nan: what an undefined correlation is taken for; recorded for reports, the results stay as they are.
         jobs: threads; the numbers do not depend on it.
         progress: called with the number of units newly done, of :func:`n_units`.
 
@@ -298,21 +307,34 @@ def run(
     """
     config = describe_run(tests)
     kept = None if folder is None else EvaluationFolder(folder, config)
-    cells: Cells = []
+    rows: Rows = []
+    draws: dict[Key, Array] = {}
     for number, test in enumerate(tests):
         prefix = f"{number}-"
-        cells += test.evaluation.run(
+        units = test.evaluation.run(
             done=kept.units(prefix) if kept else None,
             keep=partial(kept.keep, prefix) if kept else None,
             jobs=jobs,
             progress=progress,
         )
+        rows += [row for unit in units for row in unit.rows]
+        draws |= _over_repeats(units)
     found = {
         "nan": nan,
         "skipped_users": {test.name: dict(test.skipped) for test in tests},
         "unreadable_images": {test.name: sorted(test.unreadable) for test in tests},
     }
-    results = Results.from_rows({**config, **found}, cells)
+    results = Results.from_rows({**config, **found}, rows, draws)
     if kept:
         kept.finish(results)
     return results
+
+
+def _over_repeats(units: Sequence[Found]) -> dict[Key, Array]:
+    """The draws of each adapter and k: every one is a mean over repeats, as the figure that they are of."""
+    together: dict[Key, list[list[float]]] = {}
+    for unit in units:
+        first = unit.rows[0]
+        key = (first["train"], first["test"], first["adapter"], first["k"])
+        together.setdefault(key, []).append(unit.draws)
+    return {key: np.mean(repeats, axis=0) for key, repeats in together.items()}

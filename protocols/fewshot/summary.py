@@ -18,13 +18,11 @@ from numpy.typing import NDArray
 
 from generic.errors import PiaaError
 from generic.seeds import stream
+from protocols.fewshot.results import Key
 
 Array = NDArray[np.float64]
 Columns = Mapping[str, Sequence[Any] | NDArray[Any]]
 NanPolicy = Literal["drop", "zero"]
-Key = tuple[str, str, str, int]
-"""Train, test, adapter, k."""
-
 RESAMPLES = 2000
 LEVEL = 0.95
 _BLOCK = 1 << 22

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from generic.errors import PiaaError
 from generic.words import counted
 from protocols.fewshot.crowd import CROWD
-from protocols.fewshot.results import ORACLE, Results
-from protocols.fewshot.summary import Key, NanPolicy, Summary, compare, summarise, user_means
+from protocols.fewshot.harm import Harm, harm
+from protocols.fewshot.results import ORACLE, Key, Results
+from protocols.fewshot.summary import NanPolicy, Summary, compare, summarise, user_means
+from protocols.fewshot.two_way import two_way_interval
 from protocols.report.published import CAUTIONS, CROSS, CROSS_CITES, CROSS_K, NOTES, published_methods, title
 from protocols.report.table import (
     Cell,
@@ -40,7 +42,7 @@ def collect(results: Results, *, nan: NanPolicy = "drop") -> Report:
         PiaaError: a result is there twice, or a user lacks a repeat that others have, or an oracle result has
             no honest one beside it.
     """
-    lines = _lines(results.columns, nan=nan, seed=results.config.get("seed", 0))
+    lines = _lines(results, nan=nan, seed=results.config.get("seed", 0))
     tests = dict.fromkeys(test for _, test, _, _ in lines)
     return Report(
         tables=tuple(_table(test, lines, results, nan) for test in tests),
@@ -50,8 +52,9 @@ def collect(results: Results, *, nan: NanPolicy = "drop") -> Report:
     )
 
 
-def _lines(columns: Mapping[str, Any], *, nan: NanPolicy, seed: int) -> dict[Key, Cell]:
+def _lines(results: Results, *, nan: NanPolicy, seed: int) -> dict[Key, Cell]:
     """The cells of all rows measured here, in order of first appearance."""
+    columns = results.columns
     oracle = np.array([name.endswith(ORACLE) for name in columns["adapter"]], dtype=bool)
     honest = _where(columns, ~oracle)
     best = _oracles(_where(columns, oracle), honest, nan, seed)
@@ -61,6 +64,7 @@ def _lines(columns: Mapping[str, Any], *, nan: NanPolicy, seed: int) -> dict[Key
             others.setdefault(_key(line), {})[metric] = line.mean
     p_values = _p_values(honest, nan)
     users = user_means(honest, nan=nan)
+    harms = _harms(users, _baselines(honest))
     return {
         _key(line): Cell(
             mean=line.mean,
@@ -71,6 +75,8 @@ def _lines(columns: Mapping[str, Any], *, nan: NanPolicy, seed: int) -> dict[Key
                 p_holm=p_values.get(_key(line)),
                 oracle_epoch=best.get(_key(line)),
                 users=users[_key(line)],
+                two_way=two_way_interval(line.mean, results.draws.get(_key(line), ())),
+                harm=harms.get(_key(line)),
             ),
         )
         for line in summarise(honest, nan=nan, seed=seed)
@@ -95,10 +101,25 @@ def _oracles(
     return {_key(line, line.adapter.removesuffix(ORACLE)): line for line in lines}
 
 
+def _baselines(columns: Mapping[str, Any]) -> dict[str, str]:
+    """Test dataset -> its first adapter."""
+    # The first is set last.
+    return dict(zip(reversed(columns["test"]), reversed(columns["adapter"]), strict=True))
+
+
+def _harms(users: Mapping[Key, Mapping[str, float]], baselines: Mapping[str, str]) -> dict[Key, Harm]:
+    """Of every adapter but the baselines; the crowd serves nobody."""
+    found = {}
+    for (train, test, adapter, k), own in users.items():
+        other = users.get((train, test, baselines[test], k))
+        if other is not None and adapter not in (baselines[test], CROWD):
+            found[train, test, adapter, k] = harm(own, other)
+    return found
+
+
 def _p_values(columns: Mapping[str, Any], nan: NanPolicy) -> dict[Key, float]:
     """Holm corrected p of each adapter against its test dataset's baseline; the crowd is no adapter."""
-    # A test's first adapter: it is set last.
-    baselines = dict(zip(reversed(columns["test"]), reversed(columns["adapter"]), strict=True))
+    baselines = _baselines(columns)
     competing = np.array([name != CROWD for name in columns["adapter"]], dtype=bool)
     found = {}
     for pair in compare(_where(columns, competing), nan=nan):
@@ -133,8 +154,8 @@ def _table(test: str, lines: Mapping[Key, Cell], results: Results, nan: NanPolic
     rule = results.config.get("splits", {}).get(test, {}).get("rule")
     if rule:
         notes.append(f"test users measured here: {rule}")
-    if published and test in NOTES:
-        notes.append(NOTES[test])
+    if published:
+        notes += NOTES.get(test, ())
     return ReportTable(
         test=test,
         shots=shots,
@@ -205,14 +226,14 @@ def _own_notes(cells: Sequence[Cell], trains: Sequence[str], nan: NanPolicy) -> 
     n_dropped = sum(line.dropped_results for line in lines)
     n_people = max(line.dropped_users for line in lines)
     if nan == "zero":
-        notes.append("where an SRCC is undefined, because one side is constant, it counts as 0")
+        notes.append("where a user's ratings to predict are all equal, her SRCC counts as 0")
     elif n_dropped:
         also = (
             f"; so {'was' if n_people == 1 else 'were'} up to {counted(n_people, 'user')} without any other"
         )
         notes.append(
-            f"{n_dropped} of {n_results} cells (a user's repeat) have no SRCC, because one side is constant, "
-            f"and were left out{also if n_people else ''}"
+            f"{n_dropped} of {n_results} results (a user's repeat) have no SRCC, because all her ratings to "
+            f"predict are equal, and were left out{also if n_people else ''}"
         )
     return notes
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from generic.atomic import write_bytes
 from generic.extras import cure, installed
-from protocols.report.data import to_csv, to_json
+from protocols.report.data import to_csv, to_json, to_parquet
 from protocols.report.grid import slug
 from protocols.report.latex import to_bibtex, to_latex
 from protocols.report.plot_style import plot_bytes
@@ -21,6 +21,7 @@ from protocols.report.text import to_markdown
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+USERS = "users.parquet"
 _LOG = logging.getLogger(__name__)
 
 
@@ -32,9 +33,10 @@ def write_report(report: Report, folder: Path) -> list[Path]:
         folder: must exist.
 
     Returns:
-        the files, in order: ``report.md`` (wide), ``.tex``, ``.bib``, ``.csv``, ``.json``, then each plot as
-        PNG and SVG: ``shots-DATASET`` (if there are several k), ``users-DATASET``, ``cross-K``. Without
-        matplotlib there are no plots, which a warning says.
+        the files, in order: ``report.md`` (wide), ``.tex``, ``.bib``, ``.csv``, ``.json``, ``users.parquet``
+        (every user's every repeat), then each plot as PNG and SVG: ``shots-DATASET`` (if there are several
+        k), ``users-DATASET``, ``cross-K``. Without pyarrow there is no Parquet file, without matplotlib there
+        are no plots, which a warning says.
 
     Raises:
         OutputError: a file cannot be written.
@@ -50,6 +52,11 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     for name, text in texts.items():
         files.append(folder / name)
         write_bytes(files[-1], text.encode())
+    if installed("pyarrow"):
+        files.append(folder / USERS)
+        write_bytes(files[-1], to_parquet(report.results))
+    else:
+        _LOG.warning("%s is left out: it needs %s", USERS, cure("pyarrow"))
     if not installed("matplotlib"):
         _LOG.warning("plots are left out: they need %s", cure("matplotlib"))
         return files

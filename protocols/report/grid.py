@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from protocols.fewshot.harm import Harm
 from protocols.fewshot.summary import format_mean_std
 from protocols.report.published import title
 from protocols.report.table import (
@@ -25,7 +26,11 @@ from protocols.report.table import (
 
 ABSENT = "–"
 """Printed where there is no number."""
-CELL_NOTE = "under a cell in brackets: bootstrap 95 % interval over users"
+_PEOPLE = "in brackets: bootstrap 95 % interval over users"
+_PHOTOS = (
+    "in brackets: two-way bootstrap 95 % interval over users and photos, of the level alone: rows are "
+    "compared by their difference"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +65,8 @@ class Grid:
     """Sentences below the table."""
     bold: str = ""
     """What bold means; empty where nothing is."""
+    under: str = ""
+    """What the second lines mean, for forms that have room for them."""
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -100,6 +107,7 @@ def table_grid(table: ReportTable) -> Grid:
         n_left=2,
         blocks=tuple(filter(None, (tuple(rows[:n_measured]), tuple(rows[n_measured:])))),
         notes=(*table.notes, *table.cautions, *([_ORACLE_NOTE] if oracles else [])),
+        under=_PHOTOS if table.draws_photos else _PEOPLE,
         bold=f"bold: the best {'row' if table.comparable else 'of the rows measured here'} in each column",
     )
 
@@ -116,15 +124,19 @@ def detail_grid(table: ReportTable) -> Grid:
         title=f"{title(table.test)}: details of the rows measured here",
         key=f"{slug(table.test)}-details",
         header=(
-            *("method", "source", "k", "users", "dropped", "SRCC", "95 % interval", "std users"),
-            *("PLCC", "pairwise", "MAE", "coverage", f"p against {table.baseline}"),
+            *("method", "source", "k", "users", "dropped", "SRCC"),
+            *("95 %, users", "95 %, users and photos", "std users"),
+            *("PLCC", "pairwise", "MAE", "coverage"),
+            *(f"below {table.baseline}", f"p against {table.baseline}"),
         ),
         n_left=2,
         blocks=(tuple(rows),),
         notes=(
-            "dropped: users / cells (a user's repeat) without an SRCC; 95 % interval: bootstrap over users; "
+            "dropped: users / results (a user's repeat) without an SRCC; 95 %: bootstrap intervals; "
             "std users: between users; pairwise: accuracy over pairs without ties; "
             "MAE: in units of the dataset; coverage: of the predicted intervals; "
+            f"below {table.baseline}: share of users whom the row ranks worse, the gain that one in twenty "
+            "is below, the worst; "
             "p: paired Wilcoxon over users, Holm correction for all pairs of adapters",
         ),
     )
@@ -132,12 +144,13 @@ def detail_grid(table: ReportTable) -> Grid:
 
 def matrix_grids(report: Report) -> list[Grid]:
     """One grid for each k in the layout of the EAT paper's Table 7; none if there are no matrices."""
+    under = _PHOTOS if any(table.draws_photos for table in report.tables) else _PEOPLE
     cautions = [f"{title(table.test)}: {caution}" for table in report.tables for caution in table.cautions]
     grids = groupby(report.matrices, key=lambda matrix: matrix.k)
-    return [_matrix_grid(k, list(matrices), tuple(cautions)) for k, matrices in grids]
+    return [_matrix_grid(k, list(matrices), tuple(cautions), under) for k, matrices in grids]
 
 
-def _matrix_grid(k: int, matrices: Sequence[CrossMatrix], cautions: tuple[str, ...]) -> Grid:
+def _matrix_grid(k: int, matrices: Sequence[CrossMatrix], cautions: tuple[str, ...], under: str) -> Grid:
     tests = tuple(dict.fromkeys(test for matrix in matrices for test in matrix.tests))
     blocks = tuple(
         tuple(
@@ -158,6 +171,7 @@ def _matrix_grid(k: int, matrices: Sequence[CrossMatrix], cautions: tuple[str, .
         n_left=3,
         blocks=blocks,
         notes=cautions if any(matrix.source == PUBLISHED for matrix in matrices) else (),
+        under=under,
     )
 
 
@@ -172,10 +186,12 @@ def mean_std(cell: Cell | None) -> str:
 
 
 def interval(cell: Cell | None) -> str:
-    """The 95 % interval over users in brackets; empty where there is none."""
-    if cell is None or cell.detail is None or math.isnan(cell.detail.srcc.low):
-        return ""
-    return f"[{number(cell.detail.srcc.low)}, {number(cell.detail.srcc.high)}]"
+    """The 95 % interval in brackets, see :attr:`Detail.interval`; empty where there is none."""
+    return "" if cell is None or cell.detail is None else _range(cell.detail.interval)
+
+
+def _range(ends: tuple[float, float]) -> str:
+    return "" if math.isnan(ends[0]) else f"[{number(ends[0])}, {number(ends[1])}]"
 
 
 def number(value: float | None) -> str:
@@ -193,6 +209,18 @@ def p_text(value: float | None) -> str:
     return "<0.001" if value is not None and value < 0.001 else number(value)
 
 
+def harm_text(harm: Harm | None) -> str:
+    """Who is below the baseline, and how far: one in twenty, and the worst.
+
+    Example:
+        >>> harm_text(Harm(n_users=8, below=0.25, one_in_twenty=-0.0123, worst=-0.05)), harm_text(None)
+        ('25 %, -0.012, -0.050', '–')
+    """
+    if harm is None or not harm.n_users:
+        return ABSENT
+    return f"{100 * harm.below:.0f} %, {harm.one_in_twenty:+.3f}, {harm.worst:+.3f}"
+
+
 def shots(k: int) -> str:
     """``10 shots`` as a heading."""
     return f"{k} shot{'' if k == 1 else 's'}"
@@ -205,9 +233,11 @@ def _details(k: int, cell: Cell, detail: Detail) -> tuple[Entry, ...]:
     """Everything after the name and the source."""
     line = detail.srcc
     counts = (str(k), str(line.n_users), f"{line.dropped_users} / {line.dropped_results}")
-    spread = (mean_std(cell), interval(cell) or ABSENT, number(line.std_users))
+    people, photos = (_range(ends) or ABSENT for ends in ((line.low, line.high), detail.two_way))
+    spread = (mean_std(cell), people, photos, number(line.std_users))
     others = map(number, detail.others.values())
-    return tuple(Entry(text=text) for text in (*counts, *spread, *others, p_text(detail.p_holm)))
+    ends = (harm_text(detail.harm), p_text(detail.p_holm))
+    return tuple(Entry(text=text) for text in (*counts, *spread, *others, *ends))
 
 
 def _oracle(cell: Cell | None) -> str:

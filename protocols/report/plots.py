@@ -32,7 +32,7 @@ def shots_figure(table: ReportTable) -> Figure:
         table: one test dataset's rows.
 
     Returns:
-        a figure one paper column wide; the band is the bootstrap interval over users.
+        a figure one paper column wide; the band is the interval that the table shows.
 
     Raises:
         ShapeError: there is only one k.
@@ -62,7 +62,8 @@ def shots_figure(table: ReportTable) -> Figure:
             ncols=across,
             frameon=False,
             handlelength=2.2,
-            title="line: measured here; band: 95 % interval over users",
+            title="line: measured here; band: 95 % interval over users"
+            f"{' and photos' if table.draws_photos else ''}",
             title_fontsize=7,
             alignment="left",
         )
@@ -148,11 +149,11 @@ def _draw_line(axes: Axes, table: ReportTable, row: Row, place: int) -> None:
     shots = list(row.cells)
     look = appearance(place)
     axes.plot(shots, [row.cells[k].mean for k in shots], label=table.label(row), zorder=3, **look)
-    lines = [detail.srcc for detail in (row.cells[k].detail for k in shots) if detail is not None]
+    details = [detail for detail in (row.cells[k].detail for k in shots) if detail is not None]
     axes.fill_between(
         shots,
-        [line.low for line in lines],
-        [line.high for line in lines],
+        [detail.interval[0] for detail in details],
+        [detail.interval[1] for detail in details],
         color=look["color"],
         # Many bands on top of each other would turn grey.
         alpha=min(0.14, 0.5 / len(table.of(MEASURED))),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from protocols.fewshot.crowd import CROWD
+from protocols.fewshot.harm import Harm
 from protocols.fewshot.results import Results
 from protocols.fewshot.summary import NanPolicy, Summary
 from protocols.report.published import title
@@ -40,6 +41,15 @@ class Detail:
     """SRCC of the epoch that was best on the query: too good by construction; None where it was not run."""
     users: Mapping[str, float]
     """User to SRCC, mean over repeats; users without any are absent."""
+    two_way: tuple[float, float]
+    """95 % interval of the SRCC over people and photos; NaN where no such draws were kept."""
+    harm: Harm | None
+    """Whom it ranks worse than the table's baseline does; None for the baseline and for the crowd."""
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The interval to show: over people and photos, or over people where that is all there is."""
+        return (self.srcc.low, self.srcc.high) if math.isnan(self.two_way[0]) else self.two_way
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +118,12 @@ class ReportTable:
     def of(self, source: Source) -> tuple[Row, ...]:
         """The rows of one source."""
         return tuple(row for row in self.rows if row.source == source)
+
+    @property
+    def draws_photos(self) -> bool:
+        """Whether intervals are over photos too."""
+        details = [cell.detail for row in self.rows for cell in row.cells.values()]
+        return any(detail is not None and not math.isnan(detail.two_way[0]) for detail in details)
 
     def oracle_shots(self) -> tuple[int, ...]:
         """The columns at which a row has an ``oracle_epoch`` result."""

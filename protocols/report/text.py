@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from protocols.report.grid import CELL_NOTE, Entry, Grid, grids
+from protocols.report.grid import Entry, Grid, grids
 from protocols.report.table import Report
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _parts(grid: Grid, *, bold: bool) -> Iterator[RenderableType]:
     yield Text(grid.title, style="bold" if bold and grid.bold else "")
     yield rich_table(grid, box=box.SIMPLE_HEAD)
     under = any(entry.under for block in grid.blocks for entries in block for entry in entries)
-    lines = [*([CELL_NOTE] if under else []), *(grid.remarks if bold else grid.notes)]
+    lines = [*([f"under a cell {grid.under}"] if under else []), *(grid.remarks if bold else grid.notes)]
     yield Text("".join(f"* {line}\n" for line in lines))
 
 

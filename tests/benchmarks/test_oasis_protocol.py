@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import json
 import sys
 from pathlib import Path
 
@@ -53,7 +54,13 @@ def study(scripts, root, tiny_model, tmp_path):
 
 def test_every_list_and_every_pair_is_there_and_a_second_run_computes_nothing(scripts, study, tmp_path):
     protocol, _ = scripts
-    _, _, figures = protocol.measured(study, tmp_path / "run", 1)
+    left_out, sides, figures = protocol.measured(study, tmp_path / "run", 1)
+    users = importlib.import_module("oasis_users")
+    for part, report in zip(users.PARTS, (left_out, sides), strict=True):
+        users.write_users(report.results, part, tmp_path / "users")
+    # Every cell, worked out again from single people: three lists and nine pairs, four rows, two k.
+    assert users.check(json.loads(json.dumps(figures)), tmp_path / "users") == ((3 + 9) * 4 * 2, [])
+    assert sum(file.stat().st_size for file in (tmp_path / "users").iterdir()) < 1_000_000
     people = {test: cells["generic"]["10"] for test, cells in figures["left_out"].items()}
     # Two people of list 1 gave one score to all of their photos: they have no SRCC, and are counted.
     assert {test: (cell["users"], cell["dropped_users"]) for test, cell in people.items()} == {

@@ -25,7 +25,8 @@ def scripts(monkeypatch):
     """The benchmark's modules, as when it is run as a script."""
     monkeypatch.setattr(sys, "path", [str(BENCHMARKS), *sys.path])
     return [
-        importlib.import_module(name) for name in ("oasis_protocol", "oasis_sides", "oasis_tables", "record")
+        importlib.import_module(name)
+        for name in ("oasis_protocol", "oasis_sides", "oasis_tables", "record", "oasis_users")
     ]
 
 
@@ -47,7 +48,7 @@ def root(tmp_path, album, names) -> Path:
 @pytest.fixture
 def models(scripts, root, tiny_model, tmp_path, monkeypatch) -> Path:
     """Every model is the tiny one, which says of itself that it learned from what the real one may."""
-    protocol, sides, _, record = scripts
+    protocol, sides, _, record, _ = scripts
     monkeypatch.setattr(sides, "N_TEST_PHOTOS", 3)
     monkeypatch.setattr(protocol, "CROSS_SHOTS", (1,))
     monkeypatch.setattr(protocol, "DOCS", tmp_path)
@@ -92,7 +93,11 @@ def test_one_command_writes_figures_tables_and_plots(scripts, run, tmp_path):
     assert (tmp_path / "oasis-shots.png").is_file()
     assert (tmp_path / "oasis-cross.png").is_file()
     tables = scripts[2]
-    assert len(tables.lists_table(figures).splitlines()) == 2 + 3 * 4
+    lists = tables.lists_table(figures).splitlines()
+    assert len(lists) == 2 + 3 * 4 + 2
+    assert lists[-1] == "In brackets: 95 % interval over people and photos, by a two-way bootstrap."
+    low, high = figures["left_out"]["list 3"]["auto"]["2"]["two_way"]
+    assert f"[{low:.3f}, {high:.3f}]" in tables.main_table(figures)
     # The crowd gives no interval, so it has no share of ratings within one.
     covered = tables.coverage_table(figures).splitlines()
     assert len(covered) == 2 + 3 * 3
@@ -104,6 +109,38 @@ def test_one_command_writes_figures_tables_and_plots(scripts, run, tmp_path):
     ]
     assert all(0 <= one["below"] <= 1 and one["worst"] <= one["one_in_twenty"] for one in below)
     assert len(tables.below_table(figures).splitlines()) == 2 + 3
+
+
+def test_every_cell_can_be_worked_out_from_single_people_without_training(
+    scripts, run, tmp_path, capsys, monkeypatch
+):
+    pytest.importorskip("pyarrow")
+    run("generic,bayes")
+    users, folder = scripts[4], tmp_path / "results"
+    monkeypatch.setattr(sys, "argv", ["oasis_users.py", "--results", str(folder)])
+    users.main()
+    # Three lists, three rows each, at two k; three by three sides, three rows, at one.
+    n = 3 * 3 * 2 + 9 * 3 * 1
+    assert capsys.readouterr().out == (
+        f"{n} cells worked out from single people, 0 figures differ by more than 1e-06\n"
+    )
+    # People are numbers there: no name of the study leaves it.
+    assert b"person" not in b"".join(file.read_bytes() for file in (folder / "oasis_protocol").iterdir())
+    stated = json.loads((folder / "oasis_protocol.json").read_text())
+    stated["left_out"]["list 2"]["bayes"]["2"]["srcc"] += 0.001
+    (folder / "oasis_protocol.json").write_text(json.dumps(stated))
+    with pytest.raises(
+        SystemExit, match=r"^left_out \('lists 1 and 3', 'list 2', 'bayes', 2\): srcc differs"
+    ):
+        users.main()
+
+
+def test_figures_from_before_photos_were_drawn_have_the_interval_that_they_have(scripts):
+    cells = {"1": {"srcc": 0.5, "std_over_repeats": 0.1, "interval": [0.4, 0.6], "coverage": 0.8}}
+    old = {"left_out": {"list 3": {"generic": cells, "auto": cells}}}
+    assert "[0.4" not in scripts[2].main_table(old)
+    cells["1"] |= {"dropped_cells": 0, "users": 3, "dropped_users": 0}
+    assert scripts[2].lists_table(old).endswith("In brackets: 95 % interval over people, by a bootstrap.")
 
 
 @pytest.mark.slow
@@ -122,11 +159,12 @@ def test_what_was_computed_is_not_computed_again(run, tmp_path):
 def test_whom_auto_ranks_worse(scripts):
     """Of ten people, two are below by .1 and by .3 (mean over repeats); one without a SRCC does not count."""
     gains = [-0.1, -0.3, 0.0, *[0.2] * 7, np.nan]
+    names = {"train": "lists 2 and 3", "test": "list 1"}
     rows = [
-        {"test": "list 1", "k": 10, "user": user, "adapter": name, "srcc": srcc}
+        {**names, "k": 10, "user": user, "adapter": name, "repeat": repeat, "srcc": srcc}
         for user, gain in enumerate(gains)
         for name, at in (("generic", 0.5), ("auto", 0.5 + gain), ("crowd oracle", 0.9))
-        for srcc in ([at] if np.isnan(at) else [at - 0.4, at + 0.4])
+        for repeat, srcc in enumerate((at - 0.4, at + 0.4))
     ]
     cells = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     (found,) = scripts[0].below_the_crowd(SimpleNamespace(columns=cells))

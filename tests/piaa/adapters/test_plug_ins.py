@@ -59,7 +59,7 @@ def test_an_evaluation_runs_it(install, evaluate, tmp_path):
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["config"]["adapters"] == ["generic", "nearest"]
-    cells = results["cells"]
+    cells = results["results"]
     assert cells["adapter"].count("nearest") == cells["adapter"].count("generic") == 3 * 2
     assert np.isfinite(cells["mae"]).all()
 

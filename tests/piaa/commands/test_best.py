@@ -109,7 +109,7 @@ def test_folders_are_refused_before_the_work(score, album, tmp_path):
 def test_nothing_is_copied_where_nothing_is_to_be_written(score, tmp_path):
     result = score("--write-xmp", "--dry-run", "--copy-top", 3, tmp_path / "best")
     assert result.exit_code == 2
-    assert "leave them out with --dry-run and --undo" in " ".join(result.stderr.replace("│", "").split())
+    assert "leave out --dry-run and --undo" in " ".join(result.stderr.replace("│", "").split())
     assert not (tmp_path / "best").exists()
 
 

@@ -7,11 +7,12 @@ import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from generic.model.checkpoint import read_header
+from generic.model.checkpoint import load_checkpoint, read_header, save_checkpoint
 from piaa.demo.scenes import draw_scenes, render
 
 pytestmark = pytest.mark.skipif(
@@ -229,3 +230,21 @@ def test_nothing_is_learned_from_our_own_stars_whatever_program_carried_them(lea
     stranger = learn("--store", photos.parent / "other.db", as_json=True)
     assert (stranger["n_ours"], stranger["n_new"]) == (5, 25)
     assert stranger["stars"] == {"5": 5, "4": 5, "3": 5, "2": 5, "1": 5}
+
+
+def test_another_model_learns_from_the_same_stars(learn, piaa, photos, rate, rated, tiny_model, tmp_path):
+    if tiny_model.suffix != ".safetensors":
+        pytest.skip("makes another model of a file in safetensors")
+    header, tensors = load_checkpoint(tiny_model)
+    other = tmp_path / "other.safetensors"
+    save_checkpoint(other, replace(header, scale=(0.0, 10.0)), tensors)
+    assert learn().exit_code == 0
+    assert rate("ana", {"00.jpg": 4}, "--add", folder=photos).exit_code == 0
+    said = rated("ana")
+    result = piaa("learn", photos, "--user", "ana", "--model", other)
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.endswith("0 new, 0 changed, 25 as the last time\n")
+    assert rated("ana") == said
+    assert piaa("score", photos, "--user", "ana", "--model", other).exit_code == 0
+    again = piaa("learn", photos, "--user", "ana", "--model", other)
+    assert again.stdout.splitlines()[1:] == ["ana: nothing new since the last time; what was learned counts"]

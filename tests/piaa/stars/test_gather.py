@@ -108,9 +108,13 @@ def test_what_cannot_be_understood_is_named_and_the_rest_is_read(photos, exiftoo
     (photos / "jpg.jpg.xmp").write_text('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>')
     (photos / "tif.tif.xmp").mkdir()
     os.mkfifo(photos / "webp.webp.xmp")
+    with (photos / "avif.avif.xmp").open("wb") as file:
+        file.truncate(100 << 20)
     gathered = gather(photos)
     assert [(one.name, one.stars) for one in gathered.photos if one.marks] == [("png.png", 4)]
     assert gathered.skipped == {
+        "avif.avif.xmp": f"{photos / 'avif.avif.xmp'} has 104857600 bytes, but at most 16777216 are read of "
+        "a sidecar; take it away (it is unchanged)",
         "jpg.jpg.xmp": f"{photos / 'jpg.jpg.xmp'} cannot be read as XMP: it has a DOCTYPE, which XMP has "
         "not; let the program that wrote it write it again, or take it away (it is unchanged)",
         "tif.tif.xmp": f"{photos / 'tif.tif.xmp'} is no regular file, expected an XMP sidecar; take it away",

@@ -41,7 +41,8 @@ def test_check_of_a_whole_table(piaa, table):
         "images                        12",
         "scores                  1: 4  2: 4  3: 3  4: 3  5: 3",
         f"images found            12 of 12 in {table / 'images'}",
-        "user protocol           can run: 1 of 2 users have 12 ratings or more of images that were found",
+        "user protocol           can run: 1 of 2 users have 12 ratings or more of images that were found, "
+        "as 10 shots need; 0 have the 102 that 100 shots need",
         "generic protocol        can run: 12 images for training have a mean and a file",
     ]
 

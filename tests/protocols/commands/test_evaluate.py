@@ -70,8 +70,9 @@ def test_evaluate_prints_a_table_and_writes_a_folder(evaluate, mine, tiny_model,
         "nothing to train on."
     ) in lines
     files = ["results.json", "report.md", "report.tex", "report.bib", "report.csv", "report.json"]
+    files.append("users.parquet")
     files += [f"{plot}-table{suffix}" for plot in ("shots", "users") for suffix in (".png", ".svg")]
-    assert lines[-1] == "written: study (results.json, report.md and 8 more)"
+    assert lines[-1] == "written: study (results.json, report.md and 9 more)"
     assert sorted(path.name for path in (tmp_path / "study").iterdir()) == sorted(
         [*files, "config.json", "units"]
     )
@@ -123,13 +124,31 @@ def test_evaluate_without_out_names_the_folder_by_its_configuration(evaluate, no
     assert (first["rows"], first["rows"] == other["rows"]) == (second["rows"], False)
 
 
+def test_the_crowd_stands_beside_the_adapters_where_it_is_asked_for(evaluate, no_plots):
+    content = json.loads(evaluate("--adapter", "generic", "--crowd", "--json").stdout)
+    assert [(row["method"], row["k"]) for row in content["rows"]] == [
+        (name, k) for name in ("generic", "crowd oracle") for k in (3, 6)
+    ]
+    assert "competes with no row" in content["notes"]["table"][1]
+    assert content["config"]["adapters"] == ["generic", "crowd oracle"]
+
+
+def test_reports_have_the_interval_over_photos_and_whom_an_adapter_harms(evaluate, no_plots):
+    content = json.loads(evaluate("--adapter", "generic,ridge", "--json").stdout)
+    for row in content["rows"]:
+        assert row["two_way_low"] < row["srcc"] < row["two_way_high"]
+        # Six people who rated all at random: other photos move the mean at least as far as other people do.
+        assert row["two_way_high"] - row["two_way_low"] > row["srcc_high"] - row["srcc_low"]
+        assert (row["below"] is None) == (row["method"] == "generic")
+
+
 def test_wide_prints_every_measure(evaluate, no_plots):
     lines = evaluate("--wide", "--adapter", "ridge,generic").stdout.splitlines()
     (place,) = [n for n, line in enumerate(lines) if line == "table: details of the rows measured here"]
     header = lines[place + 2].split("  ")
-    assert [word.strip() for word in header if word][-5:] == [
+    assert [word.strip() for word in header if word][-6:] == [
         *("PLCC", "pairwise", "MAE", "coverage"),
-        "p against ridge",
+        *("below ridge", "p against ridge"),
     ]
 
 

@@ -57,7 +57,9 @@ def test_labels_alone(root):
     assert report.histogram == {"1": 117, "2": 117, "3": 117, "4": 117, "5": 78}
     assert (report.images, report.missing, report.unlabelled) == (None, (), ())
     assert report.user_protocol.can_run
-    assert report.user_protocol.why == "37 of 37 test users have 12 ratings or more"
+    assert report.user_protocol.why == (
+        "37 of 37 test users have 12 ratings or more, as 10 shots need; 0 have the 102 that 100 shots need"
+    )
     assert report.generic_protocol.can_run
     assert report.generic_protocol.why == "28 images for training have a mean"
     assert report.can_run
@@ -78,11 +80,21 @@ def test_text_shows_found_beside_every_published_count(root):
         "test images                  518  4,737 (papers), 4,977 (the released labels)",
         "train images                  28  35,263 (papers), 36,564 (the released labels)",
         "scores                  1: 117  2: 117  3: 117  4: 117  5: 78",
-        "user protocol           can run: 37 of 37 test users have 12 ratings or more",
+        "user protocol           can run: 37 of 37 test users have 12 ratings or more, as 10 shots need; "
+        "0 have the 102 that 100 shots need",
         "generic protocol        can run: 28 images for training have a mean",
         "note: no FLICKR-AES_image_score.txt: the means are those of the ratings",
         "note: labels only: no folder of images was found, name it with --images",
     ]
+
+
+def test_who_has_enough_for_100_shots_is_counted_for_itself(tmp_path):
+    """101 ratings and 102: a hundred to learn from leave one photo, which cannot be ranked, or two."""
+    rows = [f"{user},{n}.jpg,{1 + n % 5}" for user, many in (("ana", 101), ("bo", 102)) for n in range(many)]
+    (tmp_path / "ratings.csv").write_text("\n".join(("user,image,score", *rows)) + "\n")
+    assert check(load_dataset("table", tmp_path)).user_protocol.why == (
+        "2 of 2 users have 12 ratings or more, as 10 shots need; 1 have the 102 that 100 shots need"
+    )
 
 
 def test_half_the_images_are_absent(root):
@@ -94,7 +106,8 @@ def test_half_the_images_are_absent(root):
     # Seven of each worker's fourteen are left.
     assert not report.user_protocol.can_run
     assert report.user_protocol.why == (
-        "0 of 37 test users have 12 ratings or more of images that were found"
+        "0 of 37 test users have 12 ratings or more of images that were found, as 10 shots need; "
+        "0 have the 102 that 100 shots need"
     )
     assert report.generic_protocol.why == "14 images for training have a mean and a file"
     assert not report.can_run
@@ -110,7 +123,8 @@ def test_half_the_images_are_absent(root):
         "images without a label  1",
         "  own photo.jpg",
         "user protocol           cannot run: "
-        "0 of 37 test users have 12 ratings or more of images that were found",
+        "0 of 37 test users have 12 ratings or more of images that were found, as 10 shots need; "
+        "0 have the 102 that 100 shots need",
         "generic protocol        can run: 14 images for training have a mean and a file",
     ]
 

@@ -56,7 +56,8 @@ def evaluation(tested, vectors, crowd) -> Evaluation:
 
 
 def test_equals_the_mean_of_the_others_by_pandas(everybody, tested, vectors):
-    cells = [cell for cell in evaluation(tested, vectors, everybody).run(jobs=2) if cell["adapter"] == CROWD]
+    found = evaluation(tested, vectors, everybody).run(jobs=2)
+    cells = [row for unit in found for row in unit.rows if row["adapter"] == CROWD]
     assert len(cells) == 3 * 2 * 2
     frame = pd.DataFrame({"user": everybody.users, "image": everybody.images, "score": everybody.scores})
     plan = episodes(tested, users=["u0", "u1", "u2"], shots=(2, 5), repeats=2, seed=0, dataset="toy")
@@ -111,7 +112,7 @@ def test_a_persons_own_ratings_never_reach_her_crowd(table, new):
 def test_adapters_have_the_same_numbers_beside_it(everybody, tested, vectors):
     alone = evaluation(tested, vectors, None).run()
     beside = evaluation(tested, vectors, everybody).run()
-    assert [cell for cell in beside if cell["adapter"] != CROWD] == alone
+    assert repr([unit for unit in beside if unit.rows[0]["adapter"] != CROWD]) == repr(alone)
 
 
 def test_a_photo_that_nobody_else_rated_has_no_crowd(everybody, tested, vectors):
@@ -155,5 +156,6 @@ def test_it_is_a_row_that_is_never_best_and_has_no_p_value(make_results):
 
 
 def test_results_with_it_survive_json(everybody, tested, vectors):
-    results = Results.from_rows({}, evaluation(tested, vectors, everybody).run())
+    found = evaluation(tested, vectors, everybody).run()
+    results = Results.from_rows({}, [row for unit in found for row in unit.rows])
     assert Results.from_json(results.to_json()) == results

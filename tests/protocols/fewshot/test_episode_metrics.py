@@ -70,14 +70,19 @@ def test_pairwise_accuracy_in_blocks_is_the_same(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("predicted", "rated"), [([0.5, 0.5, 0.5], [0.0, 0.5, 1.0]), ([0.1, 0.5, 0.9], [0.5] * 3), ([0.3], [0.4])]
+    ("predicted", "rated"),
+    [([0.1, 0.5, 0.9], [0.5] * 3), ([0.5] * 3, [0.5] * 3), ([0.3], [0.4])],
 )
-def test_a_constant_side_has_no_correlation(predicted, rated):
+def test_constant_ratings_have_no_order_to_find(predicted, rated):
     numbers = measure(prediction(predicted), rated, width=1.0)
-    assert np.isnan([numbers["srcc"], numbers["plcc"]]).all()
+    assert np.isnan([numbers["srcc"], numbers["plcc"], numbers["pairwise"]]).all()
     assert np.isfinite([numbers["mae"], numbers["coverage"]]).all()
-    # Constant guesses of different scores are worth a coin; equal scores have no order to find.
-    assert numbers["pairwise"] == 0.5 if len(set(rated)) > 1 else np.isnan(numbers["pairwise"])
+
+
+@pytest.mark.parametrize("value", [0.5, 0.0, 1 / 3])
+def test_a_constant_prediction_is_worth_a_coin_and_not_left_out(value):
+    numbers = measure(prediction([value] * 3), [0.0, 0.5, 1.0], width=1.0)
+    assert (numbers["srcc"], numbers["plcc"], numbers["pairwise"]) == (0.0, 0.0, 0.5)
 
 
 def test_mae_is_in_the_datasets_units_and_coverage_has_its_ends():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ from piaa.adapters.ridge import RidgeAdapter
 from piaa.ratings.scale import Scale
 from piaa.ratings.table import Ratings
 from protocols.fewshot.episodes import EpisodePlan, episodes
-from protocols.fewshot.evaluate import Evaluation, Unit
+from protocols.fewshot.evaluate import Evaluation
 from protocols.fewshot.results import COLUMNS, Results
+from protocols.fewshot.units import Found, Unit
 from protocols.fewshot.vectors import Vectors
 
 D = 6
@@ -85,13 +87,17 @@ def evaluation(ratings, vectors, plan, **adapters) -> Evaluation:
     return Evaluation(ratings, vectors, plan, adapters, train="the crowd", test="toy")
 
 
-def text(cells) -> str:
-    return Results.from_rows({}, cells).to_json()
+def rows_of(found) -> list:
+    return [row for unit in found for row in unit.rows]
+
+
+def text(rows) -> str:
+    return Results.from_rows({}, rows).to_json()
 
 
 @pytest.mark.parametrize(("name", "make"), [("generic", GenericAdapter), ("shift", Shift)])
 def test_equals_a_loop_over_episodes(ratings, vectors, plan, name, make):
-    cells = evaluation(ratings, vectors, plan, **{name: make}).run()
+    cells = rows_of(evaluation(ratings, vectors, plan, **{name: make}).run())
     assert len(cells) == 37 * 2 * 3
     assert all(set(cell) == set(COLUMNS) for cell in cells)
     found = {(cell["user"], cell["k"], cell["repeat"]): cell for cell in cells}
@@ -126,19 +132,19 @@ def test_units_are_in_a_fixed_order_and_so_are_their_cells(ratings, vectors, pla
     assert [unit.key for unit in run.units()] == [
         f"{adapter}-{k}-{repeat}" for adapter in ("shift", "generic") for k in (4, 12) for repeat in range(3)
     ]
-    cells = run.run()
+    cells = rows_of(run.run())
     assert [cell["user"] for cell in cells] == ratings.user_names() * 12
-    assert cells[: len(cells) // 12] == run.compute(Unit(adapter="shift", k=4, repeat=0))
+    assert cells[: len(cells) // 12] == run.compute(Unit(adapter="shift", k=4, repeat=0)).rows
 
 
 def test_people_fitted_together_are_people_fitted_alone_to_the_bit(ratings, vectors, plan):
-    together = evaluation(ratings, vectors, plan, ridge=RidgeAdapter).run()
-    alone = evaluation(ratings, vectors, plan, ridge=OneByOne).run()
+    together = rows_of(evaluation(ratings, vectors, plan, ridge=RidgeAdapter).run())
+    alone = rows_of(evaluation(ratings, vectors, plan, ridge=OneByOne).run())
     assert text(together) == text(alone)
     # 37 people are more than are fitted at once; of any few the numbers are the same.
     few = ratings.user_names()[5:8]
     some = EpisodePlan(episodes=tuple(e for e in plan.episodes if e.user in few), skipped={})
-    assert text(evaluation(ratings, vectors, some, ridge=RidgeAdapter).run()) == text(
+    assert text(rows_of(evaluation(ratings, vectors, some, ridge=RidgeAdapter).run())) == text(
         cell for cell in together if cell["user"] in few
     )
 
@@ -155,7 +161,7 @@ def test_no_more_people_are_held_together_than_the_adapter_fits_at_once(ratings,
             sizes.append(len(features))
             return super().fit_many(features, unit_scores)
 
-    cells = evaluation(ratings, vectors, plan, few=Few).compute(Unit(adapter="few", k=4, repeat=0))
+    cells = evaluation(ratings, vectors, plan, few=Few).compute(Unit(adapter="few", k=4, repeat=0)).rows
     assert sizes == [5] * 7 + [2]
     assert len(cells) == 37
 
@@ -163,7 +169,7 @@ def test_no_more_people_are_held_together_than_the_adapter_fits_at_once(ratings,
 @pytest.mark.parametrize("jobs", [2, 5])
 def test_the_numbers_do_not_depend_on_jobs(ratings, vectors, plan, jobs):
     run = evaluation(ratings, vectors, plan, generic=GenericAdapter, ridge=RidgeAdapter, shift=Shift)
-    assert text(run.run(jobs=jobs)) == text(run.run())
+    assert run.run(jobs=jobs) == run.run()
 
 
 def test_jobs_run_at_the_same_time(ratings, vectors, plan):
@@ -175,7 +181,7 @@ def test_jobs_run_at_the_same_time(ratings, vectors, plan):
                 own.met = meeting.wait(timeout=10)  # fails unless another thread comes
             return super().predict(features)
 
-    assert len(evaluation(ratings, vectors, plan, waits=Waits).run(jobs=2)) == 37 * 6
+    assert len(rows_of(evaluation(ratings, vectors, plan, waits=Waits).run(jobs=2))) == 37 * 6
 
 
 def test_progress_and_keep_hear_of_every_unit(ratings, vectors, plan):
@@ -184,20 +190,21 @@ def test_progress_and_keep_hear_of_every_unit(ratings, vectors, plan):
     cells = run.run(keep=lambda key, found: kept.update({key: found}), progress=steps.append, jobs=3)
     assert set(kept) == {unit.key for unit in run.units()}
     assert (sum(steps), steps[0]) == (12, 0)
-    assert [cell for unit in run.units() for cell in kept[unit.key]] == cells
+    assert [kept[unit.key] for unit in run.units()] == cells
 
 
 def test_known_units_are_not_computed_again(ratings, vectors, plan):
     run = evaluation(ratings, vectors, plan, shift=Shift, generic=GenericAdapter)
-    whole: dict[str, list] = {}
+    whole: dict[str, Found] = {}
     expected = run.run(keep=whole.__setitem__)
     done = {key: whole[key] for key in list(whole)[:5]}
     fresh, steps = [], []
     assert run.run(done=done, keep=lambda key, _: fresh.append(key), progress=steps.append) == expected
     assert fresh == list(whole)[5:]
     assert steps == [5] + [1] * 7
-    marked = [{**cell, "srcc": 9.0} for cell in whole["shift-4-0"]]
-    assert run.run(done={"shift-4-0": marked})[:37] == marked
+    known = whole["shift-4-0"]
+    marked = replace(known, rows=[{**row, "srcc": 9.0} for row in known.rows])
+    assert run.run(done={"shift-4-0": marked})[0] == marked
 
 
 @pytest.mark.parametrize(
@@ -213,20 +220,27 @@ def test_known_units_are_not_computed_again(ratings, vectors, plan):
 )
 def test_known_units_of_something_else_are_computed_again(ratings, vectors, plan, spoil):
     run = evaluation(ratings, vectors, plan, shift=Shift)
-    whole: dict[str, list] = {}
+    whole: dict[str, Found] = {}
     expected = run.run(keep=whole.__setitem__)
     fresh = []
-    found = run.run(
-        done={**whole, "shift-4-1": spoil(whole["shift-4-1"])}, keep=lambda key, _: fresh.append(key)
-    )
+    spoilt = replace(whole["shift-4-1"], rows=spoil(whole["shift-4-1"].rows))
+    found = run.run(done={**whole, "shift-4-1": spoilt}, keep=lambda key, _: fresh.append(key))
     assert (found, fresh) == (expected, ["shift-4-1"])
+
+
+def test_a_known_unit_with_other_draws_is_computed_again(ratings, vectors, plan):
+    run = evaluation(ratings, vectors, plan, shift=Shift)
+    whole: dict[str, Found] = {}
+    expected = run.run(keep=whole.__setitem__)
+    done = {**whole, "shift-4-1": replace(whole["shift-4-1"], draws=[0.5])}
+    assert run.run(done=done) == expected
 
 
 def test_an_undefined_correlation_is_nan_and_stays_in_its_cell(vectors):
     rows = [("ana", f"{n}.jpg", 3.0) for n in range(10)]
     same = Ratings.from_rows(rows, scale=Scale(1, 5))
     plan = episodes(same, users=["ana"], shots=(4,), repeats=1, seed=0, dataset="toy")
-    (cell,) = evaluation(same, vectors, plan, generic=GenericAdapter).run()
+    (cell,) = rows_of(evaluation(same, vectors, plan, generic=GenericAdapter).run())
     assert np.isnan([cell["srcc"], cell["plcc"], cell["pairwise"]]).all()
     assert (cell["n_query"], np.isfinite(cell["mae"])) == (6, True)
 

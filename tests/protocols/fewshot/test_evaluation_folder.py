@@ -11,6 +11,7 @@ import pytest
 from generic.errors import DatasetError, OutputError
 from protocols.fewshot.evaluation_folder import EvaluationFolder, run_id
 from protocols.fewshot.results import COLUMNS, Results
+from protocols.fewshot.units import Found
 
 CONFIG = {"adapters": ["generic"], "seed": 0, "versions": {"piaa": "0.1.0", "numpy": "2.0"}}
 
@@ -22,7 +23,7 @@ EVALUATION = (
 """As the release before wrote it."""
 
 
-def cell(user: str = "ana", **numbers) -> dict:
+def row(user: str = "ana", **numbers) -> dict:
     given = {
         "train": "a",
         "test": "b",
@@ -36,25 +37,30 @@ def cell(user: str = "ana", **numbers) -> dict:
     return {name: {**given, **metrics, **numbers}[name] for name in COLUMNS}
 
 
+def found(user: str = "ana") -> Found:
+    return Found(rows=[row(user)], draws=[0.25])
+
+
 @pytest.fixture
 def folder(tmp_path) -> EvaluationFolder:
     return EvaluationFolder(tmp_path / "deep" / "run", CONFIG)
 
 
 def test_a_unit_reads_back_to_the_bit(folder):
-    cells = [cell(), cell("bo", srcc=math.nan, coverage=math.nan)]
-    folder.keep("0-", "generic-10-0", cells)
+    rows = [row(), row("bo", srcc=math.nan, coverage=math.nan)]
+    folder.keep("0-", "generic-10-0", Found(rows=rows, draws=[0.1 + 0.2, math.nan]))
     (read,) = EvaluationFolder(folder.path, CONFIG).units("0-").values()
-    assert json.dumps(read) == json.dumps(cells)  # which writes NaN, and floats in full
-    assert read[0] == cells[0]
-    assert math.isnan(read[1]["srcc"])
+    assert json.dumps(read.rows) == json.dumps(rows)  # which writes NaN, and floats in full
+    assert read.rows[0] == rows[0]
+    assert math.isnan(read.rows[1]["srcc"])
+    assert json.dumps(read.draws) == json.dumps([0.1 + 0.2, math.nan])
 
 
 def test_units_are_found_by_key_and_only_those_of_the_prefix(folder):
-    folder.keep("1-", "ridge-10-0", [cell()])
-    folder.keep("11-", "ridge-10-0", [cell("bo")])
-    folder.keep("1-", "mine/v2: 100 % new+oracle_epoch-10-0", [cell("cy")])
-    assert {key: rows[0]["user"] for key, rows in folder.units("1-").items()} == {
+    folder.keep("1-", "ridge-10-0", found())
+    folder.keep("11-", "ridge-10-0", found("bo"))
+    folder.keep("1-", "mine/v2: 100 % new+oracle_epoch-10-0", found("cy"))
+    assert {key: unit.rows[0]["user"] for key, unit in folder.units("1-").items()} == {
         "ridge-10-0": "ana",
         "mine/v2: 100 % new+oracle_epoch-10-0": "cy",
     }
@@ -70,13 +76,14 @@ def test_units_are_found_by_key_and_only_those_of_the_prefix(folder):
         lambda _: "",
         lambda _: "[]",
         lambda _: "{}",
-        lambda _: '{"cells": 3, "sha256": 4}',
+        lambda _: '{"results": 3, "draws": [], "sha256": 4}',
+        lambda text: text.replace("0.25", "0.26"),
         lambda text: text.replace("ana", "\udcff"),
     ],
 )
 def test_a_damaged_unit_is_not_believed(folder, damage, caplog):
-    folder.keep("0-", "generic-10-0", [cell()])
-    folder.keep("0-", "generic-10-1", [cell("bo")])
+    folder.keep("0-", "generic-10-0", found())
+    folder.keep("0-", "generic-10-1", found("bo"))
     file = folder.path / "units" / "0-generic-10-0.json"
     file.write_bytes(damage(file.read_text()).encode("utf-8", "surrogateescape"))
     with caplog.at_level(logging.WARNING):
@@ -85,7 +92,7 @@ def test_a_damaged_unit_is_not_believed(folder, damage, caplog):
 
 
 def test_results_lie_in_one_file(folder):
-    results = Results.from_rows(CONFIG, [cell()])
+    results = Results.from_rows(CONFIG, [row()])
     folder.finish(results)
     assert Results.load(folder.path / "results.json") == results
 

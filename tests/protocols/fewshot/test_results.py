@@ -48,9 +48,9 @@ def test_json_reads_back_to_the_bit(results, tmp_path):
 
 def test_json_is_json_for_everybody(results):
     content = json.loads(results.to_json(), parse_constant=pytest.fail)  # no NaN, no Infinity
-    assert content["format"] == 1
-    assert list(content["cells"]) == list(COLUMNS)
-    assert content["cells"]["srcc"][:2] == [None, None]
+    assert content["format"] == 2
+    assert list(content["results"]) == list(COLUMNS)
+    assert content["results"]["srcc"][:2] == [None, None]
 
 
 def test_rows_and_frame_hold_the_same(results):
@@ -93,10 +93,11 @@ def test_wrong_columns_are_refused(results):
     ("content", "reason"),
     [
         ("", "Expecting value: line 1 column 1 (char 0)"),
-        ("{}", "'format'"),
+        ("{}", "it has no 'format'"),
         ("[]", "list indices must be integers or slices, not str"),
-        ('{"format": 2}', "format 2, expected 1"),
-        ('{"format": 1, "config": {}, "cells": {}}', "'train'"),
+        ('{"format": 1}', "format 1, expected 2"),
+        ('{"format": 2, "config": {}, "results": {}}', "it has no 'srcc'"),
+        ('{"format": 2, "results": {"srcc": [0.1], "user": ["ana"]}}', "it has no 'train'"),
     ],
 )
 def test_another_file_is_refused_in_one_line(tmp_path, content, reason):
@@ -105,17 +106,43 @@ def test_another_file_is_refused_in_one_line(tmp_path, content, reason):
     with pytest.raises(DatasetError) as caught:
         Results.load(path)
     assert str(caught.value) == (
-        f"results {path} cannot be read as results of `piaa evaluate` ({reason}); run it again"
+        f"results {path} cannot be read as results of `piaa evaluate` ({reason}); run it again, or "
+        "write them as docs/results.md says"
     )
 
 
 def test_columns_of_different_lengths_are_refused(results):
     content = json.loads(results.to_json())
-    content["cells"]["k"].pop()
+    content["results"]["k"].pop()
     with pytest.raises(
         DatasetError, match=r"^the results cannot be read as results of `piaa evaluate` \(zip"
     ):
         Results.from_json(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("k", "10", "k 0 is '10', expected a whole number from 0"),
+        ("repeat", -1, "repeat 0 is -1, expected a whole number from 0"),
+        ("repeat", True, "repeat 0 is True, expected a whole number from 0"),
+        ("user", 7, "user 0 is 7, expected a text"),
+        ("user", None, "user 0 is None, expected a text"),
+        ("srcc", 41, "srcc 0 is 41, expected null or a number from -1 to 1"),
+        ("srcc", "0.4", "srcc 0 is '0.4', expected null or a number from -1 to 1"),
+        ("coverage", 80.0, "coverage 0 is 80.0, expected null or a number from 0 to 1"),
+        ("mae", -0.1, "mae 0 is -0.1, expected null or a number from 0 to inf"),
+    ],
+)
+def test_values_of_another_kind_are_refused_wherever_they_come_from(results, column, value, reason):
+    content = json.loads(results.to_json())
+    content["results"][column][0] = value
+    with pytest.raises(DatasetError) as caught:
+        Results.from_json(json.dumps(content))
+    assert str(caught.value) == (
+        f"the results cannot be read as results of `piaa evaluate` ({reason}); run it again, or write them "
+        "as docs/results.md says"
+    )
 
 
 def test_a_file_that_cannot_be_read_or_written(results, tmp_path):

@@ -1,18 +1,26 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from generic.errors import PiaaError
 from protocols.datasets.flickr_aes import TEST_WORKERS
+from protocols.fewshot.harm import harm
 from protocols.fewshot.summary import compare, summarise, user_means
+from protocols.fewshot.two_way import two_way_interval
 from protocols.report.build import collect
+from protocols.report.grid import harm_text
 from protocols.report.published import CROSS, published_methods
 from protocols.report.table import MEASURED, PUBLISHED
 
 NAN = math.nan
+BLG = (
+    "BLG-PIAA as published meta-learns the whole network; the meta-learned starts of this toolkit adapt a "
+    "small head on a frozen one"
+)
 
 
 def people(rng, users, low=0.2, repeats=3):
@@ -92,6 +100,7 @@ def test_what_is_comparable_is_said(crossed, make_results):
     assert flickr.notes == (
         "measured here: mean±std over 3 repeats of the mean over 37 users, generic model and priors trained "
         "on FLICKR-AES, AADB, the one in brackets behind a name",
+        BLG,
     )
     assert aadb.cautions == (
         "not comparable worker for worker: the 22 test workers of the papers were never published, "
@@ -100,7 +109,10 @@ def test_what_is_comparable_is_said(crossed, make_results):
     assert aadb.notes == (
         "measured here: mean±std over 3 repeats of the mean over 6 users, generic model and priors trained "
         "on FLICKR-AES, AADB, the one in brackets behind a name",
-        "the published rows are of methods pre-trained on FLICKR-AES (EAT paper, Table 6)",
+        "the published rows are of methods pre-trained on FLICKR-AES and then trained on AADB's training "
+        "part (EAT paper, Table 6: at 100 shots EAT and TAPP-PIAA have the figures of Table 7's AADB to "
+        "AADB); the input size is not stated",
+        BLG,
     )
 
     some = {("flickr-aes", "flickr-aes", "generic", 100): {user: [0.5] for user in (*TEST_WORKERS[:3], "x")}}
@@ -148,14 +160,43 @@ def test_dropped_results_and_users_are_counted(make_results):
     assert table.notes == (
         "measured here: mean±std over 2 repeats of the mean over 2 to 3 users, generic model and priors "
         "trained on a",
-        "3 of 12 cells (a user's repeat) have no SRCC, because one side is constant, and were left out; "
-        "so was up to 1 user without any other",
+        "3 of 12 results (a user's repeat) have no SRCC, because all her ratings to predict are equal, and "
+        "were left out; so was up to 1 user without any other",
     )
 
     (table,) = collect(make_results(values), nan="zero").tables
     assert table.rows[0].cells[10].mean == pytest.approx((0.8 / 3 + 0.2 / 3) / 2, abs=1e-15)
     assert table.rows[0].cells[10].detail.users == {"ana": 0.25, "bo": 0.0, "cy": 0.25}
-    assert table.notes[1:] == ("where an SRCC is undefined, because one side is constant, it counts as 0",)
+    assert table.notes[1:] == ("where a user's ratings to predict are all equal, her SRCC counts as 0",)
+
+
+def test_the_interval_shown_is_over_people_and_photos_where_such_draws_were_kept(small):
+    key, draws = ("oasis", "table", "my_ridge", 20), np.array([0.5, 0.6, 0.7, NAN])
+    report = collect(replace(small, draws={key: draws}))
+    (table,) = report.tables
+    generic, ridge = (row.cells[20] for row in table.rows)
+    assert ridge.detail.interval == ridge.detail.two_way == two_way_interval(ridge.mean, draws)
+    assert ridge.detail.interval == pytest.approx((0.6 - 0.196, 0.6 + 0.196), abs=1e-12)
+    assert generic.detail.interval == (generic.detail.srcc.low, generic.detail.srcc.high)
+    assert np.isnan(generic.detail.two_way).all()
+    assert table.draws_photos
+    assert not collect(small).tables[0].draws_photos
+
+
+def test_whom_an_adapter_serves_worse_is_counted_against_the_first(small):
+    generic, ridge = (row.cells[10].detail for row in collect(small).tables[0].rows)
+    # ana loses 0.15, bo 0.05, cy gains 0.2.
+    assert generic.harm is None
+    assert (ridge.harm.n_users, ridge.harm.below) == (3, 2 / 3)
+    assert ridge.harm.worst == pytest.approx(-0.15, abs=1e-12)
+    assert ridge.harm.one_in_twenty == pytest.approx(-0.15 + 0.1 * 0.1, abs=1e-12)
+
+
+def test_nobody_to_compare_is_no_harm():
+    nobody = harm({"ana": 0.5}, {"bo": 0.5})
+    assert nobody.n_users == 0
+    assert np.isnan([nobody.below, nobody.one_in_twenty, nobody.worst]).all()
+    assert harm_text(nobody) == "–"
 
 
 def test_the_best_row_is_the_best_as_printed(make_results):

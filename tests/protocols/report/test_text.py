@@ -4,8 +4,10 @@ import csv
 import json
 import math
 import re
+from dataclasses import replace
 from io import StringIO
 
+import pandas as pd
 import pytest
 
 from generic.errors import OutputError
@@ -75,27 +77,23 @@ def test_the_whole_wide_markdown(small):
         "\n"
         "### table: details of the rows measured here\n"
         "\n"
-        "| method | source | k | users | dropped | SRCC | 95 % interval | std users | PLCC | pairwise | MAE "
-        "| coverage | p against generic |\n"
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
-        "| generic | measured here | 10 | 3 | 0 / 0 | 0.350±0.024 | \\[0.250, 0.550\\] | 0.173 | 0.175 | "
-        "0.675 "
-        "| 0.650 | 0.800 | – |\n"
-        "| generic | measured here | 20 | 3 | 0 / 0 | 0.350±0.024 | \\[0.250, 0.500\\] | 0.132 | 0.175 | "
-        "0.675 "
-        "| 0.650 | 0.800 | – |\n"
-        "| my\\_ridge | measured here | 10 | 3 | 0 / 0 | 0.350±0.024 | \\[0.200, 0.450\\] | 0.132 | "
-        "0.175 | 0.675 "
-        "| 0.650 | 0.800 | 1.000 |\n"
-        "| my\\_ridge | measured here | 20 | 3 | 0 / 0 | 0.600±0.000 | \\[0.500, 0.750\\] | 0.132 | "
-        "0.300 | 0.800 "
-        "| 0.400 | 0.800 | 0.250 |\n"
+        "| method | source | k | users | dropped | SRCC | 95 %, users | 95 %, users and photos | std users "
+        "| PLCC | pairwise | MAE | coverage | below generic | p against generic |\n"
+        f"| --- | --- |{' ---: |' * 13}\n"
+        "| generic | measured here | 10 | 3 | 0 / 0 | 0.350±0.024 | \\[0.250, 0.550\\] | – | 0.173 "
+        "| 0.175 | 0.675 | 0.650 | 0.800 | – | – |\n"
+        "| generic | measured here | 20 | 3 | 0 / 0 | 0.350±0.024 | \\[0.250, 0.500\\] | – | 0.132 "
+        "| 0.175 | 0.675 | 0.650 | 0.800 | – | – |\n"
+        "| my\\_ridge | measured here | 10 | 3 | 0 / 0 | 0.350±0.024 | \\[0.200, 0.450\\] | – | 0.132 "
+        "| 0.175 | 0.675 | 0.650 | 0.800 | 67 %, -0.140, -0.150 | 1.000 |\n"
+        "| my\\_ridge | measured here | 20 | 3 | 0 / 0 | 0.600±0.000 | \\[0.500, 0.750\\] | – | 0.132 "
+        "| 0.300 | 0.800 | 0.400 | 0.800 | 0 %, +0.250, +0.250 | 0.250 |\n"
         "\n"
-        "- dropped: users / cells (a user's repeat) without an SRCC; 95 % interval: bootstrap over users; "
+        "- dropped: users / results (a user's repeat) without an SRCC; 95 %: bootstrap intervals; "
         "std users: between users; pairwise: accuracy over pairs without ties; MAE: in units of the dataset; "
-        "coverage: of the predicted intervals; p: paired Wilcoxon over users, Holm correction for all "
-        "pairs of "
-        "adapters\n"
+        "coverage: of the predicted intervals; below generic: share of users whom the row ranks worse, the "
+        "gain that one in twenty is below, the worst; p: paired Wilcoxon over users, Holm correction for all "
+        "pairs of adapters\n"
     )
 
 
@@ -123,6 +121,20 @@ def test_the_whole_latex_table(small):
         "\\end{minipage}\n"
         "\\end{table}\n"
     )
+
+
+def test_intervals_over_photos_too_say_so(small):
+    draws = {
+        ("oasis", "table", name, k): [0.3, 0.4, 0.5] for name in ("generic", "my_ridge") for k in (10, 20)
+    }
+    lines = to_terminal(collect(replace(small, draws=draws)), wide=True).splitlines()
+    assert lines[5].split() == ["[0.154,", "0.546]", "[0.154,", "0.546]"]
+    assert (
+        "* under a cell in brackets: two-way bootstrap 95 % interval over users and photos, of the level "
+        "alone: rows are compared by their difference"
+    ) in lines
+    (row,) = [line for line in lines if line.startswith(" my_ridge") and " 20 " in line]
+    assert re.search(r"\[0.500, 0.750\] +\[0.404, 0.796\]", row)
 
 
 def test_the_cross_dataset_grid_has_the_layout_of_table_7(crossed):
@@ -196,10 +208,11 @@ def test_csv_reads_back_to_the_bit(crossed):
                     assert float(line["srcc_high"]) == cell.detail.srcc.high
                     assert float(line["srcc_std_users"]) == cell.detail.srcc.std_users
                     assert [int(line[name]) for name in ("users", "repeats", "dropped_cells")] == [2, 2, 0]
+                    assert line["two_way_low"] == line["below"] == ""  # no draws; the baseline itself
                     assert float(line["plcc"]) == cell.detail.others["plcc"]
                     assert float(line["mae"]) == cell.detail.others["mae"]
     assert found["aadb", "flickr-aes", "EAT", 100]["srcc"] == "0.593"
-    assert found["aadb", "", "EAT 224", 100]["srcc_std"] == "0.005"
+    assert found["aadb", "", "EAT", 100]["srcc_std"] == "0.005"
 
 
 def test_json_holds_the_rows_and_the_results_themselves(crossed):
@@ -327,16 +340,19 @@ def test_best_rows_are_bold_on_a_terminal(small):
 
 def test_write_report_writes_every_form(crossed, small, tmp_path):
     pytest.importorskip("matplotlib")
+    pytest.importorskip("pyarrow")
     files = write_report(collect(small), tmp_path)
     assert [path.name for path in files] == [
-        *("report.md", "report.tex", "report.bib", "report.csv", "report.json"),
+        *("report.md", "report.tex", "report.bib", "report.csv", "report.json", "users.parquet"),
         *("shots-table.png", "shots-table.svg", "users-table.png", "users-table.svg"),
     ]
     assert sorted(tmp_path.iterdir()) == sorted(files)
     assert (tmp_path / "report.md").read_text(encoding="utf-8") == to_markdown(collect(small), wide=True)
     assert (tmp_path / "report.csv").read_text(encoding="utf-8") == to_csv(collect(small))
+    read = pd.read_parquet(tmp_path / "users.parquet")
+    pd.testing.assert_frame_equal(read, small.to_frame(), check_dtype=False)
     names = [path.name for path in write_report(crossed, tmp_path)]
-    assert names[5:] == [
+    assert names[6:] == [
         *("users-list-1.png", "users-list-1.svg", "users-aadb.png", "users-aadb.svg"),
         *("cross-100.png", "cross-100.svg"),
     ]
