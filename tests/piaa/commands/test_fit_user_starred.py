@@ -114,9 +114,9 @@ def test_a_starred_copy_beside_the_photo_in_one_table_is_one_photo(rate, rated, 
         shutil.copy(path, photos)
     refused = rate("ana", {"heic-photo.heic": 5, "five-stars-heic.heic": 2}, folder=photos)
     assert refused.stderr == (
-        f"piaa: {tmp_path / 'table.csv'}: 'five-stars-heic.heic' has the score 2, but it is the same photo as "
-        "'heic-photo.heic', which has 5; delete one of the two rows, or pass --duplicates last or --duplicates "
-        "mean\n"
+        f"piaa: {tmp_path / 'table.csv'}: 'five-stars-heic.heic' has the score 2, but it is the same photo "
+        "as 'heic-photo.heic', which has 5; delete one of the two rows, or pass --duplicates last or "
+        "--duplicates mean\n"
     )
     assert rate("ana", {"heic-photo.heic": 5, "five-stars-heic.heic": 5}, folder=photos).exit_code == 0
     assert rated("ana") == {"five-stars-heic.heic": 5}
