@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from generic.errors import ScaleError as ScaleError
     from generic.errors import ShapeError as ShapeError
     from generic.errors import SplitLeak as SplitLeak
+    from generic.errors import StarsError as StarsError
     from generic.errors import StoreError as StoreError
     from generic.errors import StoreUnavailable as StoreUnavailable
     from generic.errors import TooFewRatings as TooFewRatings
@@ -81,6 +82,7 @@ _HOMES = {
         "ScaleError",
         "ShapeError",
         "SplitLeak",
+        "StarsError",
         "StoreError",
         "StoreUnavailable",
         "TooFewRatings",

@@ -386,7 +386,7 @@ def fit(piaa, album, tiny_model, warm, ratings) -> Callable:
 
 
 _WAITING = """
-import sys, time
+import signal, sys, time
 from cli import app
 from piaa.commands import progress
 
@@ -402,9 +402,11 @@ def waiting(shown, total, write):
     return report
 
 progress.in_lines = waiting
+signal.signal(signal.SIGINT, signal.default_int_handler)
 app()
 """
-"""The command line, which waits in its progress, so that a signal surely comes there."""
+"""The command line, which waits in its progress, so that a signal surely comes there; as on a terminal, also
+where the tests run in the background and Ctrl-C is ignored."""
 
 
 @pytest.fixture
@@ -417,7 +419,11 @@ def stopped(user_folders) -> Callable[..., tuple[int, str]]:
         assert process.stdout is not None
         assert process.stdout.readline() == "now\n"
         process.send_signal(signal.SIGINT)
-        out, error = process.communicate(timeout=60)
+        try:
+            out, error = process.communicate(timeout=60)
+        finally:
+            process.kill()  # nothing outlives a test that fails
+            process.wait()
         assert out == ""
         return process.returncode, error
 

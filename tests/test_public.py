@@ -25,7 +25,15 @@ def test_public_names():
         *("Adapter", "Prediction", "adapter_names"),
         *("CacheError", "CheckpointError", "DatasetError", "ImageError", "MissingPackage", "ModelMismatch"),
         *("NotFitted", "OutputError", "PiaaError", "RatingsError", "ScaleError", "ServerError", "ShapeError"),
-        *("SplitLeak", "StoreError", "StoreUnavailable", "TooFewRatings", "TooLarge", "TrainingError"),
+        *(
+            "SplitLeak",
+            "StarsError",
+            "StoreError",
+            "StoreUnavailable",
+            "TooFewRatings",
+            "TooLarge",
+            "TrainingError",
+        ),
         "UnknownUser",
     }
     assert set(piaa.__all__) <= set(dir(piaa))

@@ -158,9 +158,13 @@ def test_the_audit_says_who_withdrew_and_erased(store, sayings):
     ]
     store.delete("ana", source="terminal")
     with store.database.reading() as sql:
-        noted = [(one.who, one.what.split()[0], one.user) for one in entries(sql, 2)]
+        noted = [(one.who, one.what.split()[0], one.user) for one in entries(sql, 3)]
         everybody = {one.user for one in entries(sql, 10)}
-    assert noted == [("python", "withdraw", "ben"), ("terminal", "erase", "user 1")]
+    assert noted == [
+        ("python", "withdraw", "ben"),
+        ("terminal", "erase", "user 1"),
+        ("terminal", "revoke", "user 1"),  # her key
+    ]
     assert everybody == {"user 1", "ben"}  # the deleted person's name is gone
 
 
