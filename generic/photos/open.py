@@ -27,6 +27,7 @@ from generic.photos.formats.source import FileBytes
 from generic.photos.pillow_limits import reading_as, refuse_above
 from generic.photos.readable import readable, register_heif
 from generic.photos.recognise import RAW, format_of, other_format_of
+from generic.photos.unusual import unusual
 from generic.photos.whole_jpeg import refuse_crowded
 
 MAX_PIXELS = 200_000_000
@@ -199,7 +200,7 @@ def _decode(
     try:
         image = Image.open(found.stream, formats=[kind])
     except UnidentifiedImageError:
-        raise _odd_header(shown, kind) from None
+        raise _odd_header(shown, kind, FileBytes(stream)) from None
     with image:
         refuse_above(image.size, shown, max_pixels)
         loaded: Image.Image = image
@@ -231,12 +232,17 @@ def _recognise(stream: BinaryIO, shown: str) -> str:
     return kind
 
 
-def _odd_header(shown: str, kind: str) -> ImageError:
+def _odd_header(shown: str, kind: str, source: FileBytes) -> ImageError:
     """Why a photo is refused whose first bytes alone are those of its format."""
     if Path(shown).suffix.lower() in RAW_SUFFIXES:
         return ImageError(
             f"{shown} has the name of a raw photo, but no JPEG preview inside that can be read, and sensor "
             "values are not developed; export it as JPEG or TIFF, or leave it out"
+        )
+    called = unusual(source, kind)
+    if called is not None:
+        return ImageError(
+            f"{shown} is a {called}, which is not read; export it as a {kind} of 8 bits, or leave it out"
         )
     return _damaged(shown, f"it begins like a {kind} file, but the rest of its header cannot be read")
 

@@ -5,25 +5,27 @@ rows are missing or wrong, and the photo is refused. Three more rules catch what
 
 - Sixty-four zero bytes in a row, in a scan whose codes give zeros a meaning other than "no detail
   here", are a hole that a disk or a transfer left: they would mean block after block with all 63
-  waves at once. Data after a hole often fit again, so that nothing is left over or short.
+  waves at once, or a gradient that goes on below black. Data after a hole often fit again, so that
+  nothing is left over or short.
 - A progressive photo whose scans announce bits that no scan brings was cut between two scans.
-- So many pixels that there is not one bit for each block cannot be in the file.
+- So many pixels that there is not one bit for each block cannot be in the file. Only arithmetic codes
+  can say more in less; of these the decoder does not see a missing end, so they must have EOI.
 
 A photo that only lacks the marker EOI, or has zeros before it, is whole if all rows are. What is
-told about the photo (APPn, COM) does not count, nor what follows EOI. Of a kind that simplejpeg does
-not know, such as four inks in an unusual ratio, Pillow decodes what there is: there the first of the
-rules is missing.
+told about the photo (APPn, COM) does not count, nor what lies behind it in the head, nor what follows
+EOI. Of a kind that simplejpeg does not know, such as four inks in an unusual ratio, Pillow decodes
+what there is: there the first of the rules is missing.
 """
 
 from __future__ import annotations
 
-import re
 from itertools import islice
 
 import simplejpeg
 
 from generic.errors import ImageError
 from generic.photos.formats.jpeg import read_head
+from generic.photos.formats.jpeg_junk import without_junk
 from generic.photos.formats.jpeg_scans import Scan, bare, read_scans
 from generic.photos.formats.source import Endless, Odd, Source, number
 
@@ -38,9 +40,9 @@ _MOST_JUNK = 1 << 20
 _EOI = b"\xff\xd9"
 _SCAN = b"\xff\xda"
 _SEQUENTIAL = (0xC0, 0xC1)
+_ARITHMETIC = range(0xC9, 0xD0)
 _PIXELS_OF_A_BYTE = 8 * 64
 _HOLE = bytes(64)
-_HOLES = re.compile(rb"\0{64}")
 _AT_END = "extraneous bytes before marker 0xd9"
 _OTHER_KINDS = (
     "Could not determine",
@@ -125,18 +127,30 @@ def damage_before_decoding(content: bytearray, size: tuple[int, int], progressiv
         size: width and height in pixels, as the header says.
         progressive: whether it is of that kind.
     """
-    if size[0] * size[1] > _PIXELS_OF_A_BYTE * len(content):
+    if size[0] * size[1] > _PIXELS_OF_A_BYTE * len(content) and not _is_arithmetic(content):
         return f"{len(content)} bytes cannot hold {size[0]} x {size[1]} pixels"
     if not progressive and _HOLE not in content:
         return None
     try:
-        found = list(read_scans(memoryview(content + _EOI)))
+        found = list(read_scans(without_junk(memoryview(content + _EOI))))
     except Odd:
         return None
     # Zeros at the end may be a camera's; if they are not, the decoder finds too few rows.
-    if any(not scan.flat and _HOLES.search(bytes(scan.data).rstrip(b"\0")) for scan in found):
+    if any(_has_hole(scan) for scan in found):
         return "a hole of zeros in the picture's data"
     return "scans are missing" if progressive and _unfinished(found) else None
+
+
+def _has_hole(scan: Scan) -> bool:
+    return scan.most_zeros is not None and bytes(scan.most_zeros) in bytes(scan.data).rstrip(b"\0")
+
+
+def _is_arithmetic(content: bytearray) -> bool:
+    """Whether its codes are arithmetic ones."""
+    try:
+        return any(marker in _ARITHMETIC for marker, _ in read_head(memoryview(content)).frames)
+    except Odd:
+        return False
 
 
 def _unfinished(found: list[Scan]) -> bool:
@@ -156,8 +170,11 @@ def damage_in_words(content: bytearray, words: str, colours: str) -> str | None:
         words: what the decoder said.
         colours: ``CMYK`` or ``RGB``, what to decode to.
     """
+    # Beyond an end that is missing, arithmetic codes go on with zeros and nobody warns.
+    if _is_arithmetic(content):
+        return _as_damage(words)
     try:
-        picture = bare(memoryview(content + _EOI))
+        picture = bare(without_junk(memoryview(content + _EOI)))
     except Odd:
         return _as_damage(words)
     said = _warning(picture, colours)

@@ -147,6 +147,79 @@ def copies(content: bytes) -> list[bytes]:
     ]
 
 
+@pytest.mark.parametrize(
+    ("width", "options"),
+    [
+        (2048, {"quality": 75, "optimize": True}),
+        (2048, {"quality": 75, "optimize": True, "restart_marker_rows": 1}),
+        (2048, {"quality": 75, "optimize": True, "subsampling": 0}),
+        (4096, {"quality": 95, "progressive": True, "subsampling": 0}),
+    ],
+)
+def test_a_smooth_gradient_is_no_hole(width, options):
+    row = np.rint(np.linspace(255, 0, width)).astype(np.uint8)
+    grey = Image.fromarray(np.tile(row, (600, 1)))
+    image = grey.convert("RGB") if "subsampling" in options else grey
+    content = written(image, "JPEG", **options)
+    assert bytes(64) in content
+    assert np.asarray(open_rgb(io.BytesIO(content)))[300, :, 0].std() == pytest.approx(row.std(), rel=0.01)
+
+
+def test_a_gradient_that_goes_on_below_black_is_a_hole():
+    row = np.rint(np.linspace(255, 0, 2048)).astype(np.uint8)
+    content = written(Image.fromarray(np.tile(row, (600, 1))), "JPEG", quality=75, optimize=True)
+    at = middle(content)
+    assert "a hole of zeros" in refusal(content[:at] + bytes(512) + content[at + 512 :])
+
+
+# Odd, and whole -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parameters", [(0, 0, 0), (0, 255, 0), (1, 63, 0)])
+def test_what_one_scan_says_of_its_coefficients_does_not_count(parameters):
+    content = bytearray(jpeg())
+    intact = np.asarray(open_rgb(io.BytesIO(bytes(content))))
+    at = content.index(b"\xff\xda") + 11
+    content[at : at + 3] = bytes(parameters)
+    assert np.array_equal(np.asarray(open_rgb(io.BytesIO(bytes(content)))), intact)
+    assert "premature end" in refusal(bytes(content[: middle(bytes(content))]) + EOI)
+
+
+@pytest.mark.parametrize(
+    ("before", "junk"),
+    [(b"\xff\xdb", b"hello"), (b"\xff\xdb", bytes(7)), (b"\xff\xc4", bytes(3)), (b"\xff\xda", bytes(2))],
+)
+@pytest.mark.parametrize("writer", ["plain", "progressive"])
+def test_junk_between_the_segments_of_the_head_takes_no_pixel(writer, before, junk):
+    content = jpeg(writer)
+    at = content.index(before)
+    odd = content[:at] + junk + content[at:]
+    intact = np.asarray(open_rgb(io.BytesIO(content)))
+    assert np.array_equal(np.asarray(open_rgb(io.BytesIO(odd))), intact)
+    half = odd[: len(odd) // 2]
+    assert refusal(half + EOI).startswith("x.jpg is damaged or incomplete (")
+
+
+def test_junk_behind_a_table_may_be_a_part_of_it():
+    content = jpeg()
+    at = content.index(b"\xff\xc4")
+    assert "5 extraneous bytes before marker 0xc4" in refusal(content[:at] + b"hello" + content[at:])
+
+
+def arithmetic() -> bytes:
+    """A picture of 1024 x 1024 pixels of one grey, in five bytes of arithmetic codes; without EOI."""
+    frame = b"\xff\xc9" + struct.pack(">HBHHB3B", 11, 8, 1024, 1024, 1, 1, 0x11, 0)
+    table = b"\xff\xdb" + struct.pack(">HB", 67, 0) + bytes([8] * 64)
+    ranges = b"\xff\xcc" + struct.pack(">H4B", 6, 0x00, 0x10, 0x10, 0x05)
+    scan = b"\xff\xda" + struct.pack(">H6B", 8, 1, 1, 0, 0, 63, 0) + bytes.fromhex("d2a4814c75")
+    return b"\xff\xd8" + table + frame + ranges + scan
+
+
+def test_arithmetic_codes_may_say_much_in_little_but_need_an_end():
+    assert set(np.asarray(open_rgb(io.BytesIO(arithmetic() + EOI))).ravel().tolist()) == {200}
+    assert refusal(arithmetic()) == f"x.jpg is damaged or incomplete (Premature end of JPEG file){END}"
+
+
 def test_no_damaged_copy_of_real_photos_is_taken(shared_data):
     photos = [path.read_bytes() for path in find_images(shared_data)[::30]]
     assert len(photos) >= 20
