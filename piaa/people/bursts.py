@@ -9,7 +9,7 @@ the distance in the model's embedding, in units of what parts two photos on aver
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,11 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.photos.facts import photo_facts
-from piaa.adapters.kernel import places, squared_distances
+from piaa.adapters.kernel import places
 from piaa.adapters.prediction import Array
 from piaa.adapters.prior import Prior
 
 Numbers = NDArray[np.intp]
+MOST = 300
+"""Of each photo no more pairs are kept, which no camera's burst exceeds: a film of thousands of frames, each
+like each, becomes several bursts, in memory that there is."""
 _BLOCK = 1024
 _EPOCH = datetime(1970, 1, 1)
 
@@ -81,8 +84,7 @@ def bursts(at: Array, moments: Array | None = None, limits: Limits = LIMITS) -> 
     distinct, copy_of = np.unique(at, axis=0, return_inverse=True)
     copy_of = copy_of.reshape(-1)
     times = _of_distinct(np.full(len(at), np.nan) if moments is None else moments, copy_of, len(distinct))
-    pairs = np.concatenate([np.zeros((0, 3)), *_close_pairs(distinct, times, limits)])
-    groups = _joined(len(distinct), pairs[np.argsort(pairs[:, 2], kind="stable")])
+    groups = _joined(len(distinct), _close_pairs(distinct, times, limits), times, limits)
     return _in_order(groups[copy_of])
 
 
@@ -133,31 +135,76 @@ def _of_distinct(moments: Array, copy_of: Numbers, n: int) -> Array:
     return np.where(np.isinf(times), np.nan, times)
 
 
-def _close_pairs(at: Array, times: Array, limits: Limits) -> Iterator[Array]:
-    """Rows (a, b, distance) of all pairs that belong together, a < b; memory is that of one block."""
+def _close_pairs(at: Array, times: Array, limits: Limits) -> Array:
+    """Rows (a, b, distance) of the pairs that belong together, a < b, the nearest first.
+
+    Of each photo the nearest pairs alone, so that memory grows with n and not with its square.
+    """
+    found = [np.zeros((0, 3))]
+    x = at.astype(np.float32)
+    lengths = np.einsum("nd,nd->n", x, x)
     for start in range(0, len(at), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        apart = np.sqrt(squared_distances(at[rows], at[start:]))
-        between = np.abs(times[rows, None] - times[None, start:])
-        close = np.where(
-            np.isnan(between), apart <= limits.untimed, (between <= limits.seconds) & (apart <= limits.timed)
-        )
-        a, b = np.nonzero(np.triu(close, 1))
-        yield np.column_stack((a + start, b + start, apart[a, b]))
+        rows = np.arange(start, min(start + _BLOCK, len(at)))
+        apart = np.sqrt(np.maximum(lengths[rows, None] + lengths - 2 * x[rows] @ x.T, 0))
+        close = _belong(apart, np.abs(times[rows, None] - times), limits)
+        close[rows - start, rows] = False
+        _keep_nearest(close, apart)
+        one, other = np.nonzero(close)
+        ends = np.sort(np.column_stack((one + start, other)), axis=1)
+        found.append(np.column_stack((ends, apart[one, other])))
+    pairs = np.concatenate(found)
+    _, first = np.unique(pairs[:, :2], axis=0, return_index=True)
+    return pairs[first][np.argsort(pairs[first, 2], kind="stable")]
 
 
-def _joined(n: int, pairs: Array) -> Numbers:
+def _belong(apart: NDArray[np.float32], between: Array, limits: Limits) -> NDArray[np.bool_]:
+    """Whether each two photos are one scene, by distance and by seconds between them."""
+    timed = (between <= limits.seconds) & (apart <= limits.timed)
+    return np.where(np.isnan(between), apart <= limits.untimed, timed)
+
+
+def _keep_nearest(close: NDArray[np.bool_], apart: NDArray[np.float32]) -> None:
+    """Leave each row no more than ``MOST`` close photos."""
+    for row in np.flatnonzero(close.sum(axis=1) > MOST):
+        near = np.flatnonzero(close[row])
+        close[row] = False
+        close[row, near[np.argsort(apart[row, near], kind="stable")[:MOST]]] = True
+
+
+def _joined(n: int, pairs: Array, times: Array, limits: Limits) -> Numbers:
     """Groups in which every pair belongs together, shape (n,): the nearest are joined first."""
-    group, members = np.arange(n), {row: {row} for row in range(n)}
-    close: dict[int, set[int]] = {row: {row} for row in range(n)}
-    for a, b in pairs[:, :2].astype(np.intp).tolist():
+    group, members = _nests(n, pairs, times, limits), dict[int, set[int]]()
+    for row in range(n):
+        members.setdefault(int(group[row]), set()).add(row)
+    close: list[set[int]] = [{row} for row in range(n)]
+    ends = pairs[:, :2].astype(np.intp).tolist()
+    for a, b in ends:
         close[a].add(b)
         close[b].add(a)
-    for a, b in pairs[:, :2].astype(np.intp).tolist():
+    for a, b in ends:
         one, other = int(group[a]), int(group[b])
         if one != other and all(members[other] <= close[row] for row in members[one]):
             group[list(members[other])] = one
             members[one] |= members.pop(other)
+    return group
+
+
+def _nests(n: int, pairs: Array, times: Array, limits: Limits) -> Numbers:
+    """Groups of photos within half of each limit from one of them, so that any two belong together.
+
+    Frames of a film are found so though not all pairs of them are known.
+    """
+    beside: dict[int, list[int]] = {}
+    for a, b in pairs[pairs[:, 2] <= limits.untimed / 2, :2].astype(np.intp).tolist():
+        for one, other in ((a, b), (b, a)):
+            # About one whose time is unknown, two might lie that were taken at different times.
+            if np.isnan(times[other]) or abs(times[one] - times[other]) <= limits.seconds / 2:
+                beside.setdefault(one, []).append(other)
+    group, free = np.arange(n), np.ones(n, dtype=bool)
+    for row in range(n):
+        if free[row]:
+            nest = [row, *(other for other in beside.get(row, ()) if free[other])]
+            group[nest], free[nest] = row, False
     return group
 
 

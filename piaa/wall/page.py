@@ -66,7 +66,7 @@ def _tile(wall: Wall, place: int, tile: Tile, files: Pictures, folder: Path) -> 
     picture = (
         '<span class="unreadable">cannot be read</span>'
         if files.small is None
-        else f'<img src="{files.small}" width="{width}" height="{height}" alt="" loading="lazy" '
+        else f'<img src="{files.small}" width="{width}" height="{height}" alt="{name}" loading="lazy" '
         'decoding="async">'
     )
     return (

@@ -70,7 +70,8 @@ function enlarge(link) {
   const picture = large.querySelector("img");
   picture.src = link.href;
   picture.alt = caption.querySelector(".name").textContent;
-  large.querySelector(".said").textContent = caption.innerText.replace(/\s+/g, " ");
+  // The text as it is written: of a tile that is out of sight none is drawn.
+  large.querySelector(".said").textContent = caption.textContent.replace(/\s+/g, " ");
   large.querySelector("a").href = link.href;
   if (!large.open) large.showModal();
 }

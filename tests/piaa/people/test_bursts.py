@@ -64,10 +64,10 @@ def test_no_burst_holds_a_pair_that_does_not_belong_together(photos):
         if found[a] == found[b]:
             apart, between = abs(x[a] - x[b]), abs(first[a] - first[b])
             if np.isnan(between):
-                assert apart <= LIMITS.untimed + 1e-6
+                assert apart <= LIMITS.untimed + 1e-4
             else:
                 assert between <= LIMITS.seconds
-                assert apart <= LIMITS.timed + 1e-6
+                assert apart <= LIMITS.timed + 1e-4
 
 
 def test_blocks_make_no_difference(monkeypatch):
@@ -116,3 +116,11 @@ def test_where_photos_lie_has_one_unit_for_every_model():
         assert np.array_equal(bursts(x), np.arange(300))
     assert scene_places(np.ones((2, 3), np.float32), None).tolist() == [[0, 0], [0, 0]]
     assert scene_places(np.ones((0, 3), np.float32), None).shape == (0, 2)
+
+
+def test_a_long_burst_is_one_and_a_film_is_bursts_of_bounded_length(monkeypatch):
+    frames = np.random.default_rng(2).normal(0, 1e-3, (200, 8))
+    assert set(bursts(frames, limits=LIMITS)) == {0}
+    monkeypatch.setattr("piaa.people.bursts.MOST", 20)
+    counts = np.bincount(bursts(frames, limits=LIMITS))
+    assert 1 < counts.max() <= 21

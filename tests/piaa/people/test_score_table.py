@@ -195,3 +195,17 @@ print(sorted({{"pandas", "pyarrow", "torch", "scipy", "sklearn"}} & set(sys.modu
 """
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout == ("['pandas', 'pyarrow']\n" if suffix == ".parquet" else "[]\n")
+
+
+@pytest.mark.parametrize("rows", [[2, 0], []])
+def test_some_rows_of_a_table(rows):
+    columns = np.array([[3.0, 2.0, 1.0], [2, 1, 1], [4, 3, 2], [2.5, 2.6, 2.7]])
+    table = ScoreTable.ranked(["a", "b", "c"], columns, {"x": "broken"})
+    some = table.take(rows)
+    assert some.images == tuple("abc"[row] for row in rows)
+    for name, values in some.columns.items():
+        assert values.tolist() == [table.columns[name][row] for row in rows]
+    assert some.skipped == {"x": "broken"}
+    crowd = ScoreTable.ranked(["a", "b", "c"], columns[:1], {}).take(rows)
+    assert (crowd.low, crowd.high) == (None, None)
+    assert crowd.generic.tolist() == crowd.scores.tolist() == [columns[0][row] for row in rows]

@@ -64,6 +64,8 @@ def test_every_name_is_seen_as_it_is_and_runs_nothing():
     got = read(*(tile(name) for name in NAMES))
     assert got.said["name"] == list(NAMES)
     assert [one.get("src") for one in got.of("img")] == ["thumbnails/aa.jpg"] * 4 + [None]
+    # A link has a name for those who hear the page.
+    assert [one["alt"] for one in got.of("img")] == [*NAMES, ""]
     assert len(got.of("script")) == 1
     assert not any(key.startswith("on") for _, attrs in got.tags for key in attrs)
 

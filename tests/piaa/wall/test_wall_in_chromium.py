@@ -50,7 +50,7 @@ def page(chromium, tmp_path):
 
 
 def names(page):
-    return page.locator("main .name:visible").all_inner_texts()
+    return page.locator("main .name:visible").all_text_contents()
 
 
 def test_the_wall_is_ordered_and_filtered(page):
@@ -79,6 +79,7 @@ def test_photos_are_enlarged_by_keyboard_and_by_mouse(page):
     large = page.locator("#large img")
     for number in (1, 2, 3):
         assert large.get_attribute("alt") == NAMES[number]
+        assert page.text_content("#large .said").endswith(f" crowd {CROWD[number]} {NAMES[number]}")
         assert large.evaluate("image => image.decode().then(() => image.naturalWidth)") == 120 + number
         page.keyboard.press("ArrowRight")
     page.keyboard.press("Escape")
