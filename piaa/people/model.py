@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from safetensors.numpy import load as unpack
 
 from generic.cache.features import default_cache_folder
-from generic.errors import CheckpointError, ImageError
+from generic.errors import CheckpointError, ImageError, RatingsError
 from generic.model.generic_model import GenericModel
 from generic.model.registry import DEFAULT as DEFAULT_MODEL
 from generic.model.registry import find_model
@@ -28,7 +28,7 @@ from piaa.people.learn_on import last_adapter, said_of_pairs, said_with
 from piaa.people.opened_model import OpenedModel, Settings
 from piaa.people.person import Person
 from piaa.people.rated import RatedPhotos, rated_once, read_rated, same_files
-from piaa.ratings.accept import RatingsLike, as_ratings
+from piaa.ratings.accept import RatingsLike, as_pairs, as_ratings
 from piaa.ratings.scale import Scale
 from piaa.ratings.table import Duplicates
 from piaa.store.place import Place
@@ -113,7 +113,7 @@ class Model(OpenedModel):
 
     def fit_pairs(
         self,
-        pairs: Sequence[tuple[str, str]],
+        pairs: Iterable[tuple[str | Path, str | Path]],
         *,
         images: str | Path,
         scale: Scale | tuple[float, float] = (1, 5),
@@ -130,11 +130,12 @@ class Model(OpenedModel):
             progress: called with the number of photos newly done.
 
         Raises:
+            RatingsError: these are no pairs of names, or a photo is compared with itself.
             ImageError: there is no comparison of two readable photos.
         """
         make = self.maker(PairsAdapter.name)
         span = scale if isinstance(scale, Scale) else Scale(*scale)
-        read, compared = self.read_pairs(pairs, images=images, user=user, progress=progress)
+        read, compared = self.read_pairs(as_pairs(pairs), images=images, user=user, progress=progress)
         said = said_of_pairs(compared, (span.low, span.high))
         person = self._learn(user, said, make, {}, Unsaved(said=said, comparisons=tuple(compared)))
         return replace(person, skipped={**read.skipped, **person.skipped}, notes=read.notes)
@@ -145,12 +146,19 @@ class Model(OpenedModel):
         """The photos of comparisons, and those comparisons of which both can be read.
 
         Raises:
+            RatingsError: a photo is compared with itself, under two names.
             ImageError: there is none.
         """
         names = [name for pair in pairs for name in pair]
         read = read_rated(self, names, Path(images), user=user, progress=progress)
         seen = read.photos
         kept = [(seen[a], seen[b], "a") for a, b in pairs if a in seen and b in seen]
+        for one, other, _ in kept:
+            if one.identity == other.identity:
+                raise RatingsError(
+                    f"the comparisons: {one.image!r} is compared with {other.image!r}, which is the same "
+                    "photo; compare two different photos, or delete the row"
+                )
         if not kept:
             raise ImageError(
                 f"in {none_of(len(pairs), 'comparison')} of user {user!r} can both photos be used; "

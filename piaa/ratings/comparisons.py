@@ -46,7 +46,7 @@ def read_pairs(path: Path) -> Comparisons:
     out.
 
     Raises:
-        RatingsError: the file cannot be read, or a column is missing.
+        RatingsError: the file cannot be read, or a column is missing or there twice.
         BadRowsError: rows are bad; it lists every one of them.
     """
     structured = path.suffix.lower() in (*TEXTS, *BINARIES)
@@ -58,6 +58,9 @@ def read_pairs(path: Path) -> Comparisons:
             f"{table.source} has no {' and no '.join(missing)} column; its columns are "
             f"{', '.join(map(repr, names)) or 'none'}; give it the columns better,worse"
         )
+    twice = [column for column in COMPARISONS.columns if names.count(column) > 1]
+    if twice:
+        raise RatingsError(f"{table.source} has two columns {twice[0]!r}; rename or delete one of them")
     better, worse = ([*map(parse_name, table.column(names.index(name)))] for name in COMPARISONS.columns)
     problems, pairs = list(table.problems), []
     for line, first, second in zip(table.lines, better, worse, strict=True):

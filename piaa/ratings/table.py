@@ -89,7 +89,7 @@ class Ratings:
     @classmethod
     def from_rows(
         cls,
-        rows: Iterable[tuple[str, str, float]],
+        rows: Iterable[tuple[str, str | Path, float]],
         *,
         scale: Scale,
         duplicates: Duplicates = "error",

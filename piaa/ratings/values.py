@@ -9,11 +9,13 @@ import math
 import numbers
 from decimal import Decimal
 from enum import Enum
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from piaa.ratings.bad_value import BadValue as BadValue
+from piaa.ratings.spelling import escaped
 from piaa.ratings.written import PLAIN_NUMBER, parse_written
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ class NoScore(Enum):
 
 
 def parse_name(value: object) -> str | BadValue:
-    """A user's or an image's name, without the spaces around it; whole numbers are names too.
+    """A user's or an image's name, without the spaces around it; whole numbers and paths are names too.
 
     Nothing else about a name is changed, because it must still match the file on disk (a backslash, for
     one, is a legal character there).
@@ -43,6 +45,8 @@ def parse_name(value: object) -> str | BadValue:
         return EMPTY
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return str(int(value))
+    if isinstance(value, PurePath):
+        value = escaped(str(value))
     if not isinstance(value, str):
         return BadValue("is not text", _PLAIN_TEXT)
     name = value.strip()

@@ -68,3 +68,17 @@ def test_two_names_of_one_photo_in_a_table(model, fitted, album, names, tmp_path
     for choice, score in (("last", 2), ("mean", 3.5)):
         person = model.fit_user({"one.jpg": 5, "two.jpg": 2}, images=folder, duplicates=choice)
         assert [(one.image, one.score) for one in person.ratings] == [("two.jpg", score)]
+
+
+def test_two_names_of_one_photo_are_not_compared(model, album, names, tmp_path):
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    for name, photo in (("one.jpg", names[0]), ("two.jpg", names[0]), ("other.jpg", names[1])):
+        (folder / name).write_bytes((album / photo).read_bytes())
+    for one, same in (("one.jpg", "two.jpg"), ("one.jpg", "./one.jpg"), ("one.jpg", "one.jpg")):
+        with pytest.raises(RatingsError) as caught:
+            model.fit_pairs([(one, "other.jpg"), (one, same)], images=folder)
+        assert str(caught.value) == (
+            f"the comparisons: {one!r} is compared with {same!r}, which is the same photo; compare two "
+            "different photos, or delete the row"
+        )

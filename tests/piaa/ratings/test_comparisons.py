@@ -108,3 +108,11 @@ def test_files_that_cannot_be_read(read, tmp_path):
         f"{tmp_path / 'pairs.csv'} cannot be read as UTF-8 text (UnicodeDecodeError); "
         "name a CSV file with the columns better,worse"
     )
+
+
+def test_two_columns_of_one_name_are_refused(read, tmp_path):
+    with pytest.raises(RatingsError) as caught:
+        read("better,Better,worse\na,b,c\n")
+    assert str(caught.value) == (
+        f"{tmp_path / 'pairs.csv'} has two columns 'better'; rename or delete one of them"
+    )
