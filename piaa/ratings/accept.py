@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RatingsLike: TypeAlias = (
-    "Ratings | str | Path | Mapping[str | Path, float] | Iterable[tuple[str | Path, float]] | pd.DataFrame"
+    "Ratings | str | Path | Mapping[str, float] | Mapping[Path, float] | Iterable[tuple[str | Path, float]]"
+    " | pd.DataFrame"
 )
 """Every form in which one person's ratings can be given; see :meth:`piaa.people.model.Model.fit_user`."""
 

@@ -103,7 +103,11 @@ class Client:
         )
 
     def rate(
-        self, user: str, ratings: Mapping[str | Path, float], *, scale: tuple[float, float] | None = None
+        self,
+        user: str,
+        ratings: Mapping[str, float] | Mapping[Path, float],
+        *,
+        scale: tuple[float, float] | None = None,
     ) -> Rated:
         """Keep ratings of image files; a photo rated again has its new score.
 
