@@ -134,8 +134,9 @@ def _her_own(names: Sequence[str], places: list[int], source: str) -> tuple[list
     own = [place for place in places if _folded(names[place]) != "score"]
     if not own or len(own) == len(places):
         ours = [repr(name) for name in names if _folded(name) in {"low", "high", "generic", _folded(MARK)}]
+        say = f"column {ours[0]} says" if len(ours) == 1 else f"columns {', '.join(ours)} say"
         raise RatingsError(
-            f"{source} holds scores that piaa predicted, as its columns {', '.join(ours)} say; nothing of a "
+            f"{source} holds scores that piaa predicted, as its {say}; nothing of a "
             "person is learned from these: add a column 'rating' with what she says herself, or pass the "
             "table that she filled in"
         )

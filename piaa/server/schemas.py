@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Problems: dict[str, Any] = {
     "description": "What was wrong, and the cure",
@@ -81,10 +81,17 @@ class Scores(_Json):
     users: list[UserScores]
 
 
+def _no_truth(value: object) -> object:
+    """Raises ValueError for true and false, which would be the scores 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("is true or false, not a number")
+    return value
+
+
 class Rating(_Json):
     """One rating: of an image in this request, by its file name, or of one seen before, by its hash."""
 
-    score: float = Field(allow_inf_nan=False, examples=[4])
+    score: Annotated[float, BeforeValidator(_no_truth)] = Field(allow_inf_nan=False, examples=[4])
     image: str | None = Field(None, max_length=5000, examples=["beach.jpg"])
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
 

@@ -86,6 +86,7 @@ def _scan(segment: Part, head: Head, tables: dict[int, Codes], divisors: dict[in
             divisor=divisors.get(divisor, 1) << missing,
             means=tables.get(names >> 4, Codes()) if not first else Codes(),
             details=tables.get(AC | names & 15, Codes()) if last else Codes(),
+            others=last - max(first, 1),
         )
 
     return Scan(

@@ -1,8 +1,9 @@
 """How many zero bytes in a row the data of a JPEG's scan may hold, so that more are a hole.
 
-Zeros are one code again and again, the shortest. Where that means "no detail here" there may be any
-number of them. Where it means that each block is darker than the last by a certain step, as in a smooth
-gradient, there may be as many as lie between white and black. Any other meaning is none of a picture.
+Zeros are one code again and again, the shortest. Where that means "no detail here", or the last wave
+that a scan sends of a block, as in stripes, there may be any number of them. Where it means that each
+block is darker than the last by a certain step, as in a smooth gradient, there may be as many as lie
+between white and black. Any other meaning is none of a picture.
 """
 
 from __future__ import annotations
@@ -45,6 +46,14 @@ class Component:
     """Of the means."""
     means: Codes
     details: Codes
+    others: int = 62
+    """How many waves of a block the scan sends before the last."""
+
+    @property
+    def ends_blocks(self) -> bool:
+        """Whether zeros say that nothing more comes of a block."""
+        first = sum(self.details.symbols[:1])
+        return self.details.ends_blocks or (first & 15 > 0 and first >> 4 == self.others)
 
     @property
     def bits(self) -> int:
@@ -80,7 +89,7 @@ def most_zeros(components: list[Component]) -> int | None:
     Args:
         components: those that the scan sends; with no codes for what it does not send.
     """
-    if not all(it.details.ends_blocks for it in components):
+    if not all(it.ends_blocks for it in components):
         return _LEAST
     gradients = [it for it in components if any(it.means.symbols[:1])]
     if not gradients:

@@ -165,6 +165,14 @@ def test_a_smooth_gradient_is_no_hole(width, options):
     assert np.asarray(open_rgb(io.BytesIO(content)))[300, :, 0].std() == pytest.approx(row.std(), rel=0.01)
 
 
+def test_stripes_are_no_hole():
+    level = np.tile(((np.arange(3000) + 5) % 8 < 2) * 200, (200, 1))
+    image = Image.fromarray(np.stack([level, level // 2, 255 - level], axis=2).astype(np.uint8))
+    content = written(image, "JPEG", quality=90, optimize=True, progressive=True, subsampling=2)
+    assert bytes(1000) in content
+    assert open_rgb(io.BytesIO(content)).size == (3000, 200)
+
+
 def test_a_gradient_that_goes_on_below_black_is_a_hole():
     row = np.rint(np.linspace(255, 0, 2048)).astype(np.uint8)
     content = written(Image.fromarray(np.tile(row, (600, 1))), "JPEG", quality=75, optimize=True)

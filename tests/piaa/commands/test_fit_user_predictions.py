@@ -62,8 +62,11 @@ def test_some_of_our_columns_are_enough(score, again, tmp_path, kept):
     score("--out", tmp_path / "scores.csv")
     frame = pd.read_csv(tmp_path / "scores.csv")[["image", "score", *kept]]
     frame.to_csv(tmp_path / "less.csv", index=False, sep=";", decimal=",")
-    shown = ", ".join(map(repr, kept))
-    assert again(tmp_path / "less.csv").stderr == refusal(tmp_path / "less.csv").replace(MARKS, shown)
+    shown = "column {} says" if len(kept) == 1 else "columns {} say"
+    said = refusal(tmp_path / "less.csv").replace(
+        f"columns {MARKS} say", shown.format(", ".join(map(repr, kept)))
+    )
+    assert again(tmp_path / "less.csv").stderr == said
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json"])

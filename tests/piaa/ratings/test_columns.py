@@ -47,18 +47,18 @@ def test_the_whole_path_of_exiftool_before_the_name_alone():
 @pytest.mark.parametrize(
     ("names", "ours"),
     [
-        (PREDICTED, "'low', 'high', 'generic', 'predicted_by'"),
-        (("image", "score", "low", "high", "generic"), "'low', 'high', 'generic'"),
-        (("image", "score", "Low", "HIGH"), "'Low', 'HIGH'"),
-        (("image", "score", "generic"), "'generic'"),
-        (("image", "score", "predicted_by"), "'predicted_by'"),
+        (PREDICTED, "columns 'low', 'high', 'generic', 'predicted_by' say"),
+        (("image", "score", "low", "high", "generic"), "columns 'low', 'high', 'generic' say"),
+        (("image", "score", "Low", "HIGH"), "columns 'Low', 'HIGH' say"),
+        (("image", "score", "generic"), "column 'generic' says"),
+        (("image", "score", "predicted_by"), "column 'predicted_by' says"),
         # The predictions under another name are still predictions.
-        (("image", "rating", "low", "high"), "'low', 'high'"),
+        (("image", "rating", "low", "high"), "columns 'low', 'high' say"),
     ],
 )
 def test_predictions_are_no_ratings(names, ours):
     assert refusal(*names) == (
-        f"r.csv holds scores that piaa predicted, as its columns {ours} say; nothing of a person is learned "
+        f"r.csv holds scores that piaa predicted, as its {ours}; nothing of a person is learned "
         "from these: add a column 'rating' with what she says herself, or pass the table that she filled in"
     )
 

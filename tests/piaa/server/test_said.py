@@ -132,6 +132,12 @@ def test_a_photo_is_not_compared_with_itself(server, picture, starred):
             "rating 1 has both or neither of image and sha256; give one of them",
         ),
         (
+            "ratings",
+            {"image": "x.jpg", "score": True},
+            "ratings are not a JSON list of {image or sha256, score}: "
+            "0.score Value error, is true or false, not a number; correct them",
+        ),
+        (
             "flags",
             {"sha256": "0" * 64, "flag": "pick"},
             f"1 of 1 image cannot be used, nothing was stored: no image with the hash '{'0' * 64}' was "
