@@ -32,7 +32,10 @@ ALIASES: dict[str, tuple[str, ...]] = {
 """Accepted names of each column. Upper and lower case are the same, as are ``filename``, ``file_name`` and
 ``File Name``; what exiftool writes before a colon (``XMP:Rating``) does not count. Others are ignored."""
 
-_ALSO = {"image": ("SourceFile",), "score": ("my rating", "my score", "my stars")}
+_ALSO = {
+    "image": ("SourceFile", "picture", "file path"),
+    "score": ("star rating", "my rating", "my score", "my stars"),
+}
 """Names that are accepted, but not the first to advise."""
 
 MARK = "predicted_by"

@@ -29,6 +29,8 @@ def refusal(*names):
         ("FILE-NAME", "Stars"),
         ("System:FileName", "XMP-xmp:Rating"),
         ("photo", "my rating"),
+        ("Picture", "Star Rating"),
+        ("File Path", "Rating"),
         ("user_id", "image name", "aesthetic score"),
     ],
 )
