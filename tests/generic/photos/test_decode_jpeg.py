@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from generic.photos.colour import is_converted
 from generic.photos.find import find_images
 from generic.photos.open import load_pixels, open_rgb
 from tests.generic.photos.conftest import picture, written
@@ -116,8 +117,12 @@ def test_odd_metadata_do_not_cost_the_pixels(told):
 def test_every_real_photo_is_whole_and_has_pillows_pixels(shared_data, options):
     for path in find_images(shared_data):
         content = path.read_bytes()
+        profile = Image.open(io.BytesIO(content)).info.get("icc_profile")
         if options is not None:
-            content = written(Image.open(path), "JPEG", **options)
+            content = written(Image.open(io.BytesIO(content)), "JPEG", **options)
+        elif profile and is_converted(profile):
+            ours(content, (200, 200))  # whole, and its colours become those of sRGB: see test_colour.py
+            continue
         np.testing.assert_array_equal(ours(content, (200, 200)), pillows(content, (200, 200)))
 
 
