@@ -33,7 +33,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
 ``File Name``; what exiftool writes before a colon (``XMP:Rating``) does not count. Others are ignored."""
 
 _ALSO = {
-    "image": ("SourceFile", "picture", "file path"),
+    "image": ("SourceFile", "file path"),
     "score": ("star rating", "my rating", "my score", "my stars"),
 }
 """Names that are accepted, but not the first to advise."""

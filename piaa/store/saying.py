@@ -174,7 +174,7 @@ def withdraw(sql: Sql, user: int, photos: Sequence[int], source: str) -> list[in
     """Delete all that a user ever said of photos, and what was learned from it.
 
     Args:
-        sql: a transaction that holds the user's rows.
+        sql: a transaction that holds the user's rows, and held the photos before they were looked up.
         user: the user's number.
         photos: their numbers.
         source: where she takes it back.
@@ -182,7 +182,6 @@ def withdraw(sql: Sql, user: int, photos: Sequence[int], source: str) -> list[in
     Returns:
         the numbers of the versions that went with it.
     """
-    sql.hold_photos()
     change = begin(sql, user, "withdraw", source)
     learned = set()
     for links, link, table, columns in (

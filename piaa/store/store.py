@@ -60,6 +60,8 @@ class Store(StoreReader):
         check_user(user)
         with self.database.writing() as sql:
             number = user_id(sql, user)
+            if withdrawn:
+                sql.hold_photos()
             gone = photos_of_user(sql, number, withdrawn)
             if gone:
                 saying.withdraw(sql, number, gone, what.source)
@@ -89,6 +91,7 @@ class Store(StoreReader):
             UnknownUser: the store, or the file itself, has no such user.
         """
         with self._writing(user) as (sql, number):
+            sql.hold_photos()  # before they are looked up: somebody else may make two of them one
             photos, names = judged(sql, number)
             chosen = choose(user, images, names)
             gone = saying.withdraw(sql, number, sorted({photos[one] for one in chosen}), source)

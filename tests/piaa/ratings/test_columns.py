@@ -29,7 +29,7 @@ def refusal(*names):
         ("FILE-NAME", "Stars"),
         ("System:FileName", "XMP-xmp:Rating"),
         ("photo", "my rating"),
-        ("Picture", "Star Rating"),
+        ("photo", "Star Rating"),
         ("File Path", "Rating"),
         ("user_id", "image name", "aesthetic score"),
     ],

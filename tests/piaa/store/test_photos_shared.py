@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from threading import Thread
 
 from piaa.store.store import Store
 
@@ -44,3 +45,22 @@ def test_nobody_stops_another_and_nothing_is_lost(place, program, sayings):
             store.delete(user, source="terminal")
         left = sayings.everything(store.database)
         assert [left[table] for table in ("photos", "file_digests", "vectors")] == [[], [], []]
+
+
+def test_what_is_withdrawn_is_gone_though_another_makes_two_photos_one_meanwhile(place, sayings):
+    by_file = sayings.photo(2, identity=sayings.photo(2).sha256)
+    with closing(Store(place)) as store, closing(Store(place)) as other:
+        store.say("ana", sayings.rated({}, ratings=[(by_file, 4)]))
+        other.say("ben", sayings.rated({1: 1}))
+        # Ben has the picture itself, so what was known by its file alone becomes that.
+        rating = Thread(target=lambda: other.say("ben", sayings.rated({2: 5})))
+
+        def choose(user, images, known):
+            rating.start()
+            rating.join(timeout=1)
+            return sayings.by_name(user, images, known)
+
+        store.withdraw("ana", ["2.jpg"], choose, source="http")
+        rating.join()
+        assert sayings.scores(store, "ana") == {}
+        assert sayings.scores(store, "ben") == {"1.jpg": 1, "2.jpg": 5}
