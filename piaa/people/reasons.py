@@ -108,7 +108,7 @@ def parts_of(
     largest = [int(row) for row in np.argsort(-np.abs(embedding), kind="stable")[:N_DIRECTIONS]]
     largest = [row for row in largest if embedding[row]]
     both = np.stack([vector, mean])
-    smooth = _smooth(form, places(both, prior))
+    smooth = form.smooth(places(both, prior))
     return Parts(
         generic=float(adds[0]),
         directions=tuple(
@@ -130,10 +130,3 @@ def _direction(
         towards=tuple(images[one] for one in order[:N_SHOWN]),
         away=tuple(images[one] for one in order[::-1][:N_SHOWN]),
     )
-
-
-def _smooth(form: LinearForm, z: Array) -> Array:
-    """The smooth function of a person at places z, shape (n,)."""
-    if not len(form.weights):
-        return np.zeros(len(z))
-    return np.asarray(np.exp(-squared_distances(z, form.places) / 2) @ form.weights)
