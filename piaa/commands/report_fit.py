@@ -18,6 +18,7 @@ def report_fit(
 ) -> None:
     """Say what was learned and where it lies."""
     from piaa.people.estimate import describe_estimate
+    from piaa.people.unlike import describe_unlike
 
     estimate, generic = person.estimate, person.model.generic
     skipped = {**(skipped or {}), **person.skipped}
@@ -52,6 +53,8 @@ def report_fit(
     scores = [rating.score for rating in person.ratings]
     told = describe_estimate(estimate, scores, person.adapter.name, compared=bool(person.comparisons))
     typer.echo(f"expected ranking: {told}")
+    if unlike := describe_unlike(person.adapter, person.model.prior):
+        note(unlike)
     typer.echo(f"stored: {store}, version {person.version}")
 
 
