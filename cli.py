@@ -31,6 +31,7 @@ from protocols.commands import (
     evaluate,
     evaluate_generic,
     gaze,
+    learn_prior,
     meta_train,
     pretrain,
 )
@@ -74,6 +75,13 @@ def plan_meta_training(out: Path, *, overwrite: bool, **settings: Any) -> MetaRu
     return MetaRun(config=MetaConfig(**settings), out=out, overwrite=overwrite)
 
 
+def add_prior(*given: Any) -> Any:  # noqa: ANN401 - of a function that is imported when it is called
+    """How people differ, learned and put into a model file; see :mod:`piaa.people.learn_prior`."""
+    from piaa.people import learn_prior
+
+    return learn_prior.add_prior(*given)
+
+
 def _version(asked: bool) -> None:
     if asked:
         import piaa
@@ -113,7 +121,7 @@ app.add_typer(keys_app, name="keys")
 evaluate.add_to(app, adapters_of)
 cross_evaluate.add_to(app, adapters_of)
 meta_train.add_to(app, plan_meta_training)
-pretrain.add_to(app)
+pretrain.add_to(app, add_prior)
 distill.add_to(app)
 evaluate_generic.add_to(app)
 gaze.add_to(app)
@@ -121,6 +129,7 @@ app.add_typer(users_app, name="users")
 model_export.add_to(models_app)
 model_import.add_to(models_app)
 model_build.add_to(models_app)
+learn_prior.add_to(models_app, add_prior)
 app.add_typer(models_app, name="models")
 app.add_typer(cache_app, name="cache")
 app.add_typer(data_app, name="data")

@@ -106,8 +106,9 @@ class AutoAdapter(VectorAdapter):
         learned, width = fitted(self._learned, self.name), self.support[0].shape[1]
         z, prior = learned["rated"], self._prior
         weights, alike = np.split(learned["mean"], [2 if prior is None else len(prior.mean)])
-        center, spread = LINE if prior is None else (prior.center, prior.spread)
-        coefficients = coefficients_of(weights, width, center, spread)
+        coefficients = coefficients_of(weights, width, *LINE)
+        if prior is not None:
+            coefficients = prior.coefficients(weights, width)
         if WIDTH in learned:
             form = _likeness(learned).linear_form(coefficients, alike)
         else:

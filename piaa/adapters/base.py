@@ -98,7 +98,8 @@ class Adapter(ABC):
     def __init__(self, prior: Prior | None = None) -> None:
         if self.needs_prior and prior is None:
             raise CheckpointError(
-                f"adapter {self.name!r} needs a prior, but the model file has none; use --adapter ridge"
+                f"adapter {self.name!r} needs a prior, but the model file has none; use --adapter auto, or "
+                "learn one: piaa models learn-prior"
             )
         self._prior = prior
 

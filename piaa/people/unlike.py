@@ -21,12 +21,12 @@ from piaa.adapters.prior import Prior
 ENOUGH = 10
 """Fewest photos that can tell."""
 LIMIT = 1.5
-"""Of the ratio. Of 10 to 50 photos of an OASIS list that a model has not seen at most one draw in 100 is above
-it, of AI-made pictures more than half of the draws of 10 and all of 20 (``benchmarks/unlike.py``)."""
+"""Of the ratio. Of draws of 10 to 50 photos of an OASIS list that a model has not seen at most one in 100 is
+above it, of AI-made pictures more than half of those of 10 and all of 20 (``benchmarks/unlike.py``)."""
 
 
 def unlikeness(features: NDArray[Any], prior: Prior) -> float:
-    """The ratio of photos with these model vectors, shape (k, 1 + d); about 1 for photos like those of training.
+    """The ratio of photos with these model vectors, shape (k, 1 + d); about 1 of such as in training.
 
     Example:
         >>> import numpy as np

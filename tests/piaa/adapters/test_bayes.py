@@ -164,5 +164,6 @@ def test_a_model_without_a_prior():
     with pytest.raises(CheckpointError) as caught:
         BayesAdapter(None)
     assert str(caught.value) == (
-        "adapter 'bayes' needs a prior, but the model file has none; use --adapter ridge"
+        "adapter 'bayes' needs a prior, but the model file has none; use --adapter auto, or learn one: piaa "
+        "models learn-prior"
     )
