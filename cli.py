@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 def adapters_of(model: GenericModel, names: Sequence[str]) -> dict[str, Callable[[], Adapter]]:
     """How to make each adapter on a model, with the prior of its file: an evaluation knows none itself.
 
-    A name may be followed by a meta-learned start, as in ``anil=FILE``.
+    A name may be followed by a meta-learned start, as in ``anil=FILE``, or by options, ``finetune@epochs=8``.
 
     Raises:
         PiaaError: there is no adapter of a name, or the model has not what it needs.
@@ -59,7 +59,7 @@ def adapters_of(model: GenericModel, names: Sequence[str]) -> dict[str, Callable
     plug_ins()  # warns of one that wants a name of ours, before its numbers are looked for
     opened, makers = Model(model), dict[str, "Callable[[], Adapter]"]()
     for text in names:
-        name, _, meta = text.partition("=")
+        name, _, meta = (text, "", "") if "@" in text.partition("=")[0] else text.partition("=")
         if name in makers:
             raise PiaaError(f"--adapter has {name!r} twice; give each name once")
         plain = name.removesuffix(ORACLE)

@@ -122,5 +122,6 @@ def _check(n_people: int, n_new: int) -> None:
     if n_new < FEWEST_NEW:
         raise TooFewRatings(
             f"{n_new} photos that {FEWEST_RATERS} or more people rated are new to the model, and "
-            f"{FEWEST_NEW} are needed to tell how far its scores err; give ratings of photos that it was not trained on"
+            f"{FEWEST_NEW} are needed to tell how far its scores err; give ratings of photos that it was "
+            "not trained on"
         )
