@@ -3,11 +3,11 @@
     uv run --extra train --group train python benchmarks/finetune_gate.py ROOT --away AI --models runs/lite
 
 ROOT is OASIS: 40 people of each list, in a fixed random order, on ``piaa-lite-without-N.safetensors`` of
-``train_piaa_lite.py``, at 10, 30 and 100 ratings. AI is ``ai_pictures``: everybody, on ``piaa-lite``, which has
-not seen it, at 10 and 30. One training gives all three, since they differ only in what they make of the
-held-out errors; of each person and number of ratings one file is kept in ``--out``, so that a stopped run goes
-on. ``--adapter`` takes options: ``finetune@part=last``. Without ``--models`` the lists are left out, without
-``--away`` the pictures. Writes ``benchmarks/results/finetune_gate.json``.
+``train_piaa_lite.py``, at 10, 30 and 100 ratings. AI is ``ai_pictures``: everybody, on ``piaa-lite``, which
+has not seen it, at 10 and 30. One training gives all three, since they differ only in what they make of
+held-out errors; of each person and number of ratings one file is kept in ``--out``, so that a stopped run
+goes on. ``--adapter`` takes options: ``finetune@part=last``. Without ``--models`` the lists are left out,
+without ``--away`` the pictures. Writes ``benchmarks/results/finetune_gate.json``.
 """
 
 from __future__ import annotations
