@@ -86,7 +86,7 @@ def test_training_users_are_in_it_and_bayes_runs(piaa):
     few = train("0.1")
     assert few.exit_code == 0
     assert (
-        "no prior, so adapters that need one are refused: 5 photos that 5 or more people rated are new to the "
-        "model, and 20 are needed to tell how far its scores err; give ratings of photos that it was not "
+        "no prior, so adapters that need one are refused: 5 photos that 5 or more people rated are new to "
+        "the model, and 20 are needed to tell how far its scores err; give ratings of photos that it was not "
         "trained on"
     ) in few.stderr
