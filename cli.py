@@ -33,6 +33,7 @@ from protocols.commands import (
     evaluate,
     evaluate_generic,
     gaze,
+    learn_prior,
     meta_train,
     pretrain,
 )
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 def adapters_of(model: GenericModel, names: Sequence[str]) -> dict[str, Callable[[], Adapter]]:
     """How to make each adapter on a model, with the prior of its file: an evaluation knows none itself.
 
-    A name may be followed by a meta-learned start, as in ``anil=FILE``.
+    A name may be followed by a meta-learned start, as in ``anil=FILE``, or by options, ``finetune@epochs=8``.
 
     Raises:
         PiaaError: there is no adapter of a name, or the model has not what it needs.
@@ -60,7 +61,7 @@ def adapters_of(model: GenericModel, names: Sequence[str]) -> dict[str, Callable
     plug_ins()  # warns of one that wants a name of ours, before its numbers are looked for
     opened, makers = Model(model), dict[str, "Callable[[], Adapter]"]()
     for text in names:
-        name, _, meta = text.partition("=")
+        name, _, meta = (text, "", "") if "@" in text.partition("=")[0] else text.partition("=")
         if name in makers:
             raise PiaaError(f"--adapter has {name!r} twice; give each name once")
         plain = name.removesuffix(ORACLE)
@@ -74,6 +75,13 @@ def plan_meta_training(out: Path, *, overwrite: bool, **settings: Any) -> MetaRu
     from piaa.meta.run import MetaRun
 
     return MetaRun(config=MetaConfig(**settings), out=out, overwrite=overwrite)
+
+
+def add_prior(*given: Any) -> Any:  # noqa: ANN401 - of a function that is imported when it is called
+    """How people differ, learned and put into a model file; see :mod:`piaa.people.learn_prior`."""
+    from piaa.people import learn_prior
+
+    return learn_prior.add_prior(*given)
 
 
 def _version(asked: bool) -> None:
@@ -117,7 +125,7 @@ evaluate.add_to(app, adapters_of)
 cross_evaluate.add_to(app, adapters_of)
 compare.add_to(app)
 meta_train.add_to(app, plan_meta_training)
-pretrain.add_to(app)
+pretrain.add_to(app, add_prior)
 distill.add_to(app)
 evaluate_generic.add_to(app)
 gaze.add_to(app)
@@ -125,6 +133,7 @@ app.add_typer(users_app, name="users")
 model_export.add_to(models_app)
 model_import.add_to(models_app)
 model_build.add_to(models_app)
+learn_prior.add_to(models_app, add_prior)
 app.add_typer(models_app, name="models")
 app.add_typer(cache_app, name="cache")
 app.add_typer(data_app, name="data")

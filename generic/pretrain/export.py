@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,9 @@ class Provenance:
     details: Mapping[str, Any]
     """More of the data: its notes, rule of the split, how photos were counted."""
     images: Mapping[str, str]
-    """SHA-256 of each training photo's file, by name."""
+    """SHA-256 of each training photo's file, by name; those that chose the epoch are among them."""
+    validation: Mapping[str, str] = field(default_factory=dict)
+    """Those that chose the epoch, likewise; no weight was trained on them."""
 
 
 def write_model(
@@ -73,6 +75,7 @@ def write_model(
         "data": {**provenance.details, **counts},
         "settings": asdict(how),
         **_images(provenance.images),
+        **_validation(provenance.images, provenance.validation),
     }
     header = Header(
         name=provenance.name,
@@ -83,6 +86,12 @@ def write_model(
     )
     state = trainee.state(network)
     return save_checkpoint(path, header, {NETWORK + k: v.detach().cpu().numpy() for k, v in state.items()})
+
+
+def _validation(images: Mapping[str, str], validation: Mapping[str, str]) -> dict[str, Any]:
+    """The hashes of which a prior learns how far the score errs; none where the others are not there."""
+    fits = bool(validation) and len(set(images.values())) <= MOST_HASHES
+    return {"validation_sha256": sorted(set(validation.values()))} if fits else {}
 
 
 def _images(images: Mapping[str, str]) -> dict[str, Any]:

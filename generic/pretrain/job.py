@@ -157,11 +157,11 @@ def _train(
     on_epoch: Callable[[Row], None],
 ) -> Outcome:
     first, best = accelerator.is_main_process, folder.path / BEST
-    images: dict[str, str] = {}
+    images, validation = dict[str, str](), dict[str, str]()
     if first:
         with bar("reading photos", len(job.train) + len(job.validation)) as progress:
-            images = job.train.hashes(progress) | job.validation.hashes(progress)
-    provenance = _provenance(job, begun, images)
+            images, validation = job.train.hashes(progress), job.validation.hashes(progress)
+    provenance = _provenance(job, begun, images | validation, validation)
 
     def write(network: nn.Module, row: Row) -> None:
         write_model(best, trainee, network, provenance, {"validation": _finite(row)})
@@ -219,7 +219,9 @@ def _tell_start(begun: Start, tell: Callable[[str], None]) -> None:
         )
 
 
-def _provenance(job: Job, begun: Start, images: Mapping[str, str]) -> Provenance:
+def _provenance(
+    job: Job, begun: Start, images: Mapping[str, str], validation: Mapping[str, str]
+) -> Provenance:
     return Provenance(
         name=job.name,
         data=job.data,
@@ -231,6 +233,7 @@ def _provenance(job: Job, begun: Start, images: Mapping[str, str]) -> Provenance
         n_validation=len(job.validation),
         details=job.details,
         images=images,
+        validation=validation,
     )
 
 

@@ -1,38 +1,49 @@
 """``auto``, the default: what a person's ratings give evidence for, averaged.
 
 A grid of models from "rates as the crowd does, on a level of her own" over the tastes that training users
-differ in (``bayes``) to a smooth function of the embedding on top (``neighbours``), each with its closed-form
-evidence on the support; Bayesian model averaging (:mod:`piaa.adapters.posterior`) weighs them. Tastes start
-as small as those of training users and grow with the evidence, so few ratings move the ranking little.
-Weights before the ratings come from training users, or where there is no prior from the constants below;
-nothing is chosen on ratings to be predicted. Costs one eigendecomposition of k x k for each covariance and
-size, 21 in all.
+differ in (``bayes``) to a smooth function of the embedding on top (``neighbours``) or a taste in whatever
+direction (``ridge``), each with its closed-form evidence on the support; Bayesian model averaging
+(:mod:`piaa.adapters.posterior`) weighs them. Tastes start small and grow with the evidence, so few ratings
+move the ranking little. Weights before the ratings come from training users, or where there is no prior from
+the constants below, and the smooth function's width is then searched (:mod:`piaa.adapters.likeness`); nothing
+is chosen on ratings to be predicted. Costs one eigendecomposition of k x k for each covariance and size: 24,
+or without a prior 16.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from piaa.adapters.checks import fitted
-from piaa.adapters.kernel import places, squared_distances
+from piaa.adapters.kernel import places
+from piaa.adapters.likeness import Likeness, of_evidence
 from piaa.adapters.linear_form import LinearForm
 from piaa.adapters.neighbours import LEVEL, NOISES, SLOPE
 from piaa.adapters.posterior import Mixture, normal_of
 from piaa.adapters.prediction import Array, State
 from piaa.adapters.prior import STRANGERS, TASTES, Prior, coefficients_of
 from piaa.adapters.prior_checks import check_memory, check_narrow, check_prior_memory
-from piaa.adapters.spread import own_spread
+from piaa.adapters.spread import TYPICAL, own_spread
+from piaa.adapters.strangers import with_strangers
 from piaa.adapters.vectors import VectorAdapter, canonical_order
 
 SIZES = (0.0, 0.1, 0.3)
 """Variances of the smooth function, in those of a person's ratings around the generic score."""
 SIZE_WEIGHTS = (0.5, 0.25, 0.25)
 """Before the ratings: as likely as not there is none."""
+FREE_SIZES = (0.1, 0.4, 1.6)
+"""Variances of either function where there is no prior, likewise; and of a taste that training users do not
+have, where there is one."""
+FREE = 0.05
+"""Weight of such tastes beside a prior."""
 LINE = (0.5, 1.0)
 """Centre and spread of the generic score where no prior says them."""
+WIDTH = "width"
+"""Key of the smooth function's width in a state that was learned without a prior."""
 _WORKING = 4
 """Matrices of a cell's size that are held beside the cells, as measured at 1,000 ratings."""
 
@@ -58,7 +69,7 @@ class AutoAdapter(VectorAdapter):
         super().__init__(prior)
 
     def _side(self, k: int) -> int:
-        return k + (2 if self._prior is None else len(self._prior.mean))
+        return 2 * k + 2 if self._prior is None else k + len(self._prior.mean)
 
     def _learn(self, x: Array, y: Array) -> list[State]:
         u, k, width = x.shape
@@ -67,9 +78,9 @@ class AutoAdapter(VectorAdapter):
             check_narrow(width, self._prior)
         flat = x.reshape(u * k, width)
         z = places(flat, self._prior).reshape(u, k, -1)
-        kernels = np.stack([_correlation(one, one) for one in z])
-        states = mixture_of(self._prior).posterior(self._basis(flat).reshape(u, k, -1), y, kernels)
-        return [{**_packed(state), "rated": one} for state, one in zip(states, z, strict=True)]
+        basis = self._basis(flat).reshape(u, k, -1)
+        found = _learn_free(basis, y, z) if self._prior is None else _learn_tastes(self._prior, basis, y, z)
+        return [{**_packed(state), "rated": one} for state, one in zip(found, z, strict=True)]
 
     def _derive(self, x: Array) -> State:
         return {"rated": places(x, self._prior)}
@@ -77,64 +88,130 @@ class AutoAdapter(VectorAdapter):
     def _check_memory(self, k: int) -> None:
         """Raises TooLarge unless the cells of the average, which are held together, fit into memory."""
         if self._prior is None:
-            cells, cure = len(SIZES), "leave out some of the ratings"
+            cells, cure = 1 + 2 * len(FREE_SIZES), "leave out some of the ratings"
         else:
-            cells = len(SIZES) * (1 + len(TASTES))
+            cells = len(SIZES) * (1 + len(TASTES)) + len(FREE_SIZES)
             cure = "use --adapter bayes, whose memory grows with the ratings only"
         check_memory(self._side(k), copies=cells + _WORKING, cure=cure)
 
     def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
-        cross = _correlation(places(x, self._prior), learned["rated"])
-        return normal_of(_unpacked(learned), np.concatenate([self._basis(x), cross], axis=1))
+        z, like = places(x, self._prior), _likeness(learned)
+        # Without a width: with a prior, or of a release that knew the smooth function alone.
+        alike = like.both(z) if WIDTH in learned else like.smooth(z)
+        basis = np.concatenate([self._basis(x), alike], axis=1)
+        return normal_of(_unpacked(learned), basis, like.own(z) if WIDTH in learned else None)
 
     def linear_form(self) -> LinearForm:
         """See :class:`piaa.adapters.base.Adapter`."""
         learned, width = fitted(self._learned, self.name), self.support[0].shape[1]
         z, prior = learned["rated"], self._prior
+        weights, alike = np.split(learned["mean"], [2 if prior is None else len(prior.mean)])
+        coefficients = coefficients_of(weights, width, *LINE)
+        if prior is not None:
+            coefficients = prior.coefficients(weights, width)
+        if WIDTH in learned:
+            form = _likeness(learned).linear_form(coefficients, alike)
+        else:
+            form = LinearForm(coefficients=coefficients, weights=alike, places=z)
         features, scores = self.support
         rated = features[canonical_order(features, scores)] if features.dtype == np.float32 else None
-        weights, smooth = np.split(learned["mean"], [len(learned["mean"]) - len(z)])
-        center, spread = LINE if prior is None else (prior.center, prior.spread)
-        coefficients = coefficients_of(weights, width, center, spread)
-        return LinearForm(coefficients=coefficients, weights=smooth, places=z, rated=rated)
+        return replace(form, rated=rated)
 
     def _basis(self, x: Array) -> Array:
         return line_basis(x) if self._prior is None else self._prior.basis(x)
 
 
-def mixture_of(prior: Prior | None) -> Mixture:
-    """The grid of (taste or none, size, noise) before any rating."""
+def _learn_tastes(prior: Prior, basis: Array, y: Array, z: Array) -> list[State]:
+    """What people teach where training users say how people differ."""
+    kernels = np.stack([Likeness(places=one, width=1.0).smooth(one) for one in z])
+    return mixture_of(prior).posterior(basis, y, kernels[:, None])
+
+
+def _learn_free(basis: Array, y: Array, z: Array) -> list[State]:
+    """What people teach where nobody says how people differ."""
+    searched, whole = _free_mixture(smooth_alone=True), _free_mixture()
+    likes = []
+    for one, scores, line in zip(z, y, basis, strict=True):
+
+        def evidence(kernel: Array, line: Array = line, scores: Array = scores) -> float:
+            return float(searched.evidence(line[None], scores[None], kernel[None, None])[0])
+
+        likes.append(of_evidence(one, evidence))
+    kernels = np.stack(
+        [np.stack([like.smooth(one), like.linear(one)]) for like, one in zip(likes, z, strict=True)]
+    )
+    states = whole.posterior(basis, y, kernels)
+    return [{**state, WIDTH: np.array(like.width)} for state, like in zip(states, likes, strict=True)]
+
+
+def mixture_of(prior: Prior) -> Mixture:
+    """The grid of (taste or none, size, noise) before any rating.
+
+    Beside the tastes of training users, at sizes of the smooth function, there are tastes alike in all
+    directions without one: those of somebody who is like nobody.
+    """
     unit = own_spread(prior) ** 2
-    sizes = np.log(SIZE_WEIGHTS)[:, None]
-    if prior is None:
-        return Mixture(
-            mean=np.array([0.5, 1.0]),
-            covariances=np.diag([LEVEL**2, SLOPE**2])[None],
-            noise=unit * np.array(NOISES),
-            log_weights=(sizes - np.log(len(NOISES)))[None] + np.zeros((1, 1, len(NOISES))),
-            sizes=unit * np.array(SIZES),
-        )
-    crowd = np.zeros_like(prior.covariance)
-    crowd[:2, :2] = prior.covariance[:2, :2]
-    noise = np.logaddexp.reduce(prior.log_weights, axis=0)
-    grid = np.concatenate([np.log(STRANGERS) + noise[None], np.log(1 - STRANGERS) + prior.log_weights])
+    noise, known = with_strangers(prior.noise, prior.log_weights)
+    every = np.logaddexp.reduce(known, axis=0)
+    tastes = np.concatenate([np.log(STRANGERS) + every[None], np.log(1 - STRANGERS) + known])
+    free = np.full((len(FREE_SIZES), len(SIZES), len(noise)), -np.inf)
+    free[:, 0] = every + np.log(FREE / len(FREE_SIZES))
+    sized = tastes[:, None] + np.log(SIZE_WEIGHTS)[:, None] + np.log(1 - FREE)
     return Mixture(
         mean=prior.mean,
-        covariances=np.concatenate([crowd[None], prior.covariances()]),
-        noise=prior.noise,
-        log_weights=grid[:, None] + sizes,
-        sizes=unit * np.array(SIZES),
+        covariances=np.concatenate([_crowd(prior)[None], prior.covariances(), _alike(prior, unit)]),
+        noise=noise,
+        log_weights=np.concatenate([sized, free]),
+        sizes=unit * np.array(SIZES)[:, None],
+        n_for_mean=len(prior.noise),
     )
+
+
+def _crowd(prior: Prior) -> Array:
+    """Covariance of people who have level and spread alone."""
+    covariance = np.zeros_like(prior.covariance)
+    covariance[:2, :2] = prior.covariance[:2, :2]
+    return covariance
+
+
+def _alike(prior: Prior, unit: float) -> Array:
+    """Covariances of tastes alike in all directions, shape (len(FREE_SIZES), p, p)."""
+    tastes = np.zeros_like(prior.covariance)
+    tastes[2:, 2:] = np.eye(prior.n_directions) / max(prior.n_directions, 1)
+    return np.array([_crowd(prior) + size * unit * tastes for size in FREE_SIZES])
+
+
+def _free_mixture(*, smooth_alone: bool = False) -> Mixture:
+    """The grid of (smooth, linear or none, noise) without a prior; or that of the smooth function alone."""
+    unit = TYPICAL**2
+    noise, weights = with_strangers(unit * np.array(NOISES), np.full(len(NOISES), -np.log(len(NOISES))))
+    smooth, linear = [(size, 0.0) for size in FREE_SIZES], [(0.0, size) for size in FREE_SIZES]
+    sizes = (
+        np.array([size for size, _ in smooth])[:, None]
+        if smooth_alone
+        else np.array([(0, 0), *smooth, *linear])
+    )
+    kinds = 1 if smooth_alone else 3
+    each = np.full(len(sizes), 1 / kinds / len(FREE_SIZES))
+    if not smooth_alone:
+        each[0] = 1 / kinds
+    return Mixture(
+        mean=np.array([0.5, 1.0]),
+        covariances=np.diag([LEVEL**2, SLOPE**2])[None],
+        noise=noise,
+        log_weights=(np.log(each)[:, None] + weights)[None],
+        sizes=unit * sizes,
+        n_for_mean=len(NOISES),
+    )
+
+
+def _likeness(learned: State) -> Likeness:
+    return Likeness(places=learned["rated"], width=float(learned.get(WIDTH, 1.0)))
 
 
 def line_basis(x: Array) -> Array:
     """A level and a slope on the generic score, shape (n, 2)."""
     return np.column_stack((np.ones(len(x)), (x[:, 0] - LINE[0]) / LINE[1]))
-
-
-def _correlation(a: Array, b: Array) -> Array:
-    """Of the smooth function between places (n, m) and (k, m): 1 at distance 0, 0.61 at the mean distance."""
-    return np.asarray(np.exp(-squared_distances(a, b) / 2))
 
 
 def _packed(state: State) -> State:

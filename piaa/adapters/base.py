@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, cast
 
 import numpy as np
@@ -62,6 +62,8 @@ class Ingredients:
     """The model itself, for an adapter that changes its network."""
     keep_epochs: bool = False
     """Whether a fit is to remember every epoch, for :meth:`Adapter.predict_epochs`."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What follows the name, for an adapter that takes options."""
 
 
 class Adapter(ABC):
@@ -92,13 +94,16 @@ class Adapter(ABC):
     """Its state holds what it was fitted on: it has :attr:`support`."""
     has_linear_form: ClassVar[bool] = False
     """It has :meth:`linear_form`."""
+    takes_options: ClassVar[bool] = False
+    """Options may follow its name, see :func:`piaa.adapters.registry.make_adapter`."""
     learns_in_epochs: ClassVar[bool] = False
     """It has :meth:`predict_epochs`."""
 
     def __init__(self, prior: Prior | None = None) -> None:
         if self.needs_prior and prior is None:
             raise CheckpointError(
-                f"adapter {self.name!r} needs a prior, but the model file has none; use --adapter ridge"
+                f"adapter {self.name!r} needs a prior, but the model file has none; use --adapter auto, or "
+                "learn one: piaa models learn-prior"
             )
         self._prior = prior
 

@@ -16,6 +16,7 @@ from piaa.adapters.posterior import Mixture, normal_of
 from piaa.adapters.prediction import Array, State
 from piaa.adapters.prior import Prior
 from piaa.adapters.prior_checks import check_narrow
+from piaa.adapters.strangers import with_strangers
 from piaa.adapters.vectors import VectorAdapter
 
 
@@ -45,9 +46,11 @@ class BayesAdapter(VectorAdapter):
 
 def mixture_of(prior: Prior) -> Mixture:
     """The grid of (taste, noise) that the prior of a model file describes."""
+    noise, log_weights = with_strangers(prior.noise, prior.log_weights)
     return Mixture(
         mean=prior.mean,
         covariances=prior.covariances(),
-        noise=prior.noise,
-        log_weights=prior.log_weights[:, None],
+        noise=noise,
+        log_weights=log_weights[:, None],
+        n_for_mean=len(prior.noise),
     )

@@ -18,6 +18,7 @@ from piaa.adapters.posterior import Mixture, normal_of
 from piaa.adapters.prediction import Array, State
 from piaa.adapters.prior import TASTES, Prior
 from piaa.adapters.prior_checks import check_narrow
+from piaa.adapters.strangers import with_strangers
 from piaa.adapters.vectors import VectorAdapter
 
 
@@ -46,9 +47,11 @@ def level_mixture(prior: Prior) -> Mixture:
     weights = np.exp(prior.log_weights)
     # Directions of the embedding have unit variance: a taste's share of a rating's variance is the trace.
     taste = weights.sum(axis=1) @ np.array(TASTES) / weights.sum() * np.trace(prior.covariance[2:, 2:])
+    noise, log_weights = with_strangers(prior.noise, prior.log_weights)
     return Mixture(
         mean=prior.mean[:2],
         covariances=prior.covariance[None, :2, :2],
-        noise=prior.noise + taste,
-        log_weights=np.log(weights.sum(axis=0))[None, None],
+        noise=noise + taste,
+        log_weights=np.logaddexp.reduce(log_weights, axis=0)[None, None],
+        n_for_mean=len(prior.noise),
     )

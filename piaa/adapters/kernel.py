@@ -20,7 +20,7 @@ def places(x: Array, prior: Prior | None) -> Array:
     """
     if prior is None:
         return np.asarray(x[:, 1:] / np.sqrt(2 * max(x.shape[1] - 1, 1)))
-    return np.asarray(np.einsum("nd,dm->nm", x[:, 1 : 1 + prior.n_directions], prior.reach))
+    return np.asarray(np.einsum("nd,dm->nm", prior.directions(x), prior.reach))
 
 
 def squared_distances(a: Array, b: Array) -> Array:

@@ -2,7 +2,7 @@
 
 The unbounded unit score of a model vector x of shape (1 + d,) is
 
-    coefficients[0] + coefficients[1:] . x + sum_i weights[i] exp(-|z(x) - places[i]|^2 / 2),
+    coefficients[0] + coefficients[1:] . x + sum_i weights[i] exp(-|z(x) - places[i]|^2 / (2 width^2)),
 
 with z of :func:`piaa.adapters.kernel.places`. The sum over the person's rated photos is a smooth function,
 such as that of ``auto``; adapters that are linear in the model vector have none.
@@ -11,18 +11,20 @@ such as that of ``auto``; adapters that are linear in the model vector have none
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from piaa.adapters.kernel import places
+from piaa.adapters.kernel import places, squared_distances
 from piaa.adapters.prediction import Array, bend
 from piaa.adapters.prior import Prior
 
 _VECTORS = b"v"
 """Ends a packed form with vectors; without them the length is a multiple of 8."""
+_WIDTH = b"w"
+"""Ends a packed form whose smooth function has a width of its own, which stands in the 8 bytes before."""
 _AT_ONCE = 2**22
 """Kernel values in memory at once: 32 MiB."""
 
@@ -40,6 +42,14 @@ class LinearForm:
     rated: NDArray[np.float32] | None = None
     """The rated photos' vectors, shape (k, 1 + d), from which the places come, if they are float32: half as
     large, they are packed in their stead."""
+    width: float = 1.0
+    """Of the smooth function, in units of the places."""
+
+    def smooth(self, z: Array) -> Array:
+        """The smooth function at places z (n, m), shape (n,)."""
+        if not len(self.weights):
+            return np.zeros(len(z))
+        return np.asarray(np.exp(-squared_distances(z, self.places) / (2 * self.width**2)) @ self.weights)
 
     @property
     def n_bytes(self) -> int:
@@ -51,8 +61,10 @@ class LinearForm:
         """For the store; :meth:`unpack` is the inverse."""
         head = np.concatenate((self.coefficients, self.weights)).astype("<f8").tobytes()
         if self.rated is None:
-            return head + self.places.astype("<f8").tobytes()
-        return head + np.ascontiguousarray(self.rated, "<f4").tobytes() + _VECTORS
+            content = head + self.places.astype("<f8").tobytes()
+        else:
+            content = head + np.ascontiguousarray(self.rated, "<f4").tobytes() + _VECTORS
+        return content if self.width == 1 else content + np.array(self.width, "<f8").tobytes() + _WIDTH
 
     @classmethod
     def unpack(cls, content: bytes, prior: Prior | None, d: int) -> LinearForm | None:
@@ -63,6 +75,10 @@ class LinearForm:
             prior: of the model.
             d: length of the embedding.
         """
+        if len(content) % 4 and content.endswith(_WIDTH):
+            form = cls.unpack(content[:-9], prior, d)
+            width = float(np.frombuffer(content[-9:-1], "<f8")[0])
+            return form if form is None else replace(form, width=width)
         if len(content) % 4:
             return cls._of_vectors(content, prior, d)
         values, m = np.frombuffer(content, "<f8"), _width(prior, d)
@@ -125,8 +141,9 @@ def _smooth(forms: Sequence[LinearForm], z: Array) -> Array:
     """The smooth functions of people who have one at places z, shape (u, n)."""
     rated = np.concatenate([form.places for form in forms])
     weights = np.concatenate([form.weights for form in forms])
+    narrow = np.concatenate([np.full(len(form.weights), 1 / (2 * form.width**2)) for form in forms])
     lengths = np.einsum("km,km->k", rated, rated)[:, None] + np.einsum("nm,nm->n", z, z)
-    kernel = np.exp(-np.maximum(lengths - 2 * rated @ z.T, 0.0) / 2) * weights[:, None]
+    kernel = np.exp(-np.maximum(lengths - 2 * rated @ z.T, 0.0) * narrow[:, None]) * weights[:, None]
     starts = np.cumsum([0, *(len(form.weights) for form in forms[:-1])])
     return np.asarray(np.add.reduceat(kernel, starts, axis=0))
 

@@ -48,7 +48,19 @@ class PairsAdapter(VectorAdapter):
     def _learn_one(self, basis: Array, y: Array) -> State:
         better, worse = np.nonzero(y[:, None] > y[None, :])
         weight = len(y) / max(len(better), 1)
-        return {**self._mode(basis[better] - basis[worse], weight), COMPARED: np.array(0)}
+        learned = self._mode(basis[better] - basis[worse], weight)
+        return {**learned, "noise": self._noise(learned, basis, y), COMPARED: np.array(0)}
+
+    def _noise(self, learned: State, basis: Array, y: Array) -> NDArray[Any]:
+        """Variance of ratings around the scores, by what was rated: comparisons do not say it."""
+        grid = mixture_of(self.prior)
+        gaps = y - basis @ learned["mean"]
+        doubt = np.einsum("kp,pq,kq->k", basis, learned["covariance"], basis)
+        total = doubt[:, None] + grid.noise
+        logs = -0.5 * (np.log(total) + gaps[:, None] ** 2 / total).sum(axis=0)
+        logs += np.logaddexp.reduce(grid.log_weights, axis=(0, 1))
+        weights = np.exp(logs - logs.max())
+        return np.array(weights @ grid.noise / weights.sum())
 
     def fit_pairs(self, better: NDArray[Any], worse: NDArray[Any]) -> Self:
         """Learn from comparisons; forgets earlier fits.
@@ -81,8 +93,9 @@ class PairsAdapter(VectorAdapter):
     def _mode(self, differences: Array, weight: float) -> State:
         """Mode and Laplace's covariance, from phi(better) - phi(worse), shape (m, p), ``weight`` each."""
         start = mixture_of(self.prior).before()
+        noise = np.exp(self.prior.log_weights).sum(axis=0) @ self.prior.noise
         # The difference of two ratings has twice the noise of one; the logistic curve of that variance.
-        scaled = differences * (np.pi / np.sqrt(3 * 2 * start["noise"]))
+        scaled = differences * (np.pi / np.sqrt(3 * 2 * noise))
         precision = np.linalg.inv(start["covariance"])
         offset, step = scaled @ start["mean"], np.zeros(len(start["mean"]))
         loss = _loss(offset, step, precision, weight)

@@ -1,22 +1,22 @@
 """The exact posterior of Gaussian models, averaged by their evidence; many people at once.
 
-A person's ratings are y = basis w + f + noise with w ~ N(mean, C) and f a smooth function of the photo, a
-Gaussian process of variance s. Each cell of a grid of covariances C, sizes s and noise variances has a
+A person's ratings are y = basis w + f + noise with w ~ N(mean, C) and f a sum of m functions of the photo,
+Gaussian processes of variances s. Each cell of a grid of covariances C, sizes s and noise variances has a
 Gaussian posterior and an evidence in closed form (Rasmussen & Williams, Gaussian Processes for Machine
 Learning, 2006, section 2.7 and chapter 5); the cells are averaged by it (Hoeting et al., "Bayesian model
 averaging", Statistical Science 1999). One decomposition serves every noise variance: of the ratings'
-covariance (k x k), or where there are few weights and no smooth function of its factor (k x p).
+covariance (k x k), or where there are few weights and no function beside them of its factor (k x p).
 
-Notation: u people, k ratings each, p weights; c covariances, s sizes, v noise variances; r directions in
-which the ratings vary beyond their noise, k or p.
+Notation: u people, k ratings each, p weights, m functions; c covariances, s rows of sizes, v noise variances;
+r directions in which the ratings vary beyond their noise, k or p.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from piaa.adapters.prediction import Array, State
 
@@ -35,35 +35,63 @@ class Mixture:
     noise: Array
     """Variances, shape (v,)."""
     log_weights: Array
-    """Log of each cell's weight before the ratings, shape (c, s, v)."""
-    sizes: Array = field(default_factory=lambda: np.zeros(1))
-    """Variances of the smooth function, shape (s,)."""
+    """Log of each cell's weight before the ratings, shape (c, s, v); -inf where there is no such cell."""
+    sizes: Array = field(default_factory=lambda: np.zeros((1, 0)))
+    """Variances of the functions, shape (s, m)."""
+    n_for_mean: int | None = None
+    """How many of the noise variances, the first ones, have a say in the mean; None: all. The others widen
+    the covariance and the noise alone, see :mod:`piaa.adapters.strangers`."""
 
-    def posterior(self, basis: Array, y: Array, kernel: Array | None = None) -> list[State]:
+    def posterior(self, basis: Array, y: Array, kernels: Array | None = None) -> list[State]:
         """What the ratings of u people leave of it.
 
         Args:
             basis: shape (u, k, p).
             y: shape (u, k).
-            kernel: correlations of the smooth function between the rated photos, shape (u, k, k); None is for
-                a grid without one.
+            kernels: covariances of the functions between the rated photos, at size 1, shape (u, m, k, k);
+                None is for a grid without any.
 
         Returns:
             for each person the average over the cells. ``mean`` (q,) and ``covariance`` (q, q), which holds
-            what differs between the cells, are of the weights of (basis, correlations with the rated photos),
-            q = p + k; without a kernel q = p. ``noise`` () and ``size`` () are variances.
+            what differs between the cells, are of the weights of (basis, each function's kernel with the
+            rated photos), q = p + m k. ``noise`` () and ``size`` (m,) are variances.
         """
+        cells, logs = self._cells(basis, y, kernels)
+        every = np.stack([cell.evidence for cell in cells], axis=1) + logs
+        for_mean = every.copy()
+        for_mean[..., slice(self.n_for_mean, None) if self.n_for_mean else slice(0)] = -np.inf
+        return self._average(cells, _normalised(every), _normalised(for_mean))
+
+    def evidence(self, basis: Array, y: Array, kernels: Array | None = None) -> Array:
+        """Log density of each person's ratings under the whole grid, shape (u,); see :meth:`posterior`."""
+        cells, logs = self._cells(basis, y, kernels)
+        every = np.stack([cell.evidence for cell in cells], axis=1) + logs
+        return np.asarray(np.logaddexp.reduce(every.reshape(len(y), -1), axis=1))
+
+    @property
+    def _there(self) -> NDArray[np.bool_]:
+        """Which covariances and sizes have a cell, shape (c, s)."""
+        return np.asarray(np.isfinite(self.log_weights).any(axis=2))
+
+    def _cells(self, basis: Array, y: Array, kernels: Array | None) -> tuple[list[_Cell], Array]:
+        """The cells and the logs of their weights, shape (cells, v)."""
         residual = y - basis @ self.mean
         cells = [
-            _Cell.of(basis, residual, covariance, size, self.noise, kernel)
-            for covariance, size in product(self.covariances, self.sizes)
+            _Cell.of(basis, residual, self.covariances[c], self.sizes[s], self.noise, kernels)
+            for c, s in np.argwhere(self._there)
         ]
-        evidence = np.stack([cell.evidence for cell in cells], axis=1)
-        weights = _normalised(evidence + self.log_weights.reshape(len(cells), -1))  # (u, c * s, v)
+        return cells, self.log_weights[self._there]
 
-        p, q = len(self.mean), cells[0].reach.shape[1]
-        grid = weights.reshape(len(y), len(self.covariances), len(self.sizes), -1)
-        spread = np.zeros((len(y), q, q))
+    def _grid(self, weights: Array) -> Array:
+        """Weights of cells (u, cells, v) at their places, shape (u, c, s, v)."""
+        grid = np.zeros((len(weights), *self.log_weights.shape))
+        grid[:, self._there] = weights
+        return grid
+
+    def _average(self, cells: list[_Cell], weights: Array, for_mean: Array) -> list[State]:
+        """See :meth:`posterior`; weights of shape (u, cells, v)."""
+        grid, (u, p, q) = self._grid(weights), (len(weights), len(self.mean), cells[0].reach.shape[1])
+        spread = np.zeros((u, q, q))
         spread[:, :p, :p] = np.einsum("uc,cpq->upq", grid.sum(axis=(2, 3)), self.covariances)
         for cell, row in zip(cells, weights.transpose(1, 0, 2), strict=True):
             # Person by person: what one is spared must not depend on who is fitted with her.
@@ -72,9 +100,9 @@ class Mixture:
                 continue
             shrink = np.einsum("ukv,uv->uk", 1.0 / cell.total, row) * heard[:, None]
             spread -= (cell.reach * shrink[:, None, :]) @ cell.reach.transpose(0, 2, 1)
-        flat = weights.reshape(len(y), -1)
+        flat = weights.reshape(u, -1)
         every = np.concatenate([cell.reach @ (cell.along / cell.total) for cell in cells], axis=2)
-        shift = np.einsum("uqc,uc->uq", every, flat)
+        shift = np.einsum("uqc,uc->uq", every, for_mean.reshape(u, -1))
         apart = every - shift[:, :, None]
         spread += (apart * flat[:, None, :]) @ apart.transpose(0, 2, 1)
         shift[:, :p] += self.mean
@@ -98,7 +126,7 @@ class Mixture:
 
 @dataclass(frozen=True, kw_only=True)
 class _Cell:
-    """One covariance and one size, with every noise n.
+    """One covariance and one row of sizes, with every noise n.
 
     With V diag(s) V^T the covariance of the ratings before noise and B their covariance with the weights,
     times V, the posterior is
@@ -119,18 +147,26 @@ class _Cell:
 
     @classmethod
     def of(
-        cls, basis: Array, residual: Array, covariance: Array, size: float, noise: Array, kernel: Array | None
+        cls,
+        basis: Array,
+        residual: Array,
+        covariance: Array,
+        sizes: Array,
+        noise: Array,
+        kernels: Array | None,
     ) -> _Cell:
-        if kernel is None and 2 * len(covariance) <= residual.shape[1]:
+        if kernels is None and 2 * len(covariance) <= residual.shape[1]:
             return cls._of_few_weights(basis, residual, covariance, noise)
         reach = covariance @ basis.transpose(0, 2, 1)
         gram = basis @ reach
-        values, vectors = np.linalg.eigh(gram if kernel is None else gram + size * kernel)
+        if kernels is not None:
+            for size, kernel in zip(sizes, kernels.transpose(1, 0, 2, 3), strict=True):
+                gram = gram + size * kernel
+        values, vectors = np.linalg.eigh(gram)
         total = np.maximum(values, 0.0)[:, :, None] + noise
         along = _along(vectors, residual)
-        reach = reach @ vectors
         return cls(
-            reach=reach if kernel is None else np.concatenate([reach, size * vectors], axis=1),
+            reach=np.concatenate([reach @ vectors, *(size * vectors for size in sizes)], axis=1),
             total=total,
             along=along,
             evidence=_log_density(along, total),
@@ -153,7 +189,7 @@ class _Cell:
 
 
 def _averages(weights: Array, values: Array) -> list[Array]:
-    """Each person's average of values (n,) by her weights, of (u, n)."""
+    """Each person's average of values (n, ...) by her weights, of (u, n)."""
     # One by one: a product of the whole batch may round a row differently in another batch.
     return [(row[None] @ values)[0] for row in weights]
 
@@ -168,11 +204,19 @@ def _log_density(along: Array, total: Array) -> Array:
     return np.asarray(-0.5 * (np.log(2 * np.pi * total) + along**2 / total).sum(axis=1))
 
 
-def normal_of(state: State, basis: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation of ratings of photos with ``basis`` (n, q), row by row."""
+def normal_of(state: State, basis: Array, own: Array | None = None) -> tuple[Array, Array]:
+    """Mean and standard deviation of ratings of photos, row by row.
+
+    Args:
+        state: of :meth:`Mixture.posterior`.
+        basis: of the photos, shape (n, q).
+        own: each function's variance at a photo, at size 1, shape (n, m); None: 1.
+    """
     mean = np.einsum("nq,q->n", basis, state["mean"])
     spread = np.einsum("nq,qr->nr", basis, state["covariance"])
-    variance = np.einsum("nr,nr->n", spread, basis) + state["size"]
+    size = np.atleast_1d(state["size"])
+    alone = size.sum() if own is None else np.einsum("nm,m->n", own, size)
+    variance = np.einsum("nr,nr->n", spread, basis) + alone
     return mean, np.sqrt(np.maximum(variance, 0.0) + state["noise"])
 
 

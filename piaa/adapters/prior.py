@@ -15,7 +15,7 @@ both are averaged over a grid whose weights are learned from the same users.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -31,6 +31,28 @@ TASTES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Factors on the covariance of the tastes: from close to the crowd to far from it."""
 STRANGERS = 0.05
 """Weight kept for people, or photos, unlike any of the study: spread evenly over ``TASTES``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Projection:
+    """Directions of an embedding that is not made of them: principal ones, of unit variance."""
+
+    origin: Array
+    """Mean of the embeddings, shape (d,)."""
+    axes: Array
+    """Shape (m, d)."""
+
+    @classmethod
+    def of(cls, embeddings: Array, *, most: int) -> Projection:
+        """The leading directions of n photos' embeddings (n, d): a quarter of n, and ``most``, at most."""
+        origin = embeddings.mean(axis=0)
+        _, lengths, axes = np.linalg.svd(embeddings - origin, full_matrices=False)
+        m = int(min(most, max(len(embeddings) // 4, 1), (lengths > 1e-6 * max(lengths[0], 1e-12)).sum()))
+        return cls(origin=origin, axes=axes[:m] * (np.sqrt(len(embeddings)) / lengths[:m, None]))
+
+    def __call__(self, embeddings: Array) -> Array:
+        """Where embeddings (..., d) lie along the directions, shape (..., m); row by row."""
+        return np.asarray(np.einsum("...d,md->...m", embeddings - self.origin, self.axes))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +76,18 @@ class Prior:
     """Its standard deviation."""
     residual: float
     """Standard deviation of ratings around the generic score over all users, unit scores."""
+    projection: Projection | None = None
+    """What makes its directions of an embedding; None: they are the embedding's own, the leading ones."""
+
+    def on(self, projection: Projection) -> Prior:
+        """The same prior for embeddings that the projection makes its directions of."""
+        return replace(self, projection=projection)
+
+    def directions(self, features: NDArray[Any]) -> Array:
+        """Where photos lie along the directions, shape (..., n_directions), of vectors (..., 1 + d)."""
+        if self.projection is not None:
+            return self.projection(np.asarray(features[..., 1:], np.float64))
+        return np.asarray(features[..., 1 : 1 + self.n_directions], np.float64)
 
     @property
     def n_directions(self) -> int:
@@ -75,9 +109,9 @@ class Prior:
         """phi(x), shape (..., p), from model vectors of shape (..., 1 + d)."""
         features = np.asarray(features, dtype=np.float64, order="C")  # sums run along a row, in one order
         generic = (features[..., :1] - self.center) / self.spread
-        return np.concatenate(
-            [np.ones_like(generic), generic, features[..., 1 : 1 + self.n_directions]], axis=-1
-        )
+        if features.shape[-1] == 1:  # level and spread alone are asked for
+            return np.concatenate([np.ones_like(generic), generic], axis=-1)
+        return np.concatenate([np.ones_like(generic), generic, self.directions(features)], axis=-1)
 
     def coefficients(self, weights: Array, width: int) -> Array:
         """Coefficients on (1, model vector), shape (1 + width,), of weights on phi.
@@ -86,7 +120,12 @@ class Prior:
             weights: shape (q,), on the first q entries of phi; q is 2 or more.
             width: of a model vector, 1 + d.
         """
-        return coefficients_of(weights, width, self.center, self.spread)
+        if self.projection is None or len(weights) == 2:
+            return coefficients_of(weights, width, self.center, self.spread)
+        coefficients = coefficients_of(weights[:2], width, self.center, self.spread)
+        coefficients[2:] = weights[2:] @ self.projection.axes
+        coefficients[0] -= coefficients[2:] @ self.projection.origin
+        return coefficients
 
     def covariances(self) -> Array:
         """The covariance for each of ``TASTES``, shape (len(TASTES), p, p).
@@ -101,13 +140,16 @@ class Prior:
     def tensors(self) -> dict[str, NDArray[Any]]:
         """For a model file; :meth:`from_tensors` is the inverse."""
         scalars = np.array([self.center, self.spread, self.residual])
-        return {
+        found = {
             "mean": self.mean,
             "covariance": self.covariance,
             "noise": self.noise,
             "log_weights": self.log_weights,
             "scalars": scalars,
         }
+        if self.projection is not None:
+            found |= {"origin": self.projection.origin, "axes": self.projection.axes}
+        return found
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, NDArray[Any]]) -> Prior | None:
@@ -128,11 +170,22 @@ class Prior:
             for key, shape in (("covariance", (p, p)), ("log_weights", (len(TASTES), n_noise))):
                 if arrays[key].shape != shape:
                     raise ValueError(f"{key} of shape {arrays[key].shape}, expected {shape}")
+            projection = _projection(tensors, p - 2)
         except (KeyError, ValueError) as error:
             raise CheckpointError(
                 f"the model file's prior cannot be understood ({error!r}); train the model again"
             ) from error
-        return cls(**arrays, center=center, spread=spread, residual=residual)
+        return cls(**arrays, center=center, spread=spread, residual=residual, projection=projection)
+
+
+def _projection(tensors: Mapping[str, NDArray[Any]], m: int) -> Projection | None:
+    """That of a model file's prior of m directions, if it has one."""
+    if "axes" not in tensors:
+        return None
+    origin, axes = (np.asarray(tensors[key], np.float64) for key in ("origin", "axes"))
+    if axes.shape != (m, len(origin)):
+        raise ValueError(f"axes of shape {axes.shape}, expected {(m, len(origin))}")
+    return Projection(origin=origin, axes=axes)
 
 
 def coefficients_of(weights: Array, width: int, center: float, spread: float) -> Array:
@@ -188,6 +241,7 @@ def learn_prior(
     n_joint: int,
     n_noise: int = 7,
     rounds: int = 25,
+    honest: NDArray[np.bool_] | None = None,
 ) -> Prior:
     """Learn the spread of tastes from training users.
 
@@ -203,10 +257,13 @@ def learn_prior(
         n_joint: how many of the embedding's leading directions share a full covariance.
         n_noise: size of the noise grid.
         rounds: rounds of expectation maximisation.
+        honest: of which photos the generic score is that of a model that has not seen them, shape (n,); None:
+            of all. What the score errs by is learned from these.
     """
     features = np.asarray(features, dtype=np.float64)
-    generic, p = features[:, 0], 1 + features.shape[1]
-    gaps = np.concatenate([scores - generic[rows] for rows, scores in people])
+    known_to, p = np.ones(len(features), bool) if honest is None else honest, 1 + features.shape[1]
+    every, generic = features[:, 0], features[known_to, 0]
+    gaps = np.concatenate([(scores - every[rows])[known_to[rows]] for rows, scores in people])
     values: dict[str, Any] = {
         "mean": np.zeros(p),
         "covariance": 0.01 * np.eye(p),
@@ -224,7 +281,7 @@ def learn_prior(
     values["noise"] = np.quantile(noise, np.linspace(0.03, 0.97, n_noise))
     values["log_weights"] = _weigh(data, Prior(**values))
     # On a new photo the generic score stands for the crowd's mean, and brings its own error.
-    values["noise"] = values["noise"] + float(np.mean((crowd - generic) ** 2))
+    values["noise"] = values["noise"] + float(np.mean((crowd[known_to] - generic) ** 2))
     return Prior(**values)
 
 

@@ -14,10 +14,12 @@ def check_narrow(width: int, prior: Prior) -> None:
     Raises:
         ShapeError: they are narrower.
     """
-    if width < 1 + prior.n_directions:
+    own = prior.projection is not None
+    needed = 1 + (prior.n_directions if prior.projection is None else len(prior.projection.origin))
+    if width < needed or (own and width > needed):
         raise ShapeError(
-            f"features have {width} numbers a photo, but the prior of the model needs at least "
-            f"{1 + prior.n_directions}; give vectors of the model that the prior came with"
+            f"features have {width} numbers a photo, but the prior of the model needs "
+            f"{'' if own else 'at least '}{needed}; give vectors of the model that the prior came with"
         )
 
 

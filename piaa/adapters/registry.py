@@ -55,9 +55,32 @@ def adapter_class(name: str) -> type[Adapter]:
     Raises:
         PiaaError: there is none, or the package that brings it is broken.
     """
-    if name in ADAPTERS:
-        return ADAPTERS[name]
-    return _plug_in(name).load()
+    plain, _ = split_name(name)
+    if plain in ADAPTERS:
+        return ADAPTERS[plain]
+    return _plug_in(plain).load()
+
+
+def split_name(text: str) -> tuple[str, dict[str, str]]:
+    """An adapter's name, and the options that follow it.
+
+    Raises:
+        PiaaError: an option has no value, or is there twice.
+
+    Example:
+        >>> split_name("finetune@rate=1e-4@gate=none")
+        ('finetune', {'rate': '1e-4', 'gate': 'none'})
+    """
+    name, *parts = text.split("@")
+    options: dict[str, str] = {}
+    for part in parts:
+        key, equals, value = part.partition("=")
+        if not (key and equals and value) or key in options:
+            raise PiaaError(
+                f"adapter {text!r} has the option {part!r}; give each once, as in {name}@epochs=8"
+            )
+        options[key] = value
+    return name, options
 
 
 def make_adapter(
@@ -71,7 +94,7 @@ def make_adapter(
     """A new adapter of a name.
 
     Args:
-        name: one of ``ADAPTERS`` or :func:`plug_ins`.
+        name: one of ``ADAPTERS`` or :func:`plug_ins`, with options behind it as :func:`split_name` has them.
         prior: see :class:`piaa.adapters.base.Ingredients`, as for the rest.
         start: for those that need one; without it persons can be restored, but not fitted.
         generic: for those that need pixels.
@@ -81,10 +104,13 @@ def make_adapter(
         PiaaError: there is no adapter of this name, or the package that brings it is broken.
         CheckpointError: it needs a prior or a generic model, and there is none.
     """
-    given = Ingredients(prior=prior, start=start, generic=generic, keep_epochs=keep_epochs)
-    if name in ADAPTERS:
-        return ADAPTERS[name].make(given)
-    return _plug_in(name).make(given)
+    plain, options = split_name(name)
+    if options and not adapter_class(plain).takes_options:
+        raise PiaaError(f"adapter {plain!r} takes no options, got {name!r}; leave them out")
+    given = Ingredients(prior=prior, start=start, generic=generic, keep_epochs=keep_epochs, options=options)
+    if plain in ADAPTERS:
+        return ADAPTERS[plain].make(given)
+    return _plug_in(plain).make(given)
 
 
 def adapter_names() -> list[str]:

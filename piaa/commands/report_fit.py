@@ -21,6 +21,8 @@ def report_fit(person: Person, store: str, read: RatedPhotos | None = None, *, a
     """Say what was learned, what it is worth, where it lies, and what to know of the table that was read."""
     from dataclasses import asdict
 
+    from piaa.people.unlike import describe_unlike
+
     estimate, generic, measured = person.estimate, person.model.generic, _measured(person)
     skipped = {**(read.skipped if read else {}), **person.skipped}
     notes = [*(read.notes if read else ()), *person.notes]
@@ -58,6 +60,8 @@ def report_fit(person: Person, store: str, read: RatedPhotos | None = None, *, a
         )
     for line in _expected(person, measured):
         sentence(line)
+    if unlike := describe_unlike(person.adapter, person.model.prior):
+        note(unlike)
     typer.echo(f"stored: {store}, version {person.version}")
 
 

@@ -118,7 +118,7 @@ def parts_of(
     largest = [int(row) for row in np.argsort(-np.abs(embedding), kind="stable")[:N_DIRECTIONS]]
     largest = [row for row in largest if embedding[row]]
     both = np.stack([vector, mean])
-    smooth = _smooth(form, places(both, prior))
+    smooth = form.smooth(places(both, prior))
     return Parts(
         generic=float(adds[0]),
         directions=tuple(
@@ -144,10 +144,3 @@ def _direction(
 
 def _examples(ratings: Sequence[StoredRating], rows: NDArray[np.intp]) -> tuple[Example, ...]:
     return tuple(Example(image=ratings[row].image, score=ratings[row].score) for row in rows)
-
-
-def _smooth(form: LinearForm, z: Array) -> Array:
-    """The smooth function of a person at places z, shape (n,)."""
-    if not len(form.weights):
-        return np.zeros(len(z))
-    return np.asarray(np.exp(-squared_distances(z, form.places) / 2) @ form.weights)

@@ -85,7 +85,8 @@ Adapters = Annotated[
     typer.Option(
         "--adapter",
         help="By name, separated by commas; p-values are against the first. A start of `piaa meta-train` "
-        "goes behind its adapter, as in anil=FILE; lora+oracle_epoch adds the best epoch on the query.",
+        "goes behind its adapter, as in anil=FILE; lora+oracle_epoch adds the best epoch on the query; "
+        "finetune@gate=none@epochs=8 sets options.",
     ),
 ]
 Out = Annotated[

@@ -16,12 +16,14 @@ from protocols.commands import training as t
 if TYPE_CHECKING:
     from generic.pretrain.job import Job
     from generic.pretrain.presets import Preset
+    from protocols.commands.learn_prior import AddPrior
     from protocols.datasets.dataset import Dataset
     from protocols.training.pretrain_data import TrainingData
 
 
 @reporting
 def pretrain(
+    context: typer.Context,
     dataset: Annotated[
         str,
         typer.Option(
@@ -78,8 +80,9 @@ def pretrain(
     as_json: AsJson = False,
 ) -> None:
     """Train a generic model; the same command goes on with a run that was stopped."""
+    from protocols.commands.learn_prior import after_pretraining
     from protocols.splits.split import read_split
-    from protocols.training.pretrain_data import training_data
+    from protocols.training.pretrain_data import own_split, training_data
 
     chosen = t.resolve(
         preset,
@@ -120,9 +123,10 @@ def pretrain(
     if not asked and chosen.settings.has_bins and not opened.counts:
         chosen = _on_means(chosen)
         t.tell(f"{opened.name} publishes no distributions: --loss mse")
+    side = own_split(opened) if split is None else read_split(split)
     data = training_data(
         opened,
-        split=None if split is None else read_split(split),
+        split=side,
         shards=shards,
         with_shares=chosen.settings.has_bins,
         target_scale=chosen.target_scale,
@@ -139,6 +143,7 @@ def pretrain(
         out,
         skipped=data.missing,
         as_json=as_json,
+        after=lambda file: after_pretraining(context.obj, file, opened, side),
     )
 
 
@@ -179,7 +184,12 @@ def _job(
     )
 
 
-def add_to(app: typer.Typer) -> None:
-    """Put the command into the command line."""
+def add_to(app: typer.Typer, add_prior: AddPrior) -> None:
+    """Put the command into the command line.
+
+    Args:
+        app: where.
+        add_prior: how a prior is learned and written.
+    """
     example = "Example: piaa pretrain --dataset tad66k --root DIR --preset eat_base --start timm --out runs/a"
-    app.command("pretrain", epilog=example)(pretrain)
+    app.command("pretrain", epilog=example, context_settings={"obj": add_prior})(pretrain)

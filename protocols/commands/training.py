@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -156,8 +156,26 @@ def tell(text: str) -> None:
         note(text)
 
 
-def train(job: Job, out: Path, *, skipped: Mapping[str, str], as_json: bool) -> None:
-    """Run a job and report it: a line an epoch on stderr, the result on stdout, curves in the folder."""
+def train(
+    job: Job,
+    out: Path,
+    *,
+    skipped: Mapping[str, str],
+    as_json: bool,
+    after: Callable[[Path], None] = lambda _: None,
+) -> None:
+    """Run a job and report it: a line an epoch on stderr, the result on stdout, curves in the folder.
+
+    Args:
+        job: what.
+        out: the run's folder.
+        skipped: photos left out before, with the reason.
+        as_json: print the result as JSON.
+        after: what is done with the model file before it is reported, by the first process.
+    """
+    from dataclasses import replace
+
+    from generic.model.checkpoint import read_header
     from generic.pretrain.job import run_job
     from protocols.report.plot_style import save_plot
     from protocols.report.training_curves import curves_figure
@@ -169,6 +187,8 @@ def train(job: Job, out: Path, *, skipped: Mapping[str, str], as_json: bool) -> 
         )
     if not outcome.first:
         return
+    after(outcome.model)
+    outcome = replace(outcome, header=read_header(outcome.model))
     if installed("matplotlib"):
         save_plot(curves_figure(outcome.history, best_epoch=outcome.best_epoch), out / "curves.png")
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from generic.errors import SplitLeak
 from generic.model.generic_model import GenericModel
@@ -37,6 +38,26 @@ def check_model(model: GenericModel, digests: Mapping[str, str]) -> bool:
     return True
 
 
+def check_prior(model: GenericModel, split: Split, digests: Mapping[str, str]) -> None:
+    """Make sure that the model's prior was not learned from test users or their ratings of test images.
+
+    Args:
+        model: its header says under ``training["prior_from"]`` whom its prior was learned from, if it does.
+        split: of the test.
+        digests: test image -> SHA-256 of its file.
+
+    Raises:
+        SplitLeak: test users or test images were learned from.
+    """
+    _check(
+        model.header.training.get("prior_from", {}),
+        split,
+        digests,
+        what=f"the prior of model {model.name} {model.hash[:8]}",
+        cure="learn it without them: piaa models learn-prior",
+    )
+
+
 def check_starts(adapters: Mapping[str, MakeAdapter], split: Split, digests: Mapping[str, str]) -> None:
     """Make sure that what adapters begin with was not learned from test users or test images.
 
@@ -49,15 +70,26 @@ def check_starts(adapters: Mapping[str, MakeAdapter], split: Split, digests: Map
         SplitLeak: test users or test images were learned from.
     """
     for name, make in adapters.items():
-        trained = make().trained_on
-        users = trained.get("users", ()) if trained.get("dataset") == split.dataset else ()
-        known = set(trained.get("images_sha256", ()))
-        for kind, leaked, n_test in (
-            ("users", sorted(set(users) & set(split.test_users)), len(split.test_users)),
-            ("images", sorted(image for image, digest in digests.items() if digest in known), len(digests)),
-        ):
-            if leaked:
-                raise SplitLeak(
-                    f"the start of adapter {name!r} was learned from {len(leaked)} of {n_test} test {kind}, "
-                    f"such as {', '.join(map(repr, leaked[:3]))}; meta-train without them"
-                )
+        _check(
+            make().trained_on,
+            split,
+            digests,
+            what=f"the start of adapter {name!r}",
+            cure="meta-train without them",
+        )
+
+
+def _check(
+    trained: Mapping[str, Any], split: Split, digests: Mapping[str, str], *, what: str, cure: str
+) -> None:
+    users = trained.get("users", ()) if trained.get("dataset") == split.dataset else ()
+    known = set(trained.get("images_sha256", ()))
+    for kind, leaked, n_test in (
+        ("users", sorted(set(users) & set(split.test_users)), len(split.test_users)),
+        ("images", sorted(image for image, digest in digests.items() if digest in known), len(digests)),
+    ):
+        if leaked:
+            raise SplitLeak(
+                f"{what} was learned from {len(leaked)} of {n_test} test {kind}, "
+                f"such as {', '.join(map(repr, leaked[:3]))}; {cure}"
+            )

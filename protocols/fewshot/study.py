@@ -25,7 +25,7 @@ from protocols.datasets.dataset import Dataset
 from protocols.fewshot.episodes import EpisodePlan, episodes
 from protocols.fewshot.evaluate import Evaluation, MakeAdapter
 from protocols.fewshot.evaluation_folder import EvaluationFolder
-from protocols.fewshot.leaks import check_model, check_starts
+from protocols.fewshot.leaks import check_model, check_prior, check_starts
 from protocols.fewshot.results import Key, Results
 from protocols.fewshot.summary import NanPolicy
 from protocols.fewshot.units import Found, Rows
@@ -148,7 +148,7 @@ def prepare(
     Raises:
         DatasetError: images or ratings are missing, or nobody is left to test.
         TooFewRatings: a user has too few, and ``settings`` do not leave such users out.
-        SplitLeak: the model was trained on test images.
+        SplitLeak: the model was trained on test images, or its prior learned from test users.
     """
     images = rated_images(dataset, split)
     if dataset.images is None:
@@ -168,6 +168,7 @@ def prepare(
         progress=progress,
     )
     can_see_leaks = check_model(model, embedded.digests)
+    check_prior(model, split, embedded.digests)
     check_starts(adapters, split, embedded.digests)
     ratings = readable(rated, embedded.vectors)
     plan = plan_test(ratings, split, settings, dataset.name)

@@ -28,6 +28,8 @@ class TrainingData:
 
     vectors: NDArray[Any]
     """Model vectors of the photos, shape (n, 1 + d)."""
+    digests: tuple[str, ...]
+    """SHA-256 of each photo's file."""
     people: list[tuple[str, NDArray[np.intp], NDArray[np.float64]]]
     """Each user's name, photos (rows of ``vectors``) and unit scores; users and photos in order of names."""
     origin: Mapping[str, Any]
@@ -141,7 +143,15 @@ def training_data(
             f"name their folder with --images"
         )
     names = sorted(set(ratings.images))
-    embedded = embed(model, names, dataset.images, cache=cache, max_pixels=max_pixels, progress=progress)
+    embedded = embed(
+        model,
+        names,
+        dataset.images,
+        cache=cache,
+        exact=dataset.paths,
+        max_pixels=max_pixels,
+        progress=progress,
+    )
     used = readable(ratings, embedded.vectors)
     rows, scores, users = embedded.vectors.rows(used.images), used.unit_scores, np.array(used.users)
     people = []
@@ -152,6 +162,7 @@ def training_data(
     known = set(model.header.training.get("images_sha256", ()))
     return TrainingData(
         vectors=embedded.vectors.matrix,
+        digests=tuple(embedded.digests[name] for name in embedded.vectors.names),
         people=people,
         origin={
             "dataset": dataset.name,

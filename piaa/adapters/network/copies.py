@@ -22,6 +22,8 @@ STEM = "stem"
 """Child of a network that its ``forward`` hands the photos to as they come, and nobody else; where there
 is one, it can stay frozen, and what it says of a photo is computed once. ``piaa-lite`` has one."""
 
+LAST = 0.25
+"""Share of the layers that are the last ones."""
 BATCH = 16
 """Photos that the frozen stem is given at once."""
 MEMORY = 256 << 20
@@ -47,6 +49,19 @@ def personal_copy(network: nn.Module, own: Iterable[str]) -> nn.Module:
 def outside_stem(network: nn.Module, name: str, *, frozen: bool) -> bool:
     """Whether a module or parameter may change."""
     return not (frozen and has_stem(network) and (name == STEM or name.startswith(f"{STEM}.")))
+
+
+def last_layers(names: Iterable[str], share: float = LAST) -> list[str]:
+    """The parameters of the last layers, in the network's own order.
+
+    Args:
+        names: of parameters, as the network lists them.
+        share: of the layers, which are parameters of one module.
+    """
+    listed = list(names)
+    layers = list(dict.fromkeys(name.rpartition(".")[0] for name in listed))
+    last = set(layers[-max(1, round(share * len(layers))) :])
+    return [name for name in listed if name.rpartition(".")[0] in last]
 
 
 def has_stem(network: nn.Module) -> bool:

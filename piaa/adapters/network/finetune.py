@@ -1,19 +1,20 @@
 """``finetune``: the network tuned whole on a person's ratings, for few epochs.
 
 So personalise He et al., "EAT", ACM Multimedia 2023: Adam at a fixed rate on the squared error. The paper
-names neither rate nor epochs; ours are few, and cross-validation on the support says how many
-(:mod:`piaa.adapters.network.tune`). Costs a pass forward and back through the network for every photo, epoch
-and fold.
+names neither rate nor epochs; ours are few, and cross-validation on the support says how many, and how much
+the tuned network counts beside the generic one (:mod:`piaa.adapters.network.tune`). Costs a pass forward and
+back through the network for every photo, epoch and fold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.typing import NDArray
 
 from generic.model.generic_model import GenericModel
+from piaa.adapters.network.options import TuneOptions
 from piaa.adapters.network.tuned import TunedNetwork
 from piaa.adapters.prior import Prior
 
@@ -35,24 +36,25 @@ class FinetuneAdapter(TunedNetwork):
         *,
         freeze_stem: bool = False,
         keep_epochs: bool = False,
+        options: TuneOptions = TuneOptions(),  # noqa: B008 - it is frozen
     ) -> None:
-        super().__init__(generic, prior, freeze_stem=freeze_stem, keep_epochs=keep_epochs)
+        super().__init__(generic, prior, freeze_stem=freeze_stem, keep_epochs=keep_epochs, options=options)
 
-    def settings(self) -> TuneConfig:
+    def usual(self) -> TuneConfig:
         """See :class:`TunedNetwork`."""
         from piaa.adapters.network.tune import TuneConfig
 
         return TuneConfig(rate=3e-5, epochs=4, pull=1e-3)
 
-    def copy(self, network: nn.Module) -> tuple[nn.Module, dict[str, nn.Parameter]]:
+    def copy(
+        self, network: nn.Module, names: Collection[str] | None = None
+    ) -> tuple[nn.Module, dict[str, nn.Parameter]]:
         """See :class:`TunedNetwork`."""
         from piaa.adapters.network.copies import outside_stem, personal_copy
 
-        own = [
-            name
-            for name, _ in network.named_parameters()
-            if outside_stem(network, name, frozen=self._freeze_stem)
-        ]
+        every = dict(network.named_parameters())
+        own = [name for name in every if outside_stem(network, name, frozen=self._freeze_stem)]
+        own = self.part_of(own, names)
         twin = personal_copy(network, own)
         return twin, {name: parameter for name, parameter in twin.named_parameters() if name in set(own)}
 

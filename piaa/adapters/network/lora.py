@@ -9,7 +9,7 @@ Where the network has a stem that can stay frozen (:data:`piaa.adapters.network.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.typing import NDArray
@@ -29,19 +29,23 @@ class LoraAdapter(TunedNetwork):
 
     name: ClassVar[str] = "lora"
 
-    def settings(self) -> TuneConfig:
+    def usual(self) -> TuneConfig:
         """See :class:`TunedNetwork`."""
         from piaa.adapters.network.tune import TuneConfig
 
         return TuneConfig(rate=1e-3, epochs=8, pull=1e-3)
 
-    def copy(self, network: nn.Module) -> tuple[nn.Module, dict[str, nn.Parameter]]:
+    def copy(
+        self, network: nn.Module, names: Collection[str] | None = None
+    ) -> tuple[nn.Module, dict[str, nn.Parameter]]:
         """See :class:`TunedNetwork`."""
         from piaa.adapters.network.copies import personal_copy
         from piaa.adapters.network.low_rank import add_low_rank
 
         twin = personal_copy(network, own=())
-        return twin, add_low_rank(twin, RANK, freeze_stem=self._freeze_stem)
+        trained = add_low_rank(twin, RANK, freeze_stem=self._freeze_stem)
+        # Updates that are not trained stay nothing.
+        return twin, {key: trained[key] for key in self.part_of(trained, names)}
 
     def change(self, now: Mapping[str, Tensor], start: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
         """See :class:`TunedNetwork`."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from generic.errors import CheckpointError
 from generic.model.generic_model import GenericModel
 from piaa.adapters.base import Adapter, Ingredients, Photos
 from piaa.adapters.checks import check_support, fitted
+from piaa.adapters.network.options import TuneOptions
 from piaa.adapters.prediction import Array, Prediction, State
 from piaa.adapters.prior import Prior
 from piaa.adapters.state_format import FORMAT, VERSION, check_format
@@ -28,6 +30,8 @@ _ONE_AT_A_TIME = threading.Lock()
 """Torch uses all cores by itself; and starting weights are drawn from its one global stream, seeded here."""
 _CHANGE = "change."
 _NUMBERS = ("level", "deviation")
+_WEIGHT = "weight"
+"""Of the tuned network beside the generic one. A state without it is of a release where it counts alone."""
 _OWN = 10.0
 """Ratings that the population's error counts as much as."""
 
@@ -43,9 +47,11 @@ class TunedNetwork(Adapter):
         prior: gives the spread of ratings around the generic score.
         freeze_stem: leave the stem as it is, where the network has one; its maps are then computed once.
         keep_epochs: remember the network after each epoch of :meth:`fit`, for :meth:`predict_epochs`.
+        options: rate, epochs, gate and part.
     """
 
     needs_pixels: ClassVar[bool] = True
+    takes_options: ClassVar[bool] = True
     learns_in_epochs: ClassVar[bool] = True
 
     def __init__(
@@ -55,11 +61,13 @@ class TunedNetwork(Adapter):
         *,
         freeze_stem: bool = True,
         keep_epochs: bool = False,
+        options: TuneOptions = TuneOptions(),  # noqa: B008 - it is frozen
     ) -> None:
         super().__init__(prior)
         if generic is None:
             raise CheckpointError(f"adapter {self.name!r} needs a generic model, whose network it changes")
         self._generic, self._freeze_stem, self._keep_epochs = generic, freeze_stem, keep_epochs
+        self._options = options
         self._spread = prior.residual if prior else 0.25
         self._state: State | None = None
         self._network: nn.Module | None = None
@@ -68,17 +76,42 @@ class TunedNetwork(Adapter):
     @classmethod
     def make(cls, given: Ingredients) -> Self:
         """See :class:`piaa.adapters.base.Adapter`."""
-        return cls(given.generic, given.prior, keep_epochs=given.keep_epochs)
+        options = TuneOptions.of(cls.name, given.options)
+        return cls(given.generic, given.prior, keep_epochs=given.keep_epochs, options=options)
 
     # ---- what differs ----
 
     @abstractmethod
+    def usual(self) -> TuneConfig:
+        """How to train unless options say otherwise."""
+
     def settings(self) -> TuneConfig:
         """How to train."""
+        usual, asked = self.usual(), self._options
+        return replace(
+            usual, rate=asked.rate or usual.rate, epochs=asked.epochs or usual.epochs, gate=asked.gate
+        )
 
     @abstractmethod
-    def copy(self, network: nn.Module) -> tuple[nn.Module, dict[str, nn.Parameter]]:
-        """A personal copy, and what is trained in it by name; equal to the network at first."""
+    def copy(
+        self, network: nn.Module, names: Collection[str] | None = None
+    ) -> tuple[nn.Module, dict[str, nn.Parameter]]:
+        """A personal copy, and what is trained in it by name; equal to the network at first.
+
+        Args:
+            network: what is copied.
+            names: what was trained, of a person who is restored; None: what the options say.
+        """
+
+    def part_of(self, every: Iterable[str], names: Collection[str] | None) -> list[str]:
+        """Which parameters are trained, of all that could be; ``names`` as :meth:`copy` has them."""
+        from piaa.adapters.network.copies import last_layers
+
+        whole = list(every)
+        last = last_layers(whole)
+        if names is None:
+            return last if self._options.part == "last" else whole
+        return last if set(names) == set(last) else whole
 
     @abstractmethod
     def change(self, now: Mapping[str, Tensor], start: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
@@ -104,27 +137,28 @@ class TunedNetwork(Adapter):
         photos, x, y = features.take(order), x[order], y[order]
         generic, k = x[:, 0], len(y)
         level = level_of(y - generic)
-        change, errors = self._tune(photos, y, generic, level)
+        change, weight, errors = self._tune(photos, y, generic, level)
         spread = np.sqrt((_OWN * self._spread**2 + np.sum(errors**2)) / (_OWN + k))
         self._use(
             {_CHANGE + key: value for key, value in change.items()}
             | {
                 "level": np.array(level),
                 "deviation": np.array(spread),
+                **({_WEIGHT: np.array(weight)} if change else {}),
             }
         )
         return self
 
     def _tune(
         self, photos: Photos, scores: Array, generic: Array, level: float
-    ) -> tuple[dict[str, NDArray[Any]], Array]:
-        """What to store of the training, and errors of ratings that were held out, shape (k,)."""
+    ) -> tuple[dict[str, NDArray[Any]], float, Array]:
+        """What to store of the training, its weight, and errors of ratings that were held out, shape (k,)."""
         from piaa.adapters.network.copies import reader
         from piaa.adapters.network.tune import MIN_RATINGS, cross_validate, level_errors, train
 
         self._epochs = [{}]
         if len(scores) < MIN_RATINGS:
-            return {}, level_errors(scores - generic)
+            return {}, 0.0, level_errors(scores - generic)
         with _ONE_AT_A_TIME:
             settings, (network, trained) = self.settings(), self.copy(self._generic.network)
             start = {key: value.detach().clone() for key, value in trained.items()}
@@ -144,7 +178,7 @@ class TunedNetwork(Adapter):
             )
         if self._keep_epochs:
             self._epochs = snapshots
-        return snapshots[found.epochs], found.errors
+        return snapshots[found.epochs], found.weight, found.errors
 
     def predict(self, features: Photos) -> Prediction:
         """See :class:`piaa.adapters.base.Adapter`."""
@@ -164,18 +198,20 @@ class TunedNetwork(Adapter):
         return found
 
     def _scores(self, network: nn.Module | None, photos: Photos) -> Array:
-        """Unit scores, shape (n,); those of the vectors if the network is the generic one."""
+        """Unit scores, shape (n,): those of the vectors, and by its weight the network's if there is one."""
+        generic = np.asarray(photos.vectors[:, 0], dtype=np.float64)
         if network is None:
-            return np.asarray(photos.vectors[:, 0], dtype=np.float64)
-        engine = TorchEngine(network)
-        return np.array([engine.vector(photos.pixels[np.array([row])][0])[0] for row in range(len(photos))])
+            return generic
+        engine, weight = TorchEngine(network), float(fitted(self._state, self.name).get(_WEIGHT, 1.0))
+        tuned = [engine.vector(photos.pixels[np.array([row])][0])[0] for row in range(len(photos))]
+        return (1 - weight) * generic + weight * np.array(tuned, dtype=np.float64)
 
     def _personal(self, change: Mapping[str, NDArray[Any]]) -> nn.Module | None:
         """The network with a change in it; None if there is none."""
         if not change:
             return None
         with _ONE_AT_A_TIME:
-            network, trained = self.copy(self._generic.network)
+            network, trained = self.copy(self._generic.network, tuple(change))
             start = {key: value.detach().clone() for key, value in trained.items()}
             self.apply(change, trained, start)
         return network.requires_grad_(requires_grad=False)
@@ -197,7 +233,7 @@ class TunedNetwork(Adapter):
             CheckpointError: its tensors do not fit the network.
         """
         check_format(state, self.name)
-        own = {key for key in state if not key.startswith(_CHANGE)}
+        own = {key for key in state if not key.startswith(_CHANGE)} - {_WEIGHT}
         if own != {*_NUMBERS, VERSION}:
             raise CheckpointError(
                 f"a stored person of adapter {self.name!r} has {sorted(own)} beside the network's change, "

@@ -12,6 +12,7 @@ from generic.errors import CheckpointError
 from generic.metrics import coverage, spearman
 from piaa.adapters.bayes import BayesAdapter
 from piaa.adapters.prior import TASTES, Prior
+from piaa.adapters.strangers import with_strangers
 
 
 def photos(n, seed=0, d=6):
@@ -48,9 +49,33 @@ def assert_normal(prediction, mean, variance):
     np.testing.assert_allclose(prediction.high, np.minimum(high, 1), rtol=0, atol=1e-9)
 
 
+def average(prior, x, y, new):
+    """Mean and variance of new ratings, every cell of the grid weighed by its evidence.
+
+    Noise beyond that of training users has no say in the mean.
+    """
+    noises, logs = with_strangers(prior.noise, prior.log_weights)
+    shares, means, variances = np.zeros_like(logs), [], []
+    for i, taste in enumerate(TASTES):
+        factor = np.sqrt(np.array([1, 1] + [taste] * 4))
+        covariance = prior.covariance * np.outer(factor, factor)
+        for j, noise in enumerate(noises):
+            joint = phi(prior, x) @ covariance @ phi(prior, x).T + noise * np.eye(len(y))
+            evidence = scipy.stats.multivariate_normal.logpdf(y, phi(prior, x) @ prior.mean, joint)
+            shares[i, j] = np.exp(evidence + logs[i, j])
+            mean, variance = posterior(prior, x, y, new, covariance, noise)
+            means.append(mean)
+            variances.append(variance)
+    known = shares.copy()
+    known[:, len(prior.noise) :] = 0
+    shares, known = shares.ravel() / shares.sum(), known.ravel() / known.sum()
+    mean = known @ means
+    return shares, mean, shares @ (variances + (means - mean) ** 2)
+
+
 @pytest.mark.parametrize("k", [1, 3, 30])
 @pytest.mark.parametrize("taste", [0, len(TASTES) - 1])
-def test_one_taste_and_one_noise_give_the_posterior_of_a_gaussian_process(small, k, taste):
+def test_one_taste_and_one_noise_give_the_scores_of_a_gaussian_process(small, k, taste):
     weights = np.full((len(TASTES), 1), -np.inf)
     weights[taste] = 0
     one = dataclasses.replace(small, noise=np.array([0.001]), log_weights=weights)
@@ -58,30 +83,19 @@ def test_one_taste_and_one_noise_give_the_posterior_of_a_gaussian_process(small,
     covariance = small.covariance * np.outer(factor, factor)
     x, new = photos(k), photos(40, 1)
     y = 0.5 + 0.3 * (x[:, 0] - 0.5) + 0.02 * x[:, 2]
-    assert_normal(BayesAdapter(one).fit(x, y).predict(new), *posterior(one, x, y, new, covariance, 0.001))
+    got = BayesAdapter(one).fit(x, y).predict(new)
+    mean, _ = posterior(one, x, y, new, covariance, 0.001)
+    np.testing.assert_allclose(got.score, mean, rtol=0, atol=1e-9)
+    assert_normal(got, *average(one, x, y, new)[1:])
 
 
 @pytest.mark.parametrize("k", [1, 8, 12, 20])  # from 12 on by the factor of six weights
 def test_several_are_averaged_by_how_well_they_explain_the_ratings(small, k):
     x, new = photos(k), photos(40, 1)
     y = 0.5 + 0.3 * (x[:, 0] - 0.5) + 0.02 * x[:, 2] + 0.02 * np.random.default_rng(1000).standard_normal(k)
-    shares, means, variances = [], [], []
-    for i, taste in enumerate(TASTES):
-        factor = np.sqrt(np.array([1, 1] + [taste] * 4))
-        covariance = small.covariance * np.outer(factor, factor)
-        for j, noise in enumerate(small.noise):
-            joint = phi(small, x) @ covariance @ phi(small, x).T + noise * np.eye(k)
-            evidence = scipy.stats.multivariate_normal.logpdf(y, phi(small, x) @ small.mean, joint)
-            shares.append(np.exp(evidence + small.log_weights[i, j]))
-            mean, variance = posterior(small, x, y, new, covariance, noise)
-            means.append(mean)
-            variances.append(variance)
-    shares = np.array(shares) / np.sum(shares)
+    shares, mean, variance = average(small, x, y, new)
     assert shares.max() < 0.9  # or one would do
-    mean = shares @ means
-    assert_normal(
-        BayesAdapter(small).fit(x, y).predict(new), mean, shares @ (variances + (means - mean) ** 2)
-    )
+    assert_normal(BayesAdapter(small).fit(x, y).predict(new), mean, variance)
 
 
 def test_people_who_do_not_differ_are_ranked_as_the_crowd(small):
@@ -119,9 +133,18 @@ def test_intervals_hold_the_share_of_ratings_that_they_promise(small, k):
         low.append(prediction.low)
         high.append(prediction.high)
         rated.append(given)
-    assert coverage(np.concatenate(low), np.concatenate(high), np.concatenate(rated)) == pytest.approx(
-        0.8, abs=0.03
-    )
+    held = coverage(np.concatenate(low), np.concatenate(high), np.concatenate(rated))
+    assert 0.77 < held < 0.84  # a little too wide until the ratings rule out that she is a stranger
+
+
+def test_intervals_of_people_far_noisier_than_training_users(small):
+    """As on photos of another kind: the further levels of noise are found from ten ratings."""
+    noisy = dataclasses.replace(small, noise=3.75 * small.noise)
+    held = []
+    for x, y, new, given in people(noisy, 150, 10, 40):
+        predicted = BayesAdapter(small).fit(x, y).predict(new)
+        held.append(coverage(predicted.low, predicted.high, given))
+    assert 0.7 < np.mean(held) < 0.8
 
 
 def test_the_more_ratings_the_better_and_never_worse_than_the_crowd(small):
@@ -141,5 +164,6 @@ def test_a_model_without_a_prior():
     with pytest.raises(CheckpointError) as caught:
         BayesAdapter(None)
     assert str(caught.value) == (
-        "adapter 'bayes' needs a prior, but the model file has none; use --adapter ridge"
+        "adapter 'bayes' needs a prior, but the model file has none; use --adapter auto, or learn one: piaa "
+        "models learn-prior"
     )

@@ -51,6 +51,19 @@ def test_the_stored_bytes_are_the_parts_one_after_the_other():
     assert again.places.tolist() == [[6], [7]]
 
 
+@pytest.mark.parametrize("rated", [None, np.array([[0.5, 6.0], [0.5, 7.0]], np.float32)])
+def test_a_width_of_its_own_stands_behind_them(rated):
+    z = np.array([[6.0], [7.0]]) / np.sqrt(2)
+    form = LinearForm(
+        coefficients=np.array([1.0, 2, 3]), weights=np.array([4.0, 5]), places=z, rated=rated, width=0.7
+    )
+    again = LinearForm.unpack(form.pack(), None, 1)
+    assert again.width == 0.7
+    np.testing.assert_array_equal(again.places, z)
+    expected = 4 * np.exp(-((1 - z[0]) ** 2) / (2 * 0.49)) + 5 * np.exp(-((1 - z[1]) ** 2) / (2 * 0.49))
+    np.testing.assert_allclose(again.smooth(np.ones((1, 1))), expected, rtol=1e-12)
+
+
 def test_bytes_of_another_model(prior):
     d = prior.n_directions
     assert LinearForm.unpack(np.zeros(d + 1).tobytes(), prior, d) is None

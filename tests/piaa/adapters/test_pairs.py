@@ -22,10 +22,11 @@ def test_the_mode_and_the_spread_are_those_of_the_posterior(prior):
     start = mixture_of(prior).before()
     apart = prior.basis(better) - prior.basis(worse)
     precision = np.linalg.inv(start["covariance"])
+    noise = np.exp(prior.log_weights).sum(axis=0) @ prior.noise  # of training users
 
     def loss(w):
         # A logistic variable of scale s has the variance (pi s)^2 / 3; here that of two ratings' noise.
-        scale = np.sqrt(3 * 2 * start["noise"]) / np.pi
+        scale = np.sqrt(3 * 2 * noise) / np.pi
         step = w - start["mean"]
         return np.log1p(np.exp(-(apart @ w) / scale)).sum() + step @ precision @ step / 2
 
@@ -58,6 +59,17 @@ def test_preferences_are_learned_from_people_as_the_prior_describes_them(prior):
         learned = PairsAdapter(prior).fit_pairs(better, worse).predict(new).score
         gains.append(spearman(learned, truth) - spearman(new[:, 0], truth))
     assert np.mean(gains) > 0.1
+
+
+def test_ratings_that_lie_far_from_the_scores_widen_the_interval(prior):
+    x, new = photos(20), photos(5, 1)
+    near = prior.basis(x) @ prior.mean
+    order = np.argsort(np.argsort(near))
+    same, far = PairsAdapter(prior).fit(x, near), PairsAdapter(prior).fit(x, order / 19)
+    np.testing.assert_array_equal(same.predict(new).score, far.predict(new).score)  # the same comparisons
+    assert (
+        far.predict(new).high - far.predict(new).low > same.predict(new).high - same.predict(new).low
+    ).all()
 
 
 def test_opposite_comparisons_cancel_out(prior):

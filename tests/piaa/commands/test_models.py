@@ -172,7 +172,8 @@ def test_an_adapter_that_needs_more_than_a_network_is_refused(fitted):
     result = fitted("--adapter", "bayes")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        "piaa: adapter 'bayes' needs a prior, but the model file has none; use --adapter ridge\n"
+        "piaa: adapter 'bayes' needs a prior, but the model file has none; use --adapter auto, or learn one: "
+        "piaa models learn-prior\n"
     )
 
 

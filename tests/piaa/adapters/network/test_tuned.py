@@ -235,7 +235,7 @@ def test_the_level_of_held_out_ratings_is_that_of_the_others():
     def read(rows):
         return torch.from_numpy(generic)[rows] + 0 * parameter
 
-    settings = TuneConfig(rate=0.1, epochs=1, pull=0.0)
+    settings = TuneConfig(rate=0.1, epochs=1, pull=0.0, gate="error")
     start = {"p": torch.zeros(1)}
     found = cross_validate({"p": parameter}, start, read, scores, generic, settings)
     assert found.epochs == 0

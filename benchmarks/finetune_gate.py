@@ -1,0 +1,181 @@
+"""``finetune`` and ``lora`` ungated, gated by one standard error, and averaged with the generic score.
+
+    uv run --extra train --group train python benchmarks/finetune_gate.py ROOT --away AI --models runs/lite
+
+ROOT is OASIS: 40 people of each list, in a fixed random order, on ``piaa-lite-without-N.safetensors`` of
+``train_piaa_lite.py``, at 10, 30 and 100 ratings. AI is ``ai_pictures``: everybody, on ``piaa-lite``, which
+has not seen it, at 10 and 30. One training gives all three, since they differ only in what they make of
+held-out errors; of each person and number of ratings one file is kept in ``--out``, so that a stopped run
+goes on. ``--adapter`` takes options: ``finetune@part=last``. Without ``--models`` the lists are left out,
+without ``--away`` the pictures. Writes ``benchmarks/results/finetune_gate.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from auto_best import AWAY, Array, vectors
+from oasis import LISTS, load_oasis
+from oasis_people import bootstrap
+from record import tell, write_result
+
+from generic.atomic import write_bytes
+from generic.cache.features import FeatureCache
+from generic.metrics import spearman
+from generic.model.generic_model import GenericModel
+from generic.model.registry import find_model
+from generic.photos.lazy_pixels import LazyPixels
+from generic.seeds import stream
+from piaa.adapters.base import Photos
+from piaa.adapters.network import tune
+from piaa.adapters.network.options import Gate
+from piaa.adapters.prior import PREFIX, Prior
+from piaa.adapters.registry import make_adapter
+from piaa.ratings.table import read_ratings
+
+SHOTS = {"home": (10, 30, 100), "away": (10, 30)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """One to test."""
+
+    place: str
+    name: str
+    model: GenericModel
+    photos: Photos
+    scores: Array
+
+
+def people(given: argparse.Namespace, cache: FeatureCache) -> Iterator[Person]:
+    """Those of the lists, then those of the other domain."""
+    data = load_oasis(given.root)
+    for number in LISTS if given.models else ():
+        model = GenericModel(given.models / f"piaa-lite-without-{number}.safetensors")
+        x, pixels = vectors(model, data.paths, cache), LazyPixels(data.paths, model.size, fit=model.fit)
+        users = data.users_of(number)
+        for place in stream(0, "network users", number).permutation(len(users))[: given.users]:
+            rows, scores = data.users[users[place]]
+            photos = Photos(vectors=x[rows], pixels=pixels.take(rows))
+            yield Person(place="home", name=users[place], model=model, photos=photos, scores=scores)
+    if given.away:
+        yield from _away(given, cache)
+
+
+def _away(given: argparse.Namespace, cache: FeatureCache) -> Iterator[Person]:
+    model = GenericModel(find_model("piaa-lite"))
+    paths = sorted((given.away / "images").iterdir())
+    rows_of = {path.name: row for row, path in enumerate(paths)}
+    x, pixels = vectors(model, paths, cache), LazyPixels(paths, model.size, fit=model.fit)
+    ratings = read_ratings(given.away / "ratings.csv", scale=AWAY)
+    users, rows = np.array(ratings.users), np.array([rows_of[name] for name in ratings.images])
+    for user in sorted(set(ratings.users))[: given.users]:
+        own = rows[users == user]
+        photos = Photos(vectors=x[own], pixels=pixels.take(own))
+        scores = ratings.unit_scores[users == user]
+        yield Person(place="away", name=user, model=model, photos=photos, scores=scores)
+
+
+def measure(person: Person, adapter: str, k: int) -> dict[str, Any]:
+    """SRCC of each gate, of the generic score and of ``auto``; and what the gates chose."""
+    seed = "oasis" if person.place == "home" else person.place
+    order = stream(0, "kshot", seed, person.name, 0).permutation(len(person.scores))
+    support, query, rated = (
+        person.photos.take(order[:k]),
+        person.photos.take(order[k:]),
+        person.scores[order[k:]],
+    )
+    prior = Prior.from_tensors(person.model.tensors(PREFIX))
+    held: list[Array] = []
+    decide = tune.chosen
+
+    def noted(errors: Array, gate: Gate) -> tune.Tuned:
+        held.append(errors)
+        return decide(errors, gate)
+
+    tune.chosen = noted
+    try:
+        started = time.perf_counter()
+        made = make_adapter(f"{adapter}@gate=none", prior, generic=person.model, keep_epochs=True)
+        fitted = made.fit(support, person.scores[order[:k]])
+        seconds = time.perf_counter() - started
+    finally:
+        tune.chosen = decide
+    epochs = [one.score for one in fitted.predict_epochs(query)]
+    auto = make_adapter("auto", prior).fit(support.vectors, person.scores[order[:k]])
+    found: dict[str, Any] = {
+        "generic": spearman(query.vectors[:, 0], rated),
+        "auto": spearman(auto.predict(query.vectors).score, rated),
+        "fit_s": seconds,
+    }
+    for gate in get_args(Gate):
+        tuned = decide(held[0], gate)
+        mixed = (1 - tuned.weight) * epochs[0] + tuned.weight * epochs[tuned.epochs]
+        found |= {
+            gate: spearman(mixed, rated),
+            f"{gate} weight": tuned.weight,
+            f"{gate} epochs": tuned.epochs,
+        }
+    return found
+
+
+def summary(cells: list[dict[str, Any]], *names: str | int) -> dict[str, Any]:
+    """Means over people, and each gate's gain over the generic score with its interval."""
+    found: dict[str, Any] = {"people": len(cells)}
+    for name in ("generic", "auto", *get_args(Gate)):
+        srcc = np.array([cell[name] for cell in cells])
+        gain = srcc - np.array([cell["generic"] for cell in cells])
+        gain = gain[~np.isnan(gain)]
+        found[name] = {
+            "srcc": float(np.nanmean(srcc)),
+            "gain": float(gain.mean()),
+            "interval": bootstrap(gain, name, *names),
+        }
+    found["changed"] = {
+        gate: float(np.mean([cell[f"{gate} weight"] > 0 for cell in cells])) for gate in get_args(Gate)
+    }
+    found["fit_s"] = float(np.median([cell["fit_s"] for cell in cells]))
+    return found
+
+
+def main() -> None:
+    """Measure what is not measured yet, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("root", type=Path)
+    parser.add_argument("--away", type=Path)
+    parser.add_argument("--models", type=Path)
+    parser.add_argument("--adapter", default="finetune,finetune@part=last,lora")
+    parser.add_argument("--shots", help="of these alone, such as 10,30")
+    parser.add_argument("--users", type=int, default=40, help="of each list, and of the other domain at most")
+    parser.add_argument("--out", type=Path, default=Path("runs/finetune-gate"))
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    cells: dict[str, list[dict[str, Any]]] = {}
+    with FeatureCache.open(given.out / "cache") as cache:
+        for person in people(given, cache):
+            for k in SHOTS[person.place]:
+                if given.shots and str(k) not in given.shots.split(","):
+                    continue
+                for adapter in given.adapter.split(","):
+                    file = given.out / f"{person.place}-{person.name}-{k}-{adapter}.json"
+                    if not file.exists():
+                        write_bytes(file, json.dumps(measure(person, adapter, k)).encode())
+                        tell(f"{file.stem}: {file.read_text()}")
+                    key = f"{person.place} k={k} {adapter}"
+                    cells.setdefault(key, []).append(json.loads(file.read_text()))
+    command = "python benchmarks/finetune_gate.py ROOT --away AI --models runs/lite"
+    figures = {key: summary(rows, key) for key, rows in cells.items()}
+    write_result("finetune_gate", command, {"users": given.users, "figures": figures})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""The functions of a photo that ``auto`` adds where no prior says in which directions people differ.
+
+Two, each a Gaussian process over the embedding: a smooth one (a radial-basis kernel, as of ``neighbours``)
+and a linear one (ridge regression is its posterior mean). Distances are in units of those between the rated
+photos, so that embeddings of any scale will do. The smooth one has the width of the highest evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from piaa.adapters.kernel import squared_distances
+from piaa.adapters.linear_form import LinearForm
+from piaa.adapters.prediction import Array
+
+WIDTHS = (0.5, 1.0, 2.0)
+"""Of the smooth function, in root mean squared distances between two rated photos."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Likeness:
+    """How alike photos are to the rated ones of one person."""
+
+    places: Array
+    """Where the k rated photos lie, see :func:`piaa.adapters.kernel.places`, shape (k, d)."""
+    width: float
+    """Of the smooth function, in units of the places."""
+
+    @property
+    def center(self) -> Array:
+        """Mean place of the rated photos, shape (d,)."""
+        return np.asarray(self.places.mean(axis=0))
+
+    @property
+    def scale(self) -> float:
+        """What makes the linear function as large on average, 1, as the smooth one is everywhere."""
+        return 2 / length(self.places) ** 2
+
+    def smooth(self, z: Array) -> Array:
+        """Covariances of the smooth function between places z (n, d) and the rated photos, shape (n, k)."""
+        return np.asarray(np.exp(-squared_distances(z, self.places) / (2 * self.width**2)))
+
+    def linear(self, z: Array) -> Array:
+        """Those of the linear function, shape (n, k)."""
+        return np.asarray(self.scale * np.einsum("nd,kd->nk", z - self.center, self.places - self.center))
+
+    def both(self, z: Array) -> Array:
+        """Both side by side, shape (n, 2 k)."""
+        return np.concatenate([self.smooth(z), self.linear(z)], axis=1)
+
+    def own(self, z: Array) -> Array:
+        """Each function's variance at places z, shape (n, 2)."""
+        away = z - self.center
+        return np.column_stack([np.ones(len(z)), self.scale * np.einsum("nd,nd->n", away, away)])
+
+    def linear_form(self, line: Array, weights: Array) -> LinearForm:
+        """The functions with weights (2 k,), beside a line: coefficients (2 + d,) on (1, model vector)."""
+        smooth, linear = np.split(weights, 2)
+        slopes = self.scale * linear @ (self.places - self.center)
+        coefficients = line.copy()
+        coefficients[0] -= slopes @ self.center
+        coefficients[2:] += slopes / np.sqrt(2 * len(slopes))  # as places are made of the embedding
+        return LinearForm(coefficients=coefficients, weights=smooth, places=self.places, width=self.width)
+
+
+def length(places: Array) -> float:
+    """Root mean squared distance between two of k places (k, d); 1 if there are no two."""
+    k = len(places)
+    away = places - places.mean(axis=0)
+    squares = 2 * float((away**2).sum()) / max(k - 1, 1)
+    return float(np.sqrt(squares)) if squares > 1e-12 else 1.0
+
+
+def of_evidence(places: Array, evidence: Callable[[Array], float]) -> Likeness:
+    """The one whose smooth function has the width that the ratings speak for.
+
+    Args:
+        places: of the rated photos, shape (k, d).
+        evidence: log density of the ratings for covariances (k, k) of the smooth function.
+    """
+    unit = length(places)
+    tried = [Likeness(places=places, width=width * unit) for width in WIDTHS]
+    logs = [evidence(one.smooth(places)) for one in tried]
+    # Of equals the middle one, which is the usual width.
+    best = max((1, 0, 2), key=lambda place: logs[place])
+    return tried[best]
