@@ -202,7 +202,8 @@ class TunedNetwork(Adapter):
         generic = np.asarray(photos.vectors[:, 0], dtype=np.float64)
         if network is None:
             return generic
-        engine, weight = TorchEngine(network), float(fitted(self._state, self.name).get(_WEIGHT, 1.0))
+        weight = float(np.ravel(fitted(self._state, self.name).get(_WEIGHT, 1.0))[0])  # a file's: (1,)
+        engine = TorchEngine(network)
         tuned = [engine.vector(photos.pixels[np.array([row])][0])[0] for row in range(len(photos))]
         return (1 - weight) * generic + weight * np.array(tuned, dtype=np.float64)
 
