@@ -12,6 +12,7 @@ or without a prior 16.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -22,8 +23,9 @@ from piaa.adapters.checks import fitted
 from piaa.adapters.comparing import ComparingAdapter
 from piaa.adapters.joint import rows_of
 from piaa.adapters.kernel import places
-from piaa.adapters.likeness import Likeness, of_evidence
+from piaa.adapters.likeness import Likeness, best_of, likenesses, of_evidence
 from piaa.adapters.linear_form import LinearForm
+from piaa.adapters.many import MOST, Covariance, Summary, stand_ins
 from piaa.adapters.neighbours import LEVEL, NOISES, SLOPE
 from piaa.adapters.posterior import Mixture, normal_of
 from piaa.adapters.prediction import Array, State
@@ -44,9 +46,11 @@ FREE = 0.05
 LINE = (0.5, 1.0)
 """Centre and spread of the generic score where no prior says them."""
 TURN = "turn"
-"""Key, in a state that comparisons are in, of what makes its directions of the photos that it was learned from."""
+"""Key, where comparisons were learned from, of what makes its directions of the photos compared and rated."""
 WIDTH = "width"
 """Key of the smooth function's width in a state that was learned without a prior."""
+STAND_INS = "stand_ins"
+"""Key of the rows, in canonical order, of those rated photos that stand for all."""
 _WORKING = 4
 """Matrices of a cell's size that are held beside the cells, as measured at 1,000 ratings."""
 
@@ -65,6 +69,8 @@ class AutoAdapter(ComparingAdapter):
     name: ClassVar[str] = "auto"
     has_linear_form: ClassVar[bool] = True
     derived: ClassVar[tuple[str, ...]] = ("rated",)
+    exact: ClassVar[int] = MOST
+    """So many ratings are taken as they are; of more, so many stand for all (:mod:`piaa.adapters.many`)."""
 
     def __init__(self, prior: Prior | None = None) -> None:
         if prior is not None:
@@ -72,6 +78,7 @@ class AutoAdapter(ComparingAdapter):
         super().__init__(prior)
 
     def _side(self, k: int) -> int:
+        k = min(k, self.exact)
         return 2 * k + 2 if self._prior is None else k + len(self._prior.mean)
 
     def _learn(self, x: Array, y: Array) -> list[State]:
@@ -82,6 +89,9 @@ class AutoAdapter(ComparingAdapter):
         flat = x.reshape(u * k, width)
         z = places(flat, self._prior).reshape(u, k, -1)
         basis = self._basis(flat).reshape(u, k, -1)
+        if k > self.exact:
+            rows, people = stand_ins(k, self.exact), zip(basis, y, z, strict=True)
+            return [_packed(_learn_many(self._prior, *person, rows)) for person in people]
         found = _learn_free(basis, y, z) if self._prior is None else _learn_tastes(self._prior, basis, y, z)
         return [{**_packed(state), "rated": one} for state, one in zip(found, z, strict=True)]
 
@@ -96,8 +106,8 @@ class AutoAdapter(ComparingAdapter):
             state, turn = _compare_tastes(self._prior, basis, y, equal, z)
         return {**_packed(state), TURN: turn.astype(np.float32), "rated": z}
 
-    def _derive(self, x: Array) -> State:
-        return {"rated": places(x, self._prior)}
+    def _derive(self, x: Array, learned: State) -> State:
+        return {"rated": places(x[learned.get(STAND_INS, slice(None))], self._prior)}
 
     def _check_memory(self, k: int) -> None:
         """Raises TooLarge unless the cells of the average, which are held together, fit into memory."""
@@ -132,8 +142,10 @@ class AutoAdapter(ComparingAdapter):
             form = _likeness(learned).linear_form(coefficients, alike)
         else:
             form = LinearForm(coefficients=coefficients, weights=alike, places=z)
-        single = self.support[0].dtype == np.float32
-        return replace(form, rated=self._whole().astype(np.float32) if single else None)
+        if self.support[0].dtype != np.float32:
+            return form
+        rows = learned.get(STAND_INS, slice(None))
+        return replace(form, rated=self._whole()[rows].astype(np.float32))
 
     def _basis(self, x: Array) -> Array:
         return line_basis(x) if self._prior is None else self._prior.basis(x)
@@ -181,6 +193,23 @@ def _compare_free(basis: Array, y: Array, equal: NDArray[np.bool_], z: Array) ->
     like = of_evidence(z, evidence)
     rows = rows_of(whole, basis, y, equal, np.stack(like.among()))
     return {**rows.posterior(whole), WIDTH: np.array(like.width)}, rows.turn
+
+
+def _learn_many(prior: Prior | None, basis: Array, y: Array, z: Array, rows: NDArray[np.intp]) -> State:
+    """What one person teaches of whose many ratings those in some rows stand for all."""
+    kept = {"rated": z[rows], STAND_INS: rows}
+
+    def summary(functions: Sequence[Covariance], like: Likeness) -> Summary:
+        return Summary.of(basis, y, z, rows, functions, lambda part: like.own(part)[:, : len(functions)])
+
+    if prior is not None:
+        like = Likeness(places=z[rows], width=1.0)
+        return {**mixture_of(prior).posterior_of(summary([like.smooth], like)), **kept}
+    searched, whole = _free_mixture(smooth_alone=True), _free_mixture()
+    likes = likenesses(z[rows])
+    like = best_of(likes, [searched.evidence_of(summary([one.smooth], one)) for one in likes])
+    state = whole.posterior_of(summary([like.smooth, like.linear], like))
+    return {**state, **kept, WIDTH: np.array(like.width)}
 
 
 def mixture_of(prior: Prior) -> Mixture:

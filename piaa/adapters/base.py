@@ -95,6 +95,8 @@ class Adapter(ABC):
     """Its state holds what it was fitted on: it has :attr:`support`."""
     takes_comparisons: ClassVar[bool] = False
     """It has :meth:`fit_both`."""
+    most_both: ClassVar[int] = 0
+    """Most ratings and comparisons together that it takes."""
     has_linear_form: ClassVar[bool] = False
     """It has :meth:`linear_form`."""
     takes_options: ClassVar[bool] = False

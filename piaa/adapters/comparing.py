@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import StoreError
-from piaa.adapters.checks import check_support
+from piaa.adapters.checks import check_most, check_support
 from piaa.adapters.compared import Compared
 from piaa.adapters.prediction import Array, State
 from piaa.adapters.vectors import FEATURES, SCORES, VectorAdapter, canonical_order, lost
@@ -30,6 +30,7 @@ class ComparingAdapter(VectorAdapter):
     """A vector adapter whose method takes comparisons beside ratings (:meth:`_learn_both`)."""
 
     takes_comparisons: ClassVar[bool] = True
+    most_both: ClassVar[int] = 2_000
     _compared: Compared | None = None
 
     @abstractmethod
@@ -47,6 +48,7 @@ class ComparingAdapter(VectorAdapter):
         """See :class:`piaa.adapters.base.Adapter`. The order of ratings and comparisons is all the same."""
         if not len(compared):
             return self.fit(features, unit_scores)
+        check_most(len(unit_scores) + len(compared), self.most_both, self.name, "ratings and comparisons")
         rated = len(unit_scores) > 0
         x, y = check_support(features, unit_scores) if rated else (None, np.zeros(0))
         checked = compared.checked(None if x is None else x.shape[1])

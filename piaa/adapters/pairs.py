@@ -23,6 +23,7 @@ class PairsAdapter(BayesAdapter):
     """
 
     name: ClassVar[str] = "pairs"
+    most: ClassVar[int | None] = 1_500
 
     def _learn(self, x: Array, y: Array) -> list[State]:
         return [self._compare(*person) for person in zip(x, y, strict=True)]

@@ -54,10 +54,8 @@ def report_fit(person: Person, store: str, read: RatedPhotos | None = None, *, a
         f"{person.user}: learned from {given} ({person.adapter.name} on {generic.name} {generic.hash[:8]})"
     )
     if person.n_unused:
-        note(
-            f"{counted(person.n_unused, 'comparison')} of {person.user} kept, but not used: adapter "
-            f"{person.adapter.name} learns from ratings alone"
-        )
+        kept = f"{counted(person.n_unused, 'comparison')} of {person.user} kept, but not used"
+        note(f"{kept}: adapter {person.adapter.name} {_takes(person)}")
     for line in _expected(person, measured):
         sentence(line)
     if unlike := describe_unlike(person.adapter, person.model.prior):
@@ -102,6 +100,13 @@ def report_replaced(user: str, what: str, left: int) -> None:
         "--replace, or delete all that she said of a photo: piaa users forget-rating "
         f"{shlex.quote(user)} PHOTO"
     )
+
+
+def _takes(person: Person) -> str:
+    """What an adapter takes that did not learn from comparisons."""
+    if person.adapter.takes_comparisons:
+        return f"takes at most {person.adapter.most_both:,} ratings and comparisons together"
+    return "learns from ratings alone"
 
 
 def _given(person: Person) -> tuple[str, set[str]]:

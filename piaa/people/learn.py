@@ -37,7 +37,7 @@ class Learned:
     skipped: Mapping[str, str] = field(default_factory=dict)
     """What she said of photos that could not be used, with the reason."""
     n_unused: int = 0
-    """Comparisons of a person whose adapter learns from ratings alone."""
+    """Comparisons of a person whose adapter learns from ratings alone, or has too many of these."""
 
 
 def count_of(said: Said) -> str:
@@ -100,7 +100,7 @@ def learn(
         if adapter.needs_pixels:
             given = _with_pixels(model, user, adapter.name, used, features, files or {})
         adapter.fit(given, scores)
-    unused = 0 if adapter.takes_comparisons else len(said.comparisons)
+    unused = 0 if _takes(adapter, said) else len(said.comparisons)
     return Learned(adapter=adapter, ratings=used, comparisons=compared, skipped=skipped, n_unused=unused)
 
 
@@ -113,7 +113,7 @@ def _usable(
         TooFewRatings: there are none.
     """
     used = tuple(one for one in said.ratings if one.photo in said.vectors)
-    taken = said.comparisons if adapter.takes_comparisons else ()
+    taken = said.comparisons if _takes(adapter, said) else ()
     compared = tuple(one for one in taken if one.a_photo in said.vectors and one.b_photo in said.vectors)
     photos = {one.image: one.photo for one in said.ratings}
     for one in taken:
@@ -129,6 +129,12 @@ def _usable(
         what = none_of(len(said.ratings), "rating") if said.ratings else none_of(len(taken), "comparison")
         raise TooFewRatings(f"{what} of user {user!r} can be used; the first is of {name!r}: {reason}")
     return used, compared, skipped
+
+
+def _takes(adapter: Adapter, said: Said) -> bool:
+    """Whether an adapter learns from the comparisons, too: not beside more ratings than it can."""
+    few = len(said.ratings) + len(said.comparisons) <= adapter.most_both
+    return adapter.takes_comparisons and (few or not said.ratings)
 
 
 def compared_of(comparisons: Sequence[StoredComparison], vectors: Mapping[str, NDArray[Any]]) -> Compared:
