@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,12 +17,13 @@ from generic.threads import one_blas_thread
 from piaa.people.model import Model
 from piaa.server import fits, people, problems, said, scoring, telemetry
 from piaa.server.embedder import Embedder
-from piaa.server.fitter import Fitter
+from piaa.server.fitting.fitter import Fitter
+from piaa.server.fitting.process import FitOptions, FitProcess
 from piaa.server.gate import Caller, Gate
 from piaa.server.schemas import Health, ModelInfo, Problems
 from piaa.server.scorers import Scorers
 from piaa.server.services import Services
-from piaa.server.settings import VARIABLE, ServeSettings
+from piaa.server.settings import ServeSettings
 from piaa.store.jobs import JobStore
 from piaa.store.keys import KeyStore
 from piaa.store.place import open_database
@@ -75,7 +75,15 @@ def create_app(settings: ServeSettings) -> FastAPI:
     model: Model = piaa.load_model(settings.model, cache=False)
     database = open_database(settings.store, connections=_CONNECTIONS)
     cache = FeatureCache.open(None if settings.cache is None else Path(settings.cache))
-    services = _services(settings, model, Store(database=database), cache)
+    fits_apart = FitProcess(
+        FitOptions(
+            store=settings.store,
+            model=settings.model,
+            seconds=settings.fit_seconds,
+            memory=settings.fit_memory,
+        )
+    )
+    services = _services(settings, model, Store(database=database), cache, fits_apart)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
@@ -85,7 +93,9 @@ def create_app(settings: ServeSettings) -> FastAPI:
             services.warm = True
             yield
             # Uvicorn has waited for the requests in flight by now.
+            fits_apart.stop()  # the fit at hand waits in the store for the next server
             await asyncio.to_thread(services.fitter.stop)
+            fits_apart.close()
         await services.embedder.stop()
         cache.close()
         database.close()
@@ -105,7 +115,9 @@ def create_app(settings: ServeSettings) -> FastAPI:
     return app
 
 
-def _services(settings: ServeSettings, model: Model, store: Store, cache: FeatureCache) -> Services:
+def _services(
+    settings: ServeSettings, model: Model, store: Store, cache: FeatureCache, fits: FitProcess
+) -> Services:
     return Services(
         settings=settings,
         model=model,
@@ -114,13 +126,11 @@ def _services(settings: ServeSettings, model: Model, store: Store, cache: Featur
         jobs=JobStore(store.database),
         embedder=Embedder(model.generic, cache, settings),
         scorers=Scorers(store, model),
-        fitter=Fitter(store, model),
+        fitter=Fitter(JobStore(store.database), fits),
     )
 
 
 def from_environment() -> FastAPI:
     """The application of a worker process."""
-    import json
-
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    return create_app(ServeSettings(**json.loads(os.environ[VARIABLE])))
+    return create_app(ServeSettings.from_environment())

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 
 from piaa.adapters.registry import DEFAULT
 from piaa.people.learn import check_vectors
+from piaa.server.fitting.work import check_adapter
 from piaa.server.paths import UserId
 from piaa.server.problems import Problem
 from piaa.server.schemas import ERRORS, JobInfo
@@ -26,7 +27,7 @@ async def fit(
     services, caller = of(request)
     check_user(user)
     caller.check_user(user)
-    services.fitter.check_adapter(adapter)
+    check_adapter(services.model, adapter)
     if await asyncio.to_thread(services.jobs.n_waiting) >= services.settings.max_fits:
         raise Problem(
             503, f"{services.settings.max_fits} fits wait already; try again later", retry_after_s=5

@@ -10,10 +10,12 @@ from fastapi import APIRouter, File, Form, Path, Request, UploadFile
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from generic.errors import ImageError, PiaaError
-from generic.photos.facts import PhotoFacts, photo_facts
 from generic.words import counted
 from piaa.adapters.registry import DEFAULT
 from piaa.ratings.scale import Scale
+from piaa.server.embedder import Looked
+from piaa.server.fitting.work import check_adapter
+from piaa.server.gate import Caller
 from piaa.server.paths import UserId
 from piaa.server.problems import Problem
 from piaa.server.schemas import ERRORS, Comparison, Flag, ImageResult, JobInfo, Rated, Rating, Withdrawn
@@ -44,11 +46,11 @@ async def rate(
     scale: Annotated[str | None, Form(description="Lowest and highest score.", examples=["1..5"])] = None,
 ) -> Rated:
     """Keep ratings. What is answered with 200 is stored; with an error nothing is."""
-    services = _check(request, user)
+    services, caller = _check(request, user)
     wanted = _parse(Rating, ratings, "ratings", "{image or sha256, score}")
     _check_named(wanted)
     span = None if scale is None else Scale.parse(scale)
-    seen, images = await _match(services, [_key(one) for one in wanted], image)
+    seen, images = await _match(services, caller, [_key(one) for one in wanted], image)
     last = {seen[_key(one)].identity: one for one in wanted}  # of a photo rated twice the last score
     saying = Saying(
         ratings=[(seen[_key(one)], one.score) for one in last.values()],
@@ -74,9 +76,9 @@ async def compare(
     image: Images = [],  # noqa: B006
 ) -> Rated:
     """Keep which of two photos a user prefers, beside whatever ratings she gave."""
-    services = _check(request, user)
+    services, caller = _check(request, user)
     wanted = _parse(Comparison, comparisons, "comparisons", "{a, b, outcome}")
-    seen, images = await _match(services, [side for one in wanted for side in (one.a, one.b)], image)
+    seen, images = await _match(services, caller, [side for one in wanted for side in (one.a, one.b)], image)
     for number, one in enumerate(wanted, 1):
         if seen[one.a].identity == seen[one.b].identity:
             raise Problem(422, f"comparison {number} has the same photo on both sides; name two photos")
@@ -103,10 +105,10 @@ async def flag(
     image: Images = [],  # noqa: B006
 ) -> Rated:
     """Keep which photos a user picked or rejected; nothing is learned from that."""
-    services = _check(request, user)
+    services, caller = _check(request, user)
     wanted = _parse(Flag, flags, "flags", "{image or sha256, flag}")
     _check_named(wanted)
-    seen, images = await _match(services, [_key(one) for one in wanted], image)
+    seen, images = await _match(services, caller, [_key(one) for one in wanted], image)
     last = {seen[_key(one)].identity: one for one in wanted}
     saying = Saying(
         flags=[(seen[_key(one)], one.flag) for one in last.values()],
@@ -124,10 +126,10 @@ async def withdraw(
     photo: Annotated[str, Path(description="Hash of a file that holds the photo.", pattern="^[0-9a-f]{64}$")],
 ) -> Withdrawn:
     """Delete all that a user ever said of a photo, and what was learned with it; she is learned again."""
-    services = _check(request, user)
+    services, caller = _check(request, user)
     seen = await services.embedder.known([photo])
     keys = [photo, *(one.identity for one in seen.values())]
-    return await asyncio.to_thread(_withdraw, services, user, keys, of(request)[1].key or _SOURCE)
+    return await asyncio.to_thread(_withdraw, services, user, keys, caller.key or _SOURCE)
 
 
 def _withdraw(services: Services, user: str, keys: Sequence[str], who: str) -> Withdrawn:
@@ -159,17 +161,17 @@ def _choose(user: str, keys: Collection[str], known: Sequence[tuple[str, str, st
 def _fitted_here(services: Services, adapter: str) -> str:
     """The adapter of a version, or the usual one if that was fitted from what a server does not keep."""
     try:
-        services.fitter.check_adapter(adapter)
+        check_adapter(services.model, adapter)
     except (Problem, PiaaError):
         return DEFAULT
     return adapter
 
 
-def _check(request: Request, user: str) -> Services:
+def _check(request: Request, user: str) -> tuple[Services, Caller]:
     services, caller = of(request)
     check_user(user)
     caller.check_user(user)
-    return services
+    return services, caller
 
 
 def _parse(kind: type[T], text: str, what: str, form: str) -> list[T]:
@@ -199,7 +201,7 @@ def _key(one: Rating | Flag) -> str:
 
 
 async def _match(
-    services: Services, keys: Sequence[str], uploads: Sequence[UploadFile]
+    services: Services, caller: Caller, keys: Sequence[str], uploads: Sequence[UploadFile]
 ) -> tuple[dict[str, SeenPhoto], list[ImageResult]]:
     """The photo of each name or hash; every image must be there and readable."""
     files = {upload.filename or "": upload for upload in uploads}
@@ -210,9 +212,8 @@ async def _match(
         raise Problem(
             422, f"image {absent[0]!r} is named, but no file of that name was sent; send it as 'image'"
         )
-    uploaded = [files[name] for name in names]
-    found = await see(services, uploaded, digests)
-    images = [image for image, _, _ in found]
+    found = await see(services, caller, [files[name] for name in names], digests)
+    images = [image for image, _ in found]
     bad = [one for one in images if one.problem]
     if bad:
         raise Problem(
@@ -221,26 +222,23 @@ async def _match(
             f"{bad[0].problem}",
             images=[one.model_dump() for one in images],
         )
-    facts = [photo_facts(content) for content in [await _again(upload) for upload in uploaded]]
-    facts += [PhotoFacts()] * len(digests)
-    seen = {}
-    for key, fact, (image, identity, outcome) in zip([*names, *digests], facts, found, strict=True):
-        assert not isinstance(outcome, ImageError)  # noqa: S101  (refused above)
-        seen[key] = SeenPhoto(
-            identity=identity,
-            sha256=image.sha256,
-            image=image.image,
-            vector=outcome,
-            width=fact.width,
-            height=fact.height,
-            taken=fact.taken,
-        )
+    seen = {
+        key: _photo(image.image, one) for key, (image, one) in zip([*names, *digests], found, strict=True)
+    }
     return seen, images
 
 
-async def _again(upload: UploadFile) -> bytes:
-    await upload.seek(0)
-    return await upload.read()
+def _photo(image: str, one: Looked) -> SeenPhoto:
+    assert not isinstance(one.outcome, ImageError)  # noqa: S101  (refused above)
+    return SeenPhoto(
+        identity=one.identity,
+        sha256=one.sha256,
+        image=image,
+        vector=one.outcome,
+        width=one.facts.width,
+        height=one.facts.height,
+        taken=one.facts.taken,
+    )
 
 
 def _is_hash(key: str) -> bool:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from generic.cache.features import Features
 from generic.errors import ImageError, ModelMismatch
+from generic.photos.facts import PhotoFacts
 from generic.words import counted, none_of
 from piaa.adapters.prediction import Array, Prediction, bend
 from piaa.ratings.scale import Scale
-from piaa.server.embedder import Outcome
+from piaa.server.embedder import Known, Looked, Outcome
 from piaa.server.forms import WideRoute
 from piaa.server.gate import Caller
 from piaa.server.problems import Problem
@@ -51,7 +52,7 @@ async def score(
         caller.check_user(one)
     limits = services.settings
     check_count(len(users), _MOST_INTERVALS if intervals else limits.max_users, "users")
-    images, outcomes = await embed(services, image, sha256)
+    images, outcomes = await embed(services, caller, image, sha256)
     actives = await asyncio.to_thread(services.serving.active, users, services.model.generic.hash)
     _check_users(services, users, actives, fallback)
     good = [item for item in outcomes if not isinstance(item, ImageError)]
@@ -62,7 +63,7 @@ async def score(
         )
     readable = np.array([not isinstance(item, ImageError) for item in outcomes])
     features = np.stack(good)
-    tuned = await _tuned(services, list(actives.values()), image, sha256, readable, features)
+    tuned = await _tuned(services, caller, list(actives.values()), image, sha256, readable, features)
     lines = await asyncio.to_thread(_score, services, users, actives, features, readable, intervals, tuned)
     return Scores(
         model=services.model.generic.name, model_hash=services.model.generic.hash, images=images, users=lines
@@ -71,6 +72,7 @@ async def score(
 
 async def _tuned(
     services: Services,
+    caller: Caller,
     actives: Sequence[Active],
     uploads: Sequence[UploadFile],
     digests: Sequence[str],
@@ -91,7 +93,9 @@ async def _tuned(
     files = [upload for upload, good in zip(uploads, readable, strict=True) if good]
     for upload in files:
         await upload.seek(0)
-    decoded = [services.embedder.pixels(_name(upload, 0), await upload.read()) for upload in files]
+    decoded = [
+        services.embedder.pixels(caller.turn, _name(upload, 0), await upload.read()) for upload in files
+    ]
     pixels = np.stack(await asyncio.gather(*decoded))
     return {
         active.user: await services.embedder.on_network(
@@ -117,17 +121,17 @@ def check_count(n: int, most: int, what: str) -> None:
 
 
 async def embed(
-    services: Services, uploads: Sequence[UploadFile], digests: Sequence[str]
+    services: Services, caller: Caller, uploads: Sequence[UploadFile], digests: Sequence[str]
 ) -> tuple[list[ImageResult], list[Outcome]]:
     """What became of each upload and each hash, and its vector or error; see :func:`see`."""
-    seen = await see(services, uploads, digests)
-    return [image for image, _, _ in seen], [outcome for _, _, outcome in seen]
+    seen = await see(services, caller, uploads, digests)
+    return [image for image, _ in seen], [one.outcome for _, one in seen]
 
 
 async def see(
-    services: Services, uploads: Sequence[UploadFile], digests: Sequence[str]
-) -> list[tuple[ImageResult, str, Outcome]]:
-    """What became of each upload and each hash, its photo's identity, and its vector or error.
+    services: Services, caller: Caller, uploads: Sequence[UploadFile], digests: Sequence[str]
+) -> list[tuple[ImageResult, Looked]]:
+    """What became of each upload and each hash.
 
     Raises:
         Problem: there is no image, or there are too many, or the server is full.
@@ -137,17 +141,17 @@ async def see(
         raise Problem(422, "the request has no image; send files as 'image', or hashes as 'sha256'")
     check_count(n, services.settings.max_images, "images")
     contents = [(_name(upload, i), await upload.read()) for i, upload in enumerate(uploads, 1)]
-    found = await services.embedder.embed(contents)
-    seen = [
-        (_result(name, content.sha256, outcome), content.identity, outcome)
-        for (name, _), (content, outcome) in zip(contents, found, strict=True)
-    ]
+    found = await services.embedder.embed(caller.turn, contents) if contents else []
+    names = [name for name, _ in contents] + [digest[:64] for digest in digests]
     known = await services.embedder.known(digests)
-    for digest in digests:
-        outcome: Outcome = known[digest].vector if digest in known else _unseen(digest)
-        identity = known[digest].identity if digest in known else ""
-        seen.append((_result(digest[:64], digest[:64], outcome), identity, outcome))
-    return seen
+    found += [_of_hash(digest, known.get(digest)) for digest in digests]
+    return [(_result(name, one), one) for name, one in zip(names, found, strict=True)]
+
+
+def _of_hash(digest: str, known: Known | None) -> Looked:
+    if known is None:
+        return Looked(digest[:64], "", PhotoFacts(), _unseen(digest))
+    return Looked(digest, known.identity, known.facts or PhotoFacts(), known.vector)
 
 
 def _name(upload: UploadFile, number: int) -> str:
@@ -160,10 +164,9 @@ def _unseen(digest: str) -> ImageError:
     return ImageError(f"no image with the hash {digest[:64]!r} was seen before; send the file")
 
 
-def _result(name: str, digest: str, outcome: Outcome) -> ImageResult:
-    return ImageResult(
-        image=name, sha256=digest, problem=str(outcome) if isinstance(outcome, ImageError) else None
-    )
+def _result(name: str, one: Looked) -> ImageResult:
+    problem = str(one.outcome) if isinstance(one.outcome, ImageError) else None
+    return ImageResult(image=name, sha256=one.sha256, problem=problem)
 
 
 def _check_users(

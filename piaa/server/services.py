@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from piaa.people.model import Model
 from piaa.server.embedder import Embedder
-from piaa.server.fitter import Fitter
+from piaa.server.fitting.fitter import Fitter
 from piaa.server.scorers import Scorers
 from piaa.server.settings import ServeSettings
 from piaa.store.jobs import JobStore
