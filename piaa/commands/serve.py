@@ -23,6 +23,10 @@ def serve(
     ] = False,
     workers: Annotated[int, typer.Option(help="Processes.", min=1, max=64)] = 1,
     model: ModelOption = "piaa-lite",
+    before: Annotated[
+        str | None,
+        typer.Option(help="The model of before, for people who are not yet learned under --model."),
+    ] = None,
     cache: CacheOption = None,
     no_cache: NoCache = False,
     max_body: Annotated[int, typer.Option(help="Largest request, in bytes.", min=1000)] = 64 * 2**20,
@@ -68,7 +72,9 @@ def serve(
     settings = ServeSettings(
         store=place_of(store),
         model=model,
+        before=before,
         cache=None if folder is None else str(folder),
+        workers=workers,
         keys=not no_keys,
         max_body=max_body,
         max_pixels=max_pixels,
@@ -81,7 +87,7 @@ def serve(
         head_timeout_s=head_timeout,
         body_timeout_s=body_timeout,
     )
-    _check(settings.store, settings.model)
+    _check(settings.store, settings.model, before)
     os.environ[VARIABLE] = settings.to_json()
     if "OMP_WAIT_POLICY" not in os.environ:
         # The network's threads wait for each other some hundred times a call. By default they turn in a loop
@@ -96,11 +102,14 @@ def serve(
         _run(host, port, workers, grace)
 
 
-def _check(place: str, model: str) -> None:
+def _check(place: str, model: str, before: str | None) -> None:
     """What cannot work is said once, before any worker starts."""
     import piaa
+    from generic.errors import PiaaError
 
-    piaa.load_model(model, cache=False)
+    now = piaa.load_model(model, cache=False).generic
+    if before is not None and piaa.load_model(before, cache=False).generic.hash == now.hash:
+        raise PiaaError(f"--before {before} is the same model as --model {model}; name the earlier one")
     keys = open_keys(place)
     with keys.database.writing():
         pass  # made, or migrated, before any worker starts

@@ -33,6 +33,7 @@ _GIVE_BACK_EVERY = 256
 """Images after which free memory is given back: some seconds of load, so that it costs less than 1 %."""
 _MORE_DECODERS = 2
 """Than cores: somebody else's photo is decoded beside those that take long."""
+_OWNED, _OWN = "user", 40
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 T = TypeVar("T")
@@ -42,8 +43,8 @@ Outcome = Features | ImageError
 class Known(NamedTuple):
     """A photo that was seen before."""
 
-    identity: str
-    """Of the picture; the hash of the file if only that is known."""
+    content: Content
+    """Its identity is the hash of the file if only that is known."""
     vector: Features
     facts: PhotoFacts | None = None
     """None if only a hash was asked about."""
@@ -80,7 +81,7 @@ class Embedder:
         self._model, self._cache, self._settings = model, cache, settings
         self._recent = Recent(_REMEMBERED)
         self._pending: dict[str, _Pending] = {}
-        cores = usable_cores()
+        cores = max(1, usable_cores() // settings.workers)
         self._decoders = Decoders(
             cores + _MORE_DECODERS,
             Limits(
@@ -111,22 +112,64 @@ class Embedder:
         black = np.zeros((side, side, 3), np.uint8)
         await asyncio.gather(self._run(black), self._decoders.start())
 
-    async def known(self, digests: Sequence[str]) -> dict[str, Known]:
-        """The photos seen before among these hashes of files; what is no hash is not known."""
-        found: dict[str, Known | None] = {
-            digest: self._recent.get(digest) for digest in digests if _SHA256.fullmatch(digest)
-        }
-        missing = [digest for digest, one in found.items() if one is None]
+    async def known(self, digests: Sequence[str], owner: str | None = None) -> dict[str, Known]:
+        """The photos seen before among these hashes of files; what is no hash is not known.
+
+        Args:
+            digests: the hashes.
+            owner: who must have sent them, or have been given them; None is whoever sent them.
+        """
+        names = {_name(digest, owner): digest for digest in digests if _SHA256.fullmatch(digest)}
+        found: dict[str, Known | None] = {name: self._recent.get(name) for name in names}
+        missing = [name for name, one in found.items() if one is None]
         if missing:
             stored = await self._off_loop(self._stored, missing)
-            found |= {digest: self._remembered(digest, one) for digest, one in stored.items()}
-        return {digest: one for digest, one in found.items() if one is not None}
+            found |= {name: self._remembered(name, one) for name, one in stored.items()}
+        return {names[name]: one for name, one in found.items() if one is not None}
+
+    async def share(self, digests: Sequence[str], owner: str) -> int:
+        """Let somebody name photos that others sent; how many of them are known."""
+        known = await self.known(digests)
+        for digest, one in known.items():
+            self._own(digest, one, owner)
+        return len(known)
+
+    async def forget(self, owner: str, identities: Sequence[str]) -> int:
+        """Forget an owner's photos, and what is remembered of those that nobody else has.
+
+        Args:
+            owner: who.
+            identities: further pictures that nobody else has.
+
+        Returns:
+            how many pictures were forgotten.
+        """
+        contents, names = await self._off_loop(self._forget, owner, identities)
+        self._recent.drop([*names, *(one.sha256 for one in contents)])
+        return len({one.identity for one in contents})
+
+    def _forget(self, owner: str, identities: Sequence[str]) -> tuple[list[Content], list[str]]:
+        own = self._cache.named(_names_of(owner))
+        names = [one.sha256 for one in own]
+        pictures = {one.identity for one in own} | set(identities)
+        held = self._cache.holders(pictures)
+        others = {one.identity for one in held if one.sha256.startswith(_OWNED) and one.sha256 not in names}
+        contents = [one for one in held if one.identity not in others and not one.sha256.startswith(_OWNED)]
+        self._cache.forget(names, contents)
+        return contents, names
+
+    def _own(self, digest: str, one: Known, owner: str | None) -> None:
+        """Note that somebody has a photo, under a name of its file that is hers alone."""
+        name = _name(digest, owner)
+        if owner is not None and self._recent.get(name) is None:
+            self._remembered(name, one)
+            self._files.submit(self._cache.remember, [one.content._replace(sha256=name)])
 
     def _stored(self, digests: Sequence[str]) -> dict[str, Known]:
         vectors = self._cache.get_many(digests, self._model.hash)
         contents = self._cache.contents_of(vectors)
         return {
-            digest: Known(contents[digest].identity if digest in contents else digest, vector)
+            digest: Known(contents.get(digest, Content(digest, digest)), vector)
             for digest, vector in vectors.items()
         }
 
@@ -151,12 +194,15 @@ class Embedder:
     async def _off_loop(self, call: Callable[..., T], *values: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._files, call, *values)
 
-    async def embed(self, key: str, images: Sequence[tuple[str, bytes]]) -> list[Looked]:
+    async def embed(
+        self, key: str, images: Sequence[tuple[str, bytes]], owner: str | None = None
+    ) -> list[Looked]:
         """What became of each (name, content). Whoever is cancelled while waiting costs nothing more.
 
         Args:
             key: who asks, for fair turns.
             images: names for messages, and files.
+            owner: whose they are; None if nobody has to have sent a photo to name it.
 
         Raises:
             Problem: 503, too many images wait already. None of these was taken.
@@ -168,6 +214,9 @@ class Embedder:
         self._check_room(key, sum(digest not in self._pending for digest in fresh))
         waits = [self._wait(key, digest, *image) for digest, image in fresh.items()]
         looked |= {one.sha256: one for one in await asyncio.gather(*waits)}
+        for digest in looked:
+            if (one := self._recent.get(digest)) is not None:
+                self._own(digest, one, owner)
         return [looked[digest] for digest in digests]
 
     def _seen(self, digest: str) -> Looked | None:
@@ -175,7 +224,7 @@ class Embedder:
         known: Known | None = self._recent.get(digest)
         if known is None or known.facts is None:
             return None
-        return Looked(digest, known.identity, known.facts, known.vector)
+        return Looked(digest, known.content.identity, known.facts, known.vector)
 
     def _check_room(self, key: str, n: int) -> None:
         """Raises Problem unless so many images more may wait: half of the places are for others."""
@@ -228,7 +277,7 @@ class Embedder:
             telemetry.IMAGES.labels("network").inc()
         else:
             telemetry.IMAGES.labels("cache").inc()
-        self._remembered(digest, Known(identity, vector, facts))
+        self._remembered(digest, Known(held, vector, facts))
         return Looked(digest, identity, facts, vector)
 
     async def _run(self, pixels: NDArray[np.uint8]) -> Features:
@@ -253,6 +302,18 @@ class Embedder:
         if self._since_given_back >= _GIVE_BACK_EVERY:
             self._since_given_back = 0
             self._files.submit(give_back)
+
+
+def _name(digest: str, owner: str | None) -> str:
+    """What a file is called; by its owner, so that nobody else's hash means anything: 64 characters."""
+    if owner is None:
+        return digest
+    return _names_of(owner) + hashlib.sha256(f"{owner}\0{digest}".encode()).hexdigest()[:_OWN]
+
+
+def _names_of(owner: str) -> str:
+    """How all names of an owner's files begin; it is no sha256, and tells not who she is."""
+    return _OWNED + hashlib.sha256(owner.encode()).hexdigest()[: 64 - _OWN - len(_OWNED)]
 
 
 def _digests(images: Sequence[bytes]) -> list[str]:

@@ -14,6 +14,7 @@ from piaa.server.paths import UserId
 from piaa.server.problems import Problem
 from piaa.server.schemas import ERRORS, JobInfo
 from piaa.server.scoring import of
+from piaa.server.served import said_under
 from piaa.store.records import check_user
 
 router = APIRouter(prefix="/v1", tags=["users"], responses=ERRORS)
@@ -32,8 +33,8 @@ async def fit(
         raise Problem(
             503, f"{services.settings.max_fits} fits wait already; try again later", retry_after_s=5
         )
-    said = await asyncio.to_thread(services.store.said, user, services.model.generic.hash)
-    check_vectors(services.model, user, said)
+    model, said = await asyncio.to_thread(said_under, services.store, services.models, user)
+    check_vectors(model, user, said)
     job = await asyncio.to_thread(services.jobs.enqueue, user, adapter)
     services.fitter.wake()
     return JobInfo(**job.__dict__)

@@ -12,13 +12,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from generic.errors import PiaaError
 from piaa.server import telemetry
+from piaa.server.described import OPEN
 from piaa.server.presence import Presence
 from piaa.server.problems import Problem, status_of, told
 from piaa.server.settings import ServeSettings
 from piaa.server.strangers import Strangers, refuse_ambiguous, refuse_foreign
 from piaa.store.keys import KeyStore
 
-_OPEN = {"/health", "/ready", "/docs", "/openapi.json"}
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _LOG = logging.getLogger("piaa.server.access")
 _BURST_S = 10
@@ -95,14 +95,14 @@ class Gate:
                 refuse_ambiguous(scope)
                 if not self._settings.keys:
                     refuse_foreign(scope)
-                if scope["path"] not in _OPEN:
+                if scope["path"] not in OPEN:
                     scope.setdefault("state", {})["caller"] = await self._admit(scope)
                 await self._app(scope, self._limited(scope, presence), noting)
             except Problem as problem:
                 await problem.response()(scope, receive, noting)
             except PiaaError as error:
-                text = told(error, self._keys.database.name)
-                answer = Problem(status_of(error), text, retry_after_s=1)
+                status, text = status_of(error), told(error, self._keys.database.name)
+                answer = Problem(status, text, retry_after_s=1 if status == 503 else None)
                 await answer.response()(scope, receive, noting)
             except asyncio.CancelledError:
                 if not presence.gone:

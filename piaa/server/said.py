@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
-from typing import Annotated, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, NamedTuple, TypeVar
 
 from fastapi import APIRouter, File, Form, Path, Request, UploadFile
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from generic.cache.features import Features
 from generic.errors import ImageError, PiaaError
 from generic.words import counted
 from piaa.adapters.registry import DEFAULT
 from piaa.ratings.scale import Scale
-from piaa.server.embedder import Looked
+from piaa.server.embedder import Looked, Outcome
 from piaa.server.fitting.work import check_adapter
 from piaa.server.gate import Caller
 from piaa.server.paths import UserId
@@ -50,7 +51,7 @@ async def rate(
     wanted = _parse(Rating, ratings, "ratings", "{image or sha256, score}")
     _check_named(wanted)
     span = None if scale is None else Scale.parse(scale)
-    seen, images = await _match(services, caller, [_key(one) for one in wanted], image)
+    seen, images, older = await _match(services, caller, [_key(one) for one in wanted], image)
     last = {seen[_key(one)].identity: one for one in wanted}  # of a photo rated twice the last score
     saying = Saying(
         ratings=[(seen[_key(one)], one.score) for one in last.values()],
@@ -58,7 +59,7 @@ async def rate(
         source=_SOURCE,
         scale=None if span is None else (span.low, span.high),
     )
-    n = await asyncio.to_thread(services.store.say, user, saying)
+    n = await _say(services, user, saying, older)
     return Rated(user=user, n_ratings=n, images=images)
 
 
@@ -78,7 +79,9 @@ async def compare(
     """Keep which of two photos a user prefers, beside whatever ratings she gave."""
     services, caller = _check(request, user)
     wanted = _parse(Comparison, comparisons, "comparisons", "{a, b, outcome}")
-    seen, images = await _match(services, caller, [side for one in wanted for side in (one.a, one.b)], image)
+    seen, images, older = await _match(
+        services, caller, [side for one in wanted for side in (one.a, one.b)], image
+    )
     for number, one in enumerate(wanted, 1):
         if seen[one.a].identity == seen[one.b].identity:
             raise Problem(422, f"comparison {number} has the same photo on both sides; name two photos")
@@ -87,7 +90,7 @@ async def compare(
         model_hash=services.model.generic.hash,
         source=_SOURCE,
     )
-    n = await asyncio.to_thread(services.store.say, user, saying)
+    n = await _say(services, user, saying, older)
     return Rated(user=user, n_ratings=n, images=images)
 
 
@@ -108,14 +111,14 @@ async def flag(
     services, caller = _check(request, user)
     wanted = _parse(Flag, flags, "flags", "{image or sha256, flag}")
     _check_named(wanted)
-    seen, images = await _match(services, caller, [_key(one) for one in wanted], image)
+    seen, images, older = await _match(services, caller, [_key(one) for one in wanted], image)
     last = {seen[_key(one)].identity: one for one in wanted}
     saying = Saying(
         flags=[(seen[_key(one)], one.flag) for one in last.values()],
         model_hash=services.model.generic.hash,
         source=_SOURCE,
     )
-    n = await asyncio.to_thread(services.store.say, user, saying)
+    n = await _say(services, user, saying, older)
     return Rated(user=user, n_ratings=n, images=images)
 
 
@@ -128,7 +131,7 @@ async def withdraw(
     """Delete all that a user ever said of a photo, and what was learned with it; she is learned again."""
     services, caller = _check(request, user)
     seen = await services.embedder.known([photo])
-    keys = [photo, *(one.identity for one in seen.values())]
+    keys = [photo, *(one.content.identity for one in seen.values())]
     return await asyncio.to_thread(_withdraw, services, user, keys, caller.key or _SOURCE)
 
 
@@ -200,9 +203,19 @@ def _key(one: Rating | Flag) -> str:
     return one.image if one.image is not None else one.sha256 or ""
 
 
+class Matched(NamedTuple):
+    """The photos that a request speaks of."""
+
+    seen: dict[str, SeenPhoto]
+    """By name or hash, with vectors of the model of now."""
+    images: list[ImageResult]
+    older: dict[str, Features]
+    """Vectors of the model of before, by identity."""
+
+
 async def _match(
     services: Services, caller: Caller, keys: Sequence[str], uploads: Sequence[UploadFile]
-) -> tuple[dict[str, SeenPhoto], list[ImageResult]]:
+) -> Matched:
     """The photo of each name or hash; every image must be there and readable."""
     files = {upload.filename or "": upload for upload in uploads}
     names = [key for key in dict.fromkeys(keys) if key in files]
@@ -212,7 +225,12 @@ async def _match(
         raise Problem(
             422, f"image {absent[0]!r} is named, but no file of that name was sent; send it as 'image'"
         )
-    found = await see(services, caller, [files[name] for name in names], digests)
+    uploaded = [files[name] for name in names]
+    looks = [await see(services, one, caller, uploaded, digests) for one in services.served]
+    # While people move, a photo that only the model of before knows will do.
+    found = [
+        next((it for it in of_one if not it[0].problem), of_one[0]) for of_one in zip(*looks, strict=True)
+    ]
     images = [image for image, _ in found]
     bad = [one for one in images if one.problem]
     if bad:
@@ -222,23 +240,38 @@ async def _match(
             f"{bad[0].problem}",
             images=[one.model_dump() for one in images],
         )
+    now, *before = looks
     seen = {
-        key: _photo(image.image, one) for key, (image, one) in zip([*names, *digests], found, strict=True)
+        key: _photo(one, image.image, under_now.outcome)
+        for key, (image, one), (_, under_now) in zip([*names, *digests], found, now, strict=True)
     }
-    return seen, images
+    older = {
+        one.identity: one.outcome
+        for look in before
+        for _, one in look
+        if not isinstance(one.outcome, ImageError)
+    }
+    return Matched(seen, images, older)
 
 
-def _photo(image: str, one: Looked) -> SeenPhoto:
-    assert not isinstance(one.outcome, ImageError)  # noqa: S101  (refused above)
+def _photo(one: Looked, image: str, vector: Outcome | None) -> SeenPhoto:
     return SeenPhoto(
         identity=one.identity,
         sha256=one.sha256,
         image=image,
-        vector=one.outcome,
+        vector=None if isinstance(vector, ImageError) else vector,
         width=one.facts.width,
         height=one.facts.height,
         taken=one.facts.taken,
     )
+
+
+async def _say(services: Services, user: str, saying: Saying, older: Mapping[str, Features]) -> int:
+    """Keep what she says, and the vectors of the model of before, under which she may yet be learned."""
+    n = await asyncio.to_thread(services.store.say, user, saying)
+    if services.before is not None and older:
+        await asyncio.to_thread(services.serving.complete, older, services.before.hash)
+    return n
 
 
 def _is_hash(key: str) -> bool:

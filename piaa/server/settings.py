@@ -19,8 +19,12 @@ class ServeSettings:
     """A SQLite file, or a PostgreSQL URL."""
     model: str = "piaa-lite"
     """An embedded model's name, or a model file."""
+    before: str | None = None
+    """The model of before, which answers for whoever is not yet learned under the model."""
     cache: str | None = None
     """Folder of the feature cache; None remembers in memory only."""
+    workers: int = 1
+    """Processes, which share the cores."""
     keys: bool = True
     """Whether a key is asked for."""
     max_body: int = 64 * 2**20

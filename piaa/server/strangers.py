@@ -17,7 +17,7 @@ from piaa.server.problems import Problem
 _ONCE = (b"authorization", b"content-length", b"content-type", b"host", b"transfer-encoding")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _WINDOW_S = 10.0
-_MOST_WRONG = 50
+_MOST_WRONG = 200
 """Wrong keys from one address within the window."""
 _REMEMBERED = 10_000
 

@@ -219,7 +219,7 @@ class JobStore:
 
     def _user(self, sql: Sql, user: str, *, lock: bool = False) -> int:
         check_user(user)
-        return find_user(sql, user, self.database.name, self.database.option(), lock=lock)
+        return find_user(sql, user, self.database, lock=lock)
 
 
 def _job(row: tuple[object, ...]) -> Job:

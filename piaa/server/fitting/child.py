@@ -31,8 +31,9 @@ def main() -> None:
     os.dup2(2, 1)
     options = FitOptions(**json.loads(sys.stdin.buffer.readline()))
     threading.Thread(target=_read, args=(sys.stdin.buffer, lines), daemon=True).start()
-    model = piaa.load_model(options.model, cache=False)
-    work = Work(Store(database=open_database(options.store, connections=1)), model)
+    names = [options.model] if options.before is None else [options.model, options.before]
+    models = [piaa.load_model(name, cache=False) for name in names]
+    work = Work(Store(database=open_database(options.store, connections=1)), models)
     limit_memory(options.memory)
     with one_blas_thread():
         while True:

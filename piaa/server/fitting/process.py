@@ -20,6 +20,8 @@ class FitOptions:
 
     store: str
     model: str
+    before: str | None = None
+    """The model of before, if people move from it."""
     seconds: int
     """Of computing that one fit may take."""
     memory: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from generic.errors import PiaaError
@@ -11,6 +12,7 @@ from piaa.adapters.registry import adapter_class, make_adapter, names_where
 from piaa.people.learn import adapter_name, learn, linear_form_of, record_of
 from piaa.people.model import Model
 from piaa.server.problems import Problem, told
+from piaa.server.served import said_under
 from piaa.store.jobs import Claimed, JobStore
 from piaa.store.records import AdapterRecord
 from piaa.store.said import Said
@@ -34,11 +36,11 @@ class Work:
 
     Args:
         store: where ratings come from and adapters go.
-        model: the generic model.
+        models: the generic model; and that of before, if people move from it.
     """
 
-    def __init__(self, store: Store, model: Model) -> None:
-        self._store, self._jobs, self._model = store, JobStore(store.database), model
+    def __init__(self, store: Store, models: Sequence[Model]) -> None:
+        self._store, self._jobs, self._models = store, JobStore(store.database), models
 
     def do(self, job: Claimed) -> Ended:
         """Do a fit, and keep its version."""
@@ -54,10 +56,10 @@ class Work:
 
     def fit(self, job: Claimed) -> tuple[AdapterRecord, Said, bytes | None]:
         """The adapter from all that the user said, what that was, and its linear form, if it has one."""
-        said = self._store.said(job.user, self._model.generic.hash)
+        model, said = said_under(self._store, self._models, job.user)
         name = adapter_name(said, job.adapter if said.ratings else None, job.adapter)
-        learned = learn(self._model, job.user, said, self._model.maker(name))
-        return record_of(self._model, learned, said.scale), said, linear_form_of(learned.adapter)
+        learned = learn(model, job.user, said, model.maker(name))
+        return record_of(model, learned, said.scale), said, linear_form_of(learned.adapter)
 
 
 def check_adapter(model: Model, name: str) -> None:

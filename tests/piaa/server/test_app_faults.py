@@ -152,7 +152,7 @@ def check_whole(place, names: int) -> int:
         state = unpack(loaded.state)
         assert len(state["support.features"]) == len(state["support.scores"]) == summary.n_ratings
     if versions:
-        active = ServingStore(database).active(["ana"], summary.model_hash)["ana"]
+        active = ServingStore(database).active(["ana"], [summary.model_hash])["ana"]
         assert active.version == summary.version
         assert active.digest == hashlib.sha256(loaded.state).hexdigest()
     database.close()

@@ -73,7 +73,9 @@ def servers(place, model):
         source="python",
     )
     Store(database=databases[0]).say("ana", saying)
-    both = [Fitter(jobs.JobStore(database), Work(Store(database=database), model)) for database in databases]
+    both = [
+        Fitter(jobs.JobStore(database), Work(Store(database=database), [model])) for database in databases
+    ]
     yield both
     Slow.go_on.release(10)
     for one in both:
