@@ -4,8 +4,8 @@
 
 Three servers of `piaa-lite` on one PostgreSQL; eight clients that rate photos, score, and ask for fits, each
 for a user of its own and at whichever server. Every few seconds a server is killed (SIGKILL) and started
-anew, or the database is ended at once, and recovers by its log. Counted are ratings that were answered with 200 and
-are not in the store, fits, versions, and what clients were answered.
+anew, or the database is ended at once, and recovers by its log. Counted are ratings that were answered with
+200 and are not in the store, fits, versions, and what clients were answered.
 """
 
 from __future__ import annotations
