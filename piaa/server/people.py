@@ -199,12 +199,13 @@ async def suggest(
     services, caller = of(request)
     check_user(user)
     caller.check_user(user)
-    model, said = await asyncio.to_thread(said_under, services.store, services.models, user)
-    (served,) = [one for one in services.served if one.model is model]
-    known = await known_to(services, served, caller, list(dict.fromkeys(sha256)))
-    if not known:
-        raise Problem(404, "none of these images was seen before; score or rate them first")
-    return await asyncio.to_thread(_suggest, model, said, user, known, n)
+    digests = list(dict.fromkeys(sha256))
+    known = {one.hash: await known_to(services, one, caller, digests) for one in services.served}
+    if any(known.values()):
+        model, said = await asyncio.to_thread(said_under, services.store, services.models, user)
+        if album := known[model.generic.hash]:
+            return await asyncio.to_thread(_suggest, model, said, user, album, n)
+    raise Problem(404, "none of these images was seen before; score or rate them first")
 
 
 def _suggest(model: Model, said: Said, user: str, album: dict[str, Known], n: int) -> list[Suggestion]:
