@@ -87,7 +87,6 @@ class Learner:
                     look(self._store, self._model, user), self._store, self._model, quick=True
                 )
                 self._people[user] = self._standing(taste)
-                self._kept[user] = taste.said.digest
             return self._people[user]
 
     def answered(self, user: str) -> Standing:
