@@ -125,10 +125,16 @@ class Opened:
         return code
 
 
+@pytest.fixture(scope="session")
+def read_before(tmp_path_factory) -> Path:
+    """A cache that all pages in processes of their own have, so that the network runs once."""
+    return tmp_path_factory.mktemp("page-cache")
+
+
 @pytest.fixture
-def opened(photos, tiny_model, tmp_path) -> Iterator[Opened]:
-    environment = {**os.environ, "PIAA_STORE": str(tmp_path / "piaa.db"), "PIAA_CACHE_DIR": str(tmp_path / "cache")}
-    found = Opened(photos, ["--model", str(tiny_model), "--user", "ana"], environment)
+def opened(photos, read_before, tmp_path) -> Iterator[Opened]:
+    environment = {**os.environ, "PIAA_STORE": str(tmp_path / "piaa.db"), "PIAA_CACHE_DIR": str(read_before)}
+    found = Opened(photos, ["--user", "ana"], environment)
     yield found
     if found.process is not None and found.process.poll() is None:
         found.kill()
