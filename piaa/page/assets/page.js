@@ -636,7 +636,7 @@ async function showWhy(row) {
   if (told.near.length) parts.push(some(told.near));
   else parts.push(element("p", { textContent: told.error ?? "You rated nothing yet." }));
   for (const [sign, title] of [[1, "What raises it"], [-1, "What lowers it"]]) {
-    const directions = told.directions.filter(({ adds }) => Math.sign(adds) === sign);
+    const directions = told.directions.filter(({ adds }) => Math.sign(adds) === sign).slice(0, 2);
     if (!directions.length) continue;
     parts.push(element("h2", { textContent: title }));
     for (const one of directions) {
