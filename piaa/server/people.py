@@ -11,9 +11,10 @@ import numpy as np
 from fastapi import APIRouter, Body, Query, Request
 
 from generic.words import all_are
+from piaa.people.asking import Seconds, asking_for
 from piaa.people.suggest import knowledge
 from piaa.people.suggest import suggest as pick
-from piaa.people.suggest_photos import support_of
+from piaa.people.suggest_photos import answers_of
 from piaa.server.paths import LARGEST, UserId
 from piaa.server.problems import Problem
 from piaa.server.schemas import (
@@ -170,23 +171,27 @@ async def suggest(
     user: UserId,
     sha256: Annotated[list[str], Query(description="Hashes of images seen before.", max_length=500)],
     n: Annotated[int, Query(ge=1, le=100)] = 10,
+    ask: Annotated[str, Query(pattern="^(ratings|comparisons|both)$")] = "ratings",
+    rating_seconds: Annotated[float, Query(gt=0, le=3600)] = 5.0,
+    comparison_seconds: Annotated[float, Query(gt=0, le=3600)] = 2.0,
 ) -> list[Suggestion]:
-    """Which of these photos to rate next: those whose ratings teach most about their ranking."""
+    """Which of these photos to rate, or to compare, next: what teaches most of their ranking for a second."""
     services, caller = of(request)
     check_user(user)
     caller.check_user(user)
     known = await services.embedder.known(list(dict.fromkeys(sha256)))
     if not known:
         raise Problem(404, "none of these images was seen before; score or rate them first")
-    return await asyncio.to_thread(_suggest, services, user, known, n)
+    seconds = asking_for(ask, rating_seconds, comparison_seconds)
+    return await asyncio.to_thread(_suggest, services, user, known, n, seconds)
 
 
-def _suggest(services: Services, user: str, album: dict[str, Known], n: int) -> list[Suggestion]:
+def _suggest(
+    services: Services, user: str, album: dict[str, Known], n: int, seconds: Seconds
+) -> list[Suggestion]:
     said = services.store.said(user, services.model.generic.hash)
-    prior, state = (
-        services.model.prior,
-        knowledge(services.model.prior, support_of(services.model, user, said)),
-    )
+    prior = services.model.prior
+    state = knowledge(prior, *answers_of(services.model, user, said))
     digests = sorted(album)
     rated = {key for one in said.ratings for key in (one.photo, one.sha256)}
     # Of copies of a photo the first alone, as in the terminal.
@@ -198,10 +203,16 @@ def _suggest(services: Services, user: str, album: dict[str, Known], n: int) -> 
             f"{all_are(len(digests), 'image')} rated already; ask about others",
         )
     vectors = np.stack([album[one].vector for one in digests])
-    picks = pick(cast("Prior", prior), state, vectors, n, candidates=candidates)
+    picks = pick(cast("Prior", prior), state, vectors, n, candidates=candidates, seconds=seconds)
     width = said.scale[1] - said.scale[0]
     return [
-        Suggestion(sha256=digests[one.row], before=width * one.before, after=width * one.after)
+        Suggestion(
+            sha256=digests[one.row],
+            other=None if one.other is None else digests[one.other],
+            before=width * one.before,
+            after=width * one.after,
+            gain=one.gain,
+        )
         for one in picks
     ]
 
