@@ -12,7 +12,6 @@ or without a prior 16.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -90,8 +89,8 @@ class AutoAdapter(ComparingAdapter):
         z = places(flat, self._prior).reshape(u, k, -1)
         basis = self._basis(flat).reshape(u, k, -1)
         if k > self.exact:
-            rows, people = stand_ins(k, self.exact), zip(basis, y, z, strict=True)
-            return [_packed(_learn_many(self._prior, *person, rows)) for person in people]
+            people = zip(basis, y, z, strict=True)
+            return [_packed(_learn_many(self._prior, *person, self.exact)) for person in people]
         found = _learn_free(basis, y, z) if self._prior is None else _learn_tastes(self._prior, basis, y, z)
         return [{**_packed(state), "rated": one} for state, one in zip(found, z, strict=True)]
 
@@ -204,20 +203,22 @@ def _compare_free(basis: Array, y: Array, equal: NDArray[np.bool_], z: Array) ->
     return {**rows.posterior(whole), WIDTH: np.array(like.width)}, rows.turn
 
 
-def _learn_many(prior: Prior | None, basis: Array, y: Array, z: Array, rows: NDArray[np.intp]) -> State:
-    """What one person teaches of whose many ratings those in some rows stand for all."""
+def _learn_many(prior: Prior | None, basis: Array, y: Array, z: Array, n: int) -> State:
+    """What one person teaches of whose many photos n stand for all."""
+    rows, squares = stand_ins(z, n)
     kept = {"rated": z[rows], STAND_INS: rows}
 
-    def summary(functions: Sequence[Covariance], like: Likeness) -> Summary:
-        return Summary.of(basis, y, z, rows, functions, lambda part: like.own(part)[:, : len(functions)])
+    def summary(like: Likeness, *further: Covariance) -> Summary:
+        functions = (lambda part: like.smooth_at(squares[part]), *further)
+        return Summary.of(basis, y, rows, functions, like.own(z)[:, : len(functions)])
 
     if prior is not None:
         like = Likeness(places=z[rows], width=1.0)
-        return {**mixture_of(prior).posterior_of(summary([like.smooth], like)), **kept}
+        return {**mixture_of(prior).posterior_of(summary(like)), **kept}
     searched, whole = _free_mixture(smooth_alone=True), _free_mixture()
     likes = likenesses(z[rows])
-    like = best_of(likes, [searched.evidence_of(summary([one.smooth], one)) for one in likes])
-    state = whole.posterior_of(summary([like.smooth, like.linear], like))
+    like = best_of(likes, [searched.evidence_of(summary(one)) for one in likes])
+    state = whole.posterior_of(summary(like, lambda part: like.linear(z[part])))
     return {**state, **kept, WIDTH: np.array(like.width)}
 
 

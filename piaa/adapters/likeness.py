@@ -41,7 +41,11 @@ class Likeness:
 
     def smooth(self, z: Array) -> Array:
         """Covariances of the smooth function between places z (n, d) and the rated photos, shape (n, k)."""
-        return np.asarray(np.exp(-squared_distances(z, self.places) / (2 * self.width**2)))
+        return self.smooth_at(squared_distances(z, self.places))
+
+    def smooth_at(self, squares: Array) -> Array:
+        """The same at squared distances from them (n, k)."""
+        return np.asarray(np.exp(-squares / (2 * self.width**2)))
 
     def among(self) -> tuple[Array, Array]:
         """Covariances of either function between the rated photos, shape (k, k) each."""

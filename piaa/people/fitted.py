@@ -86,6 +86,6 @@ class Fitted:
     notes: tuple[str, ...] = ()
     """What to know of how her ratings were read and their photos found, if she was fitted just now."""
     n_unused: int = 0
-    """Comparisons that she was not learned from: her adapter takes ratings alone, or she gave too many."""
+    """Comparisons that she was not learned from: her adapter takes ratings alone, or they are too many."""
     unsaved: Unsaved = field(default_factory=Unsaved, repr=False)
     """What she said that no store knows, and where she was loaded from."""
