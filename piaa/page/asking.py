@@ -181,9 +181,4 @@ def compared_words(k: int, n: int) -> str:
     """What becomes of comparisons, for a person with k ratings and n comparisons."""
     if not n:
         return ""
-    if k:
-        return (
-            f" {counted(n, 'comparison')} kept: this release learns from ratings where there are some, "
-            "and from comparisons where there are none."
-        )
-    return f" Learned from {counted(n, 'comparison')}."
+    return f" Learned from {counted(n, 'comparison')}{', too' * (k > 0)}."
