@@ -118,14 +118,23 @@ class AutoAdapter(ComparingAdapter):
         check_memory(self._side(k), copies=cells + _WORKING, cure=cure)
 
     def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
+        own = _likeness(learned).own(places(x, self._prior)) if WIDTH in learned else None
+        return normal_of(_unpacked(learned), self._features(learned, x), own)
+
+    def _apart(self, learned: State, one: Array, other: Array) -> tuple[Array, Array, State]:
+        gap = self._features(learned, one) - self._features(learned, other)
+        own = _likeness(learned).apart(places(one, self._prior), places(other, self._prior))
+        return gap, own if WIDTH in learned else own[:, :1], _unpacked(learned)
+
+    def _features(self, learned: State, x: Array) -> Array:
+        """Of photos (n, 1 + d), what the learned weights are of, shape (n, q)."""
         z, like = places(x, self._prior), _likeness(learned)
         # Without a width: with a prior, or of a release that knew the smooth function alone.
         alike = like.both(z) if WIDTH in learned else like.smooth(z)
         if TURN in learned:
             kinds = alike.reshape(len(z), -1, len(learned[TURN]))
             alike = np.einsum("nck,kr->ncr", kinds, learned[TURN]).reshape(len(z), -1)
-        basis = np.concatenate([self._basis(x), alike], axis=1)
-        return normal_of(_unpacked(learned), basis, like.own(z) if WIDTH in learned else None)
+        return np.concatenate([self._basis(x), alike], axis=1)
 
     def linear_form(self) -> LinearForm:
         """See :class:`piaa.adapters.base.Adapter`."""

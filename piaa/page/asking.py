@@ -24,7 +24,7 @@ from piaa.people.estimate import RankEstimate
 from piaa.people.expected import Measured, gain_of, measured_with
 from piaa.people.model import Model
 from piaa.people.suggest import knowledge, suggest
-from piaa.people.suggest_photos import support_of
+from piaa.people.suggest_photos import answers_of
 
 AHEAD = 12
 """Photos that are picked at once: those after the first are shown while she rates it."""
@@ -103,7 +103,7 @@ class Asking:
         return found
 
     def _knowledge(self) -> State:
-        return knowledge(self.model.prior, support_of(self.model, self.taste.user, self.taste.said))
+        return knowledge(self.model.prior, *answers_of(self.model, self.taste.user, self.taste.said))
 
     def _sample(self) -> Rows:
         rows = self.album.known_rows()
@@ -181,9 +181,4 @@ def compared_words(k: int, n: int) -> str:
     """What becomes of comparisons, for a person with k ratings and n comparisons."""
     if not n:
         return ""
-    if k:
-        return (
-            f" {counted(n, 'comparison')} kept: this release learns from ratings where there are some, "
-            "and from comparisons where there are none."
-        )
-    return f" Learned from {counted(n, 'comparison')}."
+    return f" Learned from {counted(n, 'comparison')}{', too' * (k > 0)}."
