@@ -173,6 +173,14 @@ class FeatureCache:
         """
         return self._known.read(paths)
 
+    def recall_many(self, paths: Sequence[Path]) -> dict[Path, Content]:
+        """What each file holds, of those that are as they were when last read; no file is opened.
+
+        Args:
+            paths: image files; those that are not remembered are not in the answer.
+        """
+        return self._known.recall(paths)
+
     def remember(self, contents: Collection[Content]) -> None:
         """Remember which picture each content holds, of contents that did not come from a file of ours."""
         self._known.remember(contents)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,17 @@ class KnownFiles:
         self._store(_KEEP_FILES, fresh.files)
         self._store(_KEEP_PICTURES, fresh.pictures)
         return contents, errors
+
+    def recall(self, paths: Sequence[Path]) -> dict[Path, Content]:
+        """What :meth:`generic.cache.features.FeatureCache.recall_many` answers."""
+        places: list[tuple[Path, Place]] = []
+        for path in paths:
+            with suppress(OSError, ValueError):
+                places.append((path, identify(path)))
+        rows = self._fetch(_FIND_FILES, json.dumps([inode for _, (inode, _) in places]))
+        known = {inode: (stamp, digests) for inode, stamp, digests in rows}
+        found = {path: recall(place, known[place[0]]) for path, place in places if place[0] in known}
+        return {path: content for path, content in found.items() if content is not None}
 
     def remember(self, contents: Collection[Content]) -> None:
         """Remember which picture each content is."""

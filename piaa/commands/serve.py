@@ -60,9 +60,11 @@ def serve(
     import tempfile
 
     from generic.errors import PiaaError
+    from generic.extras import require
     from piaa.server.settings import VARIABLE, ServeSettings
     from piaa.store.place import place_of
 
+    require("piaa serve", "prometheus_client")  # which the server's own processes would miss, late
     if no_keys and host not in _LOOPBACK:
         raise PiaaError(
             f"--no-keys is for a loopback address such as 127.0.0.1, not for {host}; "
