@@ -158,8 +158,8 @@ def worth_of(taste: Taste, model: Model, estimate: RankEstimate | None) -> Worth
     if k == 0:
         line = (
             "Nothing rated yet: this is the crowd’s order. It puts "
-            f"{1000 * measured.pairwise_generic:.0f} of 1,000 pairs in a person’s own order, ten ratings bring "
-            f"about {1000 * gain:.0f} more ({measured.users} people were measured).{unused}"
+            f"{1000 * measured.pairwise_generic:.0f} of 1,000 pairs in a person’s own order, ten ratings "
+            f"bring about {1000 * gain:.0f} more ({measured.users} people were measured).{unused}"
         )
         return Worth(line=line, is_enough=False)
     line = f"{counted(k, 'rating')}: {_by_now(measured, estimate)} {{}}{unused}"

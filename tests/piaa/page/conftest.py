@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[3]
 PORT = 8765
 TOKEN = "a-token-that-nobody-guesses"
 CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
+    None,
 )
 
 
@@ -104,7 +105,12 @@ class Opened:
         """Its address, once it answers."""
         command = [sys.executable, "-m", "cli", "open", str(self.photos), "--no-browser", *self.options]
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=self.environment, cwd=ROOT
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=self.environment,
+            cwd=ROOT,
         )
         assert self.process.stdout is not None
         self.address = self.process.stdout.readline().strip()

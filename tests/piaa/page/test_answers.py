@@ -109,9 +109,7 @@ def test_what_is_no_answer_is_refused(answers):
     assert str(error.value) == "6 is no number of stars, expected 1 to 5, or none"
     with pytest.raises(PiaaError) as error:
         answers.compare("ana", 3, 3, "a")
-    assert str(error.value) == (
-        "'photo-04.png' and 'photo-04.png' are the same picture; compare two others"
-    )
+    assert str(error.value) == ("'photo-04.png' and 'photo-04.png' are the same picture; compare two others")
     with pytest.raises(PiaaError) as error:
         answers.flag("ana", [0], "best")
     assert str(error.value) == "'best' is no flag, expected one of pick, reject, or none"

@@ -51,7 +51,7 @@ TOLD = "#told"
 
 
 def wait(page, expression, timeout_s=60):
-    """Until an expression is true; asked from outside, since the page's policy lets no text become a script."""
+    """Until it is true; asked from outside, since the page's policy lets no text become a script."""
     end = time.monotonic() + timeout_s
     while not page.evaluate(expression):
         assert time.monotonic() < end, f"waited in vain for {expression}: {page.inner_text(TOLD)}"
@@ -111,7 +111,10 @@ def test_sidecars_are_shown_written_and_taken_back(view, photos):
     page.wait_for_selector(".tile .own")
     page.click("#save")
     page.click("#saving [data-do=look]")
-    wait(page, "document.querySelector('#sidecar-result').textContent.startsWith('12 sidecars would be written')")
+    wait(
+        page,
+        "document.querySelector('#sidecar-result').textContent.startsWith('12 sidecars would be written')",
+    )
     assert not list(photos.rglob("*.xmp"))
     page.click("#saving [data-do=write]")
     wait(page, "document.querySelector('#sidecar-result').textContent.startsWith('12 sidecars written')")
@@ -180,7 +183,9 @@ def test_a_name_with_markup_is_a_name(view, photos):
     assert view.said == []
 
 
-@pytest.mark.parametrize(("width", "height", "scheme"), [(1280, 800, "light"), (1280, 800, "dark"), (390, 844, "light")])
+@pytest.mark.parametrize(
+    ("width", "height", "scheme"), [(1280, 800, "light"), (1280, 800, "dark"), (390, 844, "light")]
+)
 def test_axe_finds_nothing_serious_and_nothing_leaves_the_window(view, width, height, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     page = view(width, height, scheme)
@@ -188,7 +193,11 @@ def test_axe_finds_nothing_serious_and_nothing_leaves_the_window(view, width, he
         "wall": lambda: page.focus(".tile button.open"),
         "loupe": lambda: page.keyboard.press("Enter"),
         "why": lambda: page.keyboard.press("w"),
-        "compare": lambda: (page.keyboard.press("Escape"), page.keyboard.press("c"), page.wait_for_selector("#duel[open]")),
+        "compare": lambda: (
+            page.keyboard.press("Escape"),
+            page.keyboard.press("c"),
+            page.wait_for_selector("#duel[open]"),
+        ),
         "save": lambda: (page.keyboard.press("Escape"), page.click("#save")),
         "keys": lambda: (page.keyboard.press("Escape"), page.click("#help")),
     }
@@ -196,6 +205,8 @@ def test_axe_finds_nothing_serious_and_nothing_leaves_the_window(view, width, he
         show()
         page.wait_for_timeout(400)
         found = axe.Axe().run(page).response["violations"]
-        serious = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
+        serious = [
+            (one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")
+        ]
         assert (name, serious) == (name, [])
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

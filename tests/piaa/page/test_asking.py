@@ -68,8 +68,8 @@ class Measured:
     [
         (
             0,
-            "Nothing rated yet: this is the crowd’s order. It puts 727 of 1,000 pairs in a person’s own order, "
-            "ten ratings bring about 6 more (651 people were measured).",
+            "Nothing rated yet: this is the crowd’s order. It puts 727 of 1,000 pairs in a person’s own "
+            "order, ten ratings bring about 6 more (651 people were measured).",
         ),
         (
             12,
@@ -90,7 +90,8 @@ def test_worth_is_told_in_pairs_of_people_who_were_measured(k, line):
 def test_her_own_estimate_comes_before_that_of_others():
     estimate = RankEstimate(srcc=0.7, error=0.1, generic=0.6, pairwise=0.8, pairwise_generic=0.75)
     assert worth_of(rated(25), Measured, estimate).line == (
-        "25 ratings: of 1,000 your pairs about 800 are in order, by the crowd’s order 750. Ten more bring about 3."
+        "25 ratings: of 1,000 your pairs about 800 are in order, by the crowd’s order 750. "
+        "Ten more bring about 3."
     )
 
 

@@ -1,4 +1,4 @@
-"""The attack table: nobody but the opened page gets anything, and nothing outside of the folder is ever read."""
+"""The attack table: nobody but the opened page gets anything, and nothing outside of the folder is read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def test_the_token_becomes_a_cookie_that_no_script_and_no_other_site_can_use(cli
     assert cookie == f"piaa-{PORT}={TOKEN}; Path=/; HttpOnly; SameSite=Strict"
 
 
-@pytest.mark.parametrize("path", ["/", "/?token=", "/?token=guess", "/static/page.js", "/api/album", "/thumb/0"])
+@pytest.mark.parametrize(
+    "path", ["/", "/?token=", "/?token=guess", "/static/page.js", "/api/album", "/thumb/0"]
+)
 def test_without_token_nothing_is_told(client, path):
     answer = stranger(client).get(path)
     assert answer.status_code == 403
@@ -44,7 +46,9 @@ def test_a_foreign_host_is_refused_though_the_cookie_is_right(client, host):
     assert answer.text == "this page answers to its own address only; use the one that piaa open printed\n"
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", f"https://127.0.0.1:{PORT}"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://127.0.0.1:1", f"https://127.0.0.1:{PORT}"]
+)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_foreign_origin_is_refused_though_the_cookie_is_right(client, state, origin, method):
     content = {"user": "ana", "row": 0, "stars": 1}
@@ -58,7 +62,9 @@ def test_what_another_page_embeds_is_refused(client, site):
     assert client.get("/photo/0", headers={"Sec-Fetch-Site": site}).status_code == 403
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+)
 def test_a_form_changes_nothing(client, state, kind):
     content = '{"user": "ana", "row": 0, "stars": 1}'
     answer = client.post("/api/rate", content=content, headers={"Content-Type": kind})
@@ -98,7 +104,10 @@ def test_no_path_leads_out(client, path):
 def test_a_body_of_ten_megabytes_is_not_read(client, state):
     names = {"user": "ana", "rows": ["x" * 50] * 200_000}
     answer = client.post("/api/want", json=names)
-    assert (answer.status_code, answer.text) == (413, f"the request is larger than {MOST_BYTES} bytes; nothing was done\n")
+    assert (answer.status_code, answer.text) == (
+        413,
+        f"the request is larger than {MOST_BYTES} bytes; nothing was done\n",
+    )
 
     def pieces():
         for _ in range(100):

@@ -47,7 +47,9 @@ def test_a_folder_that_cannot_be_written_is_no_fault(tmp_path):
     assert Image.open(io.BytesIO(content)).size == (128, 128)
 
 
-@pytest.mark.parametrize(("suffix", "kind"), [("jpg", "image/jpeg"), ("png", "image/png"), ("tiff", "image/jpeg")])
+@pytest.mark.parametrize(
+    ("suffix", "kind"), [("jpg", "image/jpeg"), ("png", "image/png"), ("tiff", "image/jpeg")]
+)
 def test_a_photo_is_given_as_browsers_show_it(tmp_path, suffix, kind):
     path = tmp_path / f"photo.{suffix}"
     noise(64).save(path)

@@ -19,7 +19,9 @@ def taste(state):
 
 def files_of(folder):
     found = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found
+    }
 
 
 def test_a_dry_run_writes_nothing_writing_writes_sidecars_and_undo_takes_them_back(state, taste, photos):
