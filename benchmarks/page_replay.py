@@ -4,8 +4,8 @@
 
 ROOT is the folder ``oasis_beauty`` with ``ratings.csv`` and ``images``. Of each person 60 photos, drawn by
 chance, are never asked for: her ratings of these are compared with the page's scores. Of the others she gives
-100 answers, her ratings of 1 to 7 as stars of 1 to 5. ``piaa-lite`` was trained on these photos and people, so
-how well it ranks them says little; how the two ways of asking differ is what is asked here.
+100 answers, her ratings of 1 to 7 as stars of 1 to 5. ``piaa-lite`` was trained on these photos and people,
+so how well it ranks them says little; how the two ways of asking differ is what is asked here.
 """
 
 from __future__ import annotations

@@ -90,9 +90,9 @@ class Album:
             PiaaError: there is no such row, or the file is gone or leads out of the folder.
         """
         photo = self.photo(row)
-        if photo.path == self.given or photo.path.resolve().is_relative_to(self.root.resolve()):
-            if photo.path.is_file():
-                return photo.path
+        inside = photo.path == self.given or photo.path.resolve().is_relative_to(self.root.resolve())
+        if inside and photo.path.is_file():
+            return photo.path
         raise PiaaError(f"{photo.name!r} is not in the folder any more; open the page again")
 
     def note(

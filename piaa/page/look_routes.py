@@ -208,9 +208,7 @@ def photo(state: State, row: int, v: str = "") -> Response:
     one = state.album.photo(row)
     if not one.identity:
         state.reader.need(row)
-    content, kind = state.pictures.large(
-        one.identity, state.album.file(row), state.model.settings.max_pixels
-    )
+    content, kind = state.pictures.large(one.identity, state.album.file(row), state.model.settings.max_pixels)
     return _picture(content, kind, v)
 
 
@@ -222,7 +220,7 @@ def whole_photo(state: State, row: int, v: str = "") -> Response:
 
 
 def _picture(content: bytes, kind: str, version: str) -> Response:
-    """Kept by the browser if it knows which picture it asked for: another album may have the row next time."""
+    """Kept by the browser if it named the picture: another album may have the row next time."""
     return Response(content, media_type=kind, headers=_FOREVER if version else None)
 
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_it_prints_an_address_answers_there_and_stops_when_asked(album, tmp_path):
-    environment = {**os.environ, "PIAA_STORE": str(tmp_path / "piaa.db"), "PIAA_CACHE_DIR": str(tmp_path / "c")}
+    environment = {**os.environ, "PIAA_STORE": str(tmp_path / "piaa.db"), "PIAA_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-m", "cli", "open", str(album), "--no-browser"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT
@@ -46,7 +46,8 @@ def test_a_port_that_somebody_has_is_refused(piaa, album, tiny_model):
         done = piaa("open", album, "--port", port, "--no-browser", "--model", tiny_model)
     assert done.exit_code == 1
     assert done.stderr == (
-        f"piaa: port {port} cannot be listened on: Address already in use; give another --port, or leave it out\n"
+        f"piaa: port {port} cannot be listened on: Address already in use; give another --port, or leave it "
+        "out\n"
     )
 
 
