@@ -32,6 +32,9 @@ _KEEP_FILES = "INSERT OR REPLACE INTO known (inode, stamp, contents) VALUES (?, 
 _FIND_PICTURES = """
     SELECT CAST(digest || identity AS BLOB), CAST(checksum AS INTEGER)
     FROM json_each(?) AS asked CROSS JOIN pictures ON {column} = asked.value"""
+_FIND_NAMES = """
+    SELECT CAST(digest || identity AS BLOB), CAST(checksum AS INTEGER)
+    FROM pictures WHERE digest >= ? AND digest < ?"""
 _KEEP_PICTURES = "INSERT OR REPLACE INTO pictures (digest, identity, checksum) VALUES (?, ?, ?)"
 
 
@@ -91,6 +94,15 @@ class KnownFiles:
     def twins(self, identities: Collection[str]) -> list[Content]:
         """All contents that are remembered to hold one of these pictures."""
         return self._contents("identity", identities)
+
+    def beginning_with(self, prefix: str) -> list[Content]:
+        """All contents under names that begin so."""
+        rows = self._fetch(_FIND_NAMES, prefix, prefix + "\x7f")
+        return [content for row in rows if (content := recall_picture(*row))]
+
+    def forget(self, digests: Collection[str]) -> None:
+        """Forget which picture these contents are."""
+        self._store("DELETE FROM pictures WHERE digest = ?", [(digest,) for digest in digests])
 
     def _contents(self, column: str, values: Collection[str]) -> list[Content]:
         if not values:

@@ -12,7 +12,6 @@ or without a prior 16.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -20,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from piaa.adapters.checks import fitted
+from piaa.adapters.comparing import ComparingAdapter
+from piaa.adapters.joint import rows_of
 from piaa.adapters.kernel import places
 from piaa.adapters.likeness import Likeness, best_of, likenesses, of_evidence
 from piaa.adapters.linear_form import LinearForm
@@ -31,7 +32,6 @@ from piaa.adapters.prior import STRANGERS, TASTES, Prior, coefficients_of
 from piaa.adapters.prior_checks import check_memory, check_narrow, check_prior_memory
 from piaa.adapters.spread import TYPICAL, own_spread
 from piaa.adapters.strangers import with_strangers
-from piaa.adapters.vectors import VectorAdapter, canonical_order
 
 SIZES = (0.0, 0.1, 0.3)
 """Variances of the smooth function, in those of a person's ratings around the generic score."""
@@ -44,6 +44,8 @@ FREE = 0.05
 """Weight of such tastes beside a prior."""
 LINE = (0.5, 1.0)
 """Centre and spread of the generic score where no prior says them."""
+TURN = "turn"
+"""Key, where comparisons were learned from, of what makes its directions of the photos compared and rated."""
 WIDTH = "width"
 """Key of the smooth function's width in a state that was learned without a prior."""
 STAND_INS = "stand_ins"
@@ -52,7 +54,7 @@ _WORKING = 4
 """Matrices of a cell's size that are held beside the cells, as measured at 1,000 ratings."""
 
 
-class AutoAdapter(VectorAdapter):
+class AutoAdapter(ComparingAdapter):
     """Level, tastes and a smooth function of the embedding, averaged by evidence.
 
     Args:
@@ -87,10 +89,21 @@ class AutoAdapter(VectorAdapter):
         z = places(flat, self._prior).reshape(u, k, -1)
         basis = self._basis(flat).reshape(u, k, -1)
         if k > self.exact:
-            rows, people = stand_ins(k, self.exact), zip(basis, y, z, strict=True)
-            return [_packed(_learn_many(self._prior, *person, rows)) for person in people]
+            people = zip(basis, y, z, strict=True)
+            return [_packed(_learn_many(self._prior, *person, self.exact)) for person in people]
         found = _learn_free(basis, y, z) if self._prior is None else _learn_tastes(self._prior, basis, y, z)
         return [{**_packed(state), "rated": one} for state, one in zip(found, z, strict=True)]
+
+    def _learn_both(self, photos: Array, y: Array, equal: NDArray[np.bool_]) -> State:
+        self._check_memory(len(y) + len(equal))
+        if self._prior is not None:
+            check_narrow(photos.shape[1], self._prior)
+        z, basis = places(photos, self._prior), self._basis(photos)
+        if self._prior is None:
+            state, turn = _compare_free(basis, y, equal, z)
+        else:
+            state, turn = _compare_tastes(self._prior, basis, y, equal, z)
+        return {**_packed(state), TURN: turn.astype(np.float32), "rated": z}
 
     def _derive(self, x: Array, learned: State) -> State:
         return {"rated": places(x[learned.get(STAND_INS, slice(None))], self._prior)}
@@ -108,6 +121,9 @@ class AutoAdapter(VectorAdapter):
         z, like = places(x, self._prior), _likeness(learned)
         # Without a width: with a prior, or of a release that knew the smooth function alone.
         alike = like.both(z) if WIDTH in learned else like.smooth(z)
+        if TURN in learned:
+            kinds = alike.reshape(len(z), -1, len(learned[TURN]))
+            alike = np.einsum("nck,kr->ncr", kinds, learned[TURN]).reshape(len(z), -1)
         basis = np.concatenate([self._basis(x), alike], axis=1)
         return normal_of(_unpacked(learned), basis, like.own(z) if WIDTH in learned else None)
 
@@ -119,15 +135,16 @@ class AutoAdapter(VectorAdapter):
         coefficients = coefficients_of(weights, width, *LINE)
         if prior is not None:
             coefficients = prior.coefficients(weights, width)
+        if TURN in learned:
+            alike = (alike.reshape(-1, learned[TURN].shape[1]) @ learned[TURN].T).ravel()
         if WIDTH in learned:
             form = _likeness(learned).linear_form(coefficients, alike)
         else:
             form = LinearForm(coefficients=coefficients, weights=alike, places=z)
-        features, scores = self.support
-        if features.dtype != np.float32:
+        if self.support[0].dtype != np.float32:
             return form
-        rows = canonical_order(features, scores)[learned.get(STAND_INS, slice(None))]
-        return replace(form, rated=features[rows])
+        rows = learned.get(STAND_INS, slice(None))
+        return replace(form, rated=self._whole()[rows].astype(np.float32))
 
     def _basis(self, x: Array) -> Array:
         return line_basis(x) if self._prior is None else self._prior.basis(x)
@@ -156,20 +173,43 @@ def _learn_free(basis: Array, y: Array, z: Array) -> list[State]:
     return [{**state, WIDTH: np.array(like.width)} for state, like in zip(states, likes, strict=True)]
 
 
-def _learn_many(prior: Prior | None, basis: Array, y: Array, z: Array, rows: NDArray[np.intp]) -> State:
-    """What one person teaches of whose many ratings those in some rows stand for all."""
+def _compare_tastes(
+    prior: Prior, basis: Array, y: Array, equal: NDArray[np.bool_], z: Array
+) -> tuple[State, Array]:
+    """As :func:`_learn_tastes`, of one person who compared photos, too; and the turn."""
+    grid, (smooth, _) = mixture_of(prior), Likeness(places=z, width=1.0).among()
+    rows = rows_of(grid, basis, y, equal, smooth[None])
+    return rows.posterior(grid), rows.turn
+
+
+def _compare_free(basis: Array, y: Array, equal: NDArray[np.bool_], z: Array) -> tuple[State, Array]:
+    """As :func:`_learn_free`, likewise."""
+    searched, whole = _free_mixture(smooth_alone=True), _free_mixture()
+
+    def evidence(kernel: Array) -> float:
+        return rows_of(searched, basis, y, equal, kernel[None]).evidence(searched)
+
+    like = of_evidence(z, evidence)
+    rows = rows_of(whole, basis, y, equal, np.stack(like.among()))
+    return {**rows.posterior(whole), WIDTH: np.array(like.width)}, rows.turn
+
+
+def _learn_many(prior: Prior | None, basis: Array, y: Array, z: Array, n: int) -> State:
+    """What one person teaches of whose many photos n stand for all."""
+    rows, squares = stand_ins(z, n)
     kept = {"rated": z[rows], STAND_INS: rows}
 
-    def summary(functions: Sequence[Covariance], like: Likeness) -> Summary:
-        return Summary.of(basis, y, z, rows, functions, lambda part: like.own(part)[:, : len(functions)])
+    def summary(like: Likeness, *further: Covariance) -> Summary:
+        functions = (lambda part: like.smooth_at(squares[part]), *further)
+        return Summary.of(basis, y, rows, functions, like.own(z)[:, : len(functions)])
 
     if prior is not None:
         like = Likeness(places=z[rows], width=1.0)
-        return {**mixture_of(prior).posterior_of(summary([like.smooth], like)), **kept}
+        return {**mixture_of(prior).posterior_of(summary(like)), **kept}
     searched, whole = _free_mixture(smooth_alone=True), _free_mixture()
     likes = likenesses(z[rows])
-    like = best_of(likes, [searched.evidence_of(summary([one.smooth], one)) for one in likes])
-    state = whole.posterior_of(summary([like.smooth, like.linear], like))
+    like = best_of(likes, [searched.evidence_of(summary(one)) for one in likes])
+    state = whole.posterior_of(summary(like, lambda part: like.linear(z[part])))
     return {**state, **kept, WIDTH: np.array(like.width)}
 
 
@@ -235,7 +275,7 @@ def _free_mixture(*, smooth_alone: bool = False) -> Mixture:
 
 
 def _likeness(learned: State) -> Likeness:
-    return Likeness(places=learned["rated"], width=float(learned.get(WIDTH, 1.0)))
+    return Likeness(places=learned["rated"], width=float(np.asarray(learned.get(WIDTH, 1.0)).item()))
 
 
 def line_basis(x: Array) -> Array:

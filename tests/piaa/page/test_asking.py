@@ -90,8 +90,13 @@ def test_worth_is_told_in_pairs_of_people_who_were_measured(k, line):
 def test_her_own_estimate_comes_before_that_of_others():
     estimate = RankEstimate(srcc=0.7, error=0.1, generic=0.6, pairwise=0.8, pairwise_generic=0.75)
     assert worth_of(rated(25), Measured, estimate).line == (
+<<<<<<< HEAD
         "25 ratings: of 1,000 your pairs about 800 are in order, by the crowd’s order 750. "
         "Ten more bring about 3."
+=======
+        "25 ratings: of 1,000 your pairs about 800 are in order, by the crowd’s order 750. Ten more bring "
+        "about 3."
+>>>>>>> main
     )
 
 

@@ -1,4 +1,4 @@
-"""The attack table: nobody but the opened page gets anything, and nothing outside of the folder is read."""
+"""The attack table: nobody but the opened page gets anything, and nothing outside the folder is read."""
 
 from __future__ import annotations
 
