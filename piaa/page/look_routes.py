@@ -119,7 +119,7 @@ def said(state: State, user: User) -> dict[str, Any]:
         "is_learned": taste.learned is not None,
         "can_undo": can_undo,
         "can_redo": can_redo,
-        "compared": compared_words(len(taste.said.ratings), words.n_comparisons).strip(),
+        "compared": compared_words(taste).strip(),
         "worth": worth.line,
         "is_enough": worth.is_enough,
     }

@@ -51,11 +51,7 @@ TOLD = "#told"
 
 
 def wait(page, expression, timeout_s=60):
-<<<<<<< HEAD
-    """Until it is true; asked from outside, since the page's policy lets no text become a script."""
-=======
     """Until an expression is true; asked from outside: the page's policy lets no text become a script."""
->>>>>>> main
     end = time.monotonic() + timeout_s
     while not page.evaluate(expression):
         assert time.monotonic() < end, f"waited in vain for {expression}: {page.inner_text(TOLD)}"
