@@ -72,7 +72,7 @@ class Asking:
     def picks(self, n: int) -> list[Suggestion]:
         """The next n questions; fewer if there are no more."""
         found: list[Suggestion] = []
-        told, open_before = self.mean @ self.scatter @ self.mean, self._open
+        told, open_before = float(self.mean @ self.scatter @ self.mean), self._open
         while len(found) < n and (best := self._best()) is not None:
             before, (row, other, worth) = self._open, best
             self._ask(row, other, worth)
