@@ -20,7 +20,7 @@ from piaa.store.sql import Database, Sql
 from piaa.store.user_content import UserContent, read_content
 from piaa.store.user_file import write_user_file
 from piaa.store.users import UserSummary, find_user, list_users
-from piaa.store.versions import FROM, SUMMARY, active_number, load_version, summary_of
+from piaa.store.versions import FROM, SUMMARY, active_number, load_version, matching, summary_of
 
 
 class StoreReader:
@@ -115,6 +115,18 @@ class StoreReader:
         """
         with self._reading(user) as (sql, number):
             return self._versions(sql, number)
+
+    def knows_all(self, user: str, model_hash: str) -> bool:
+        """Whether a person has a version of a model that was learned from all that she said.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+        """
+        with self._reading(user) as (sql, number):
+            newest = matching(sql, number)
+            return any(
+                one.model_hash == model_hash for one in self._versions(sql, number) if one.version in newest
+            )
 
     def active(self, user: str) -> int | None:
         """The version that was made to count last; None if there is none.
