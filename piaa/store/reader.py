@@ -19,7 +19,7 @@ from piaa.store.said import Said, all_ratings, flags_of, read_said
 from piaa.store.sql import Database, Sql
 from piaa.store.user_content import UserContent, read_content
 from piaa.store.user_file import write_user_file
-from piaa.store.users import UserSummary, find_user, list_users
+from piaa.store.users import UsedModel, UserSummary, find_user, list_models, list_users
 from piaa.store.versions import FROM, SUMMARY, active_number, load_version, matching, summary_of
 
 
@@ -144,6 +144,12 @@ class StoreReader:
         self._require_file(None)
         with self.database.reading() as sql:
             return list_users(sql)
+
+    def models(self) -> list[UsedModel]:
+        """The models that people were learned on."""
+        self._require_file(None)
+        with self.database.reading() as sql:
+            return list_models(sql)
 
     def content(self, user: str, *, all_versions: bool = True) -> UserContent:
         """All that is kept of a person; see :mod:`piaa.store.user_file`.

@@ -43,7 +43,9 @@ def moved(album, tmp_path):
     return folder
 
 
-def test_a_person_goes_over_and_the_old_version_answers_on(piaa, fit, on, moved, newer, tiny_model):
+def test_a_person_goes_over_and_the_old_version_answers_on(
+    piaa, fit, on, moved, newer, tiny_model, user_folders
+):
     assert fit().exit_code == 0
     before, short = on(tiny_model, "ana"), read_header(newer).hash[:8]
     result = piaa("users", "refit", "ana", "--images", moved, "--model", newer)
@@ -54,6 +56,17 @@ def test_a_person_goes_over_and_the_old_version_answers_on(piaa, fit, on, moved,
     # As if she had been fitted on it at once.
     assert fit("eva", "--model", newer).exit_code == 0
     assert on(newer, "eva") == on(newer, "ana")
+    # Both models are there.
+    listed = piaa("models", "list", "--store", user_folders / "piaa.db").stdout.splitlines()
+    older = read_header(tiny_model).hash[:8]
+    assert sorted(listed[1:]) == sorted(
+        [
+            f"piaa-tiny  {older}  not in this package; 1 person of the store",
+            f"piaa-tiny  {short}  not in this package; 2 people of the store",
+        ]
+    )
+    rows = json.loads(piaa("models", "list", "--store", user_folders / "piaa.db", "--json").stdout)
+    assert [row["people"] for row in rows] == [0, 2, 1]
     again = piaa("users", "refit", "ana", "--model", newer)
     assert again.stdout == f"ana: known to piaa-tiny {short} already, with all that counts\n"
 
