@@ -2,14 +2,17 @@
 
     uv run python benchmarks/many_ratings.py
 
-Random vectors of 256 numbers, a prior of the size of ``piaa-lite``'s, one thread. Writes
-``benchmarks/results/many_ratings.json``; ``benchmarks/report.py`` puts its table into docs/adapters.md.
+Random vectors of 256 numbers, with a prior of the size of ``piaa-lite``'s and without one, one thread. Times
+are those of the processor, which other work beside it lengthens less than those of the clock. Memory is what
+the fit and the estimate take beside the vectors. Writes ``benchmarks/results/many_ratings.json``;
+``benchmarks/report.py`` puts its table into docs/adapters.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+import tracemalloc
 
 import numpy as np
 from fit_many import WIDTH, make_prior
@@ -17,26 +20,36 @@ from record import table, tell, write_result
 from threadpoolctl import threadpool_limits
 
 from generic.seeds import stream
-from piaa.adapters.registry import AutoAdapter
+from piaa.adapters.auto import AutoAdapter
+from piaa.adapters.prior import Prior
 from piaa.people.estimate import estimate_ranking, refits_of
 
-RATINGS = (100, 200, 300, 600, 1000)
+RATINGS = (100, 200, 300, 512, 600, 1000, 3000, 10_000)
 
 
-def measure(k: int) -> dict[str, float]:
-    """Seconds of one fit of k ratings, and of the estimate."""
+def measure(k: int, prior: Prior | None) -> dict[str, float]:
+    """Seconds of one fit of k ratings, and of the estimate; bytes of both."""
     rng = stream(0, "many ratings", k)
     x = rng.standard_normal((k, WIDTH))
     x[:, 0] = 0.5 + 0.1 * x[:, 0]
     scores = np.clip(x[:, 0] + 0.1 * x[:, 1] + 0.1 * rng.standard_normal(k), 0, 1)
-    prior = make_prior()
-    started = time.perf_counter()
+    tracemalloc.start()
+    started = time.process_time()
     AutoAdapter(prior).fit(x, scores)
-    fitted = time.perf_counter()
+    fitted = time.process_time()
     estimate_ranking(lambda: AutoAdapter(prior), x, scores)
-    ended = time.perf_counter()
-    tell(f"{k} ratings: fit {fitted - started:.2f} s, estimate {ended - fitted:.1f} s")
-    return {"fit_s": fitted - started, "refits": refits_of(k), "estimate_s": ended - fitted}
+    ended = time.process_time()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    tell(
+        f"{k} ratings: fit {fitted - started:.2f} s, estimate {ended - fitted:.1f} s, {peak / 2**20:.0f} MiB"
+    )
+    return {
+        "fit_s": fitted - started,
+        "refits": refits_of(k),
+        "estimate_s": ended - fitted,
+        "peak_bytes": peak,
+    }
 
 
 def main() -> None:
@@ -45,14 +58,27 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
     with threadpool_limits(1):
-        found = {k: measure(k) for k in RATINGS}
+        found = {k: {"with": measure(k, make_prior()), "without": measure(k, None)} for k in RATINGS}
     rows = [
-        (f"{k:,}", f"{one['fit_s']:.2f} s", f"{one['refits']}", f"{one['estimate_s']:.1f} s")
-        for k, one in found.items()
+        (
+            f"{k:,}",
+            f"{refits_of(k)}",
+            *(
+                text
+                for one in both.values()
+                for text in (
+                    f"{one['fit_s']:.2f} s",
+                    f"{one['estimate_s']:.1f} s",
+                    f"{one['peak_bytes'] / 2**20:.0f} MiB",
+                )
+            ),
+        )
+        for k, both in found.items()
     ]
-    text = table(("ratings", "fit", "fits of the estimate", "estimate"), rows)
+    header = ("ratings", "fits of the estimate", "fit", "estimate", "memory")
+    text = table((*header, "fit without a prior", "estimate", "memory"), rows)
     print(text)
-    figures = {"ratings": {str(k): one for k, one in found.items()}, "markdown": text}
+    figures = {"ratings": {str(k): both for k, both in found.items()}, "markdown": text}
     write_result("many_ratings", "uv run python benchmarks/many_ratings.py", figures)
 
 

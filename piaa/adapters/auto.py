@@ -12,6 +12,7 @@ or without a prior 16.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -20,8 +21,9 @@ from numpy.typing import NDArray
 
 from piaa.adapters.checks import fitted
 from piaa.adapters.kernel import places
-from piaa.adapters.likeness import Likeness, of_evidence
+from piaa.adapters.likeness import Likeness, best_of, likenesses, of_evidence
 from piaa.adapters.linear_form import LinearForm
+from piaa.adapters.many import MOST, Covariance, Summary, stand_ins
 from piaa.adapters.neighbours import LEVEL, NOISES, SLOPE
 from piaa.adapters.posterior import Mixture, normal_of
 from piaa.adapters.prediction import Array, State
@@ -44,6 +46,8 @@ LINE = (0.5, 1.0)
 """Centre and spread of the generic score where no prior says them."""
 WIDTH = "width"
 """Key of the smooth function's width in a state that was learned without a prior."""
+STAND_INS = "stand_ins"
+"""Key of the rows, in canonical order, of those rated photos that stand for all."""
 _WORKING = 4
 """Matrices of a cell's size that are held beside the cells, as measured at 1,000 ratings."""
 
@@ -62,6 +66,8 @@ class AutoAdapter(VectorAdapter):
     name: ClassVar[str] = "auto"
     has_linear_form: ClassVar[bool] = True
     derived: ClassVar[tuple[str, ...]] = ("rated",)
+    exact: ClassVar[int] = MOST
+    """So many ratings are taken as they are; of more, so many stand for all (:mod:`piaa.adapters.many`)."""
 
     def __init__(self, prior: Prior | None = None) -> None:
         if prior is not None:
@@ -69,6 +75,7 @@ class AutoAdapter(VectorAdapter):
         super().__init__(prior)
 
     def _side(self, k: int) -> int:
+        k = min(k, self.exact)
         return 2 * k + 2 if self._prior is None else k + len(self._prior.mean)
 
     def _learn(self, x: Array, y: Array) -> list[State]:
@@ -79,11 +86,14 @@ class AutoAdapter(VectorAdapter):
         flat = x.reshape(u * k, width)
         z = places(flat, self._prior).reshape(u, k, -1)
         basis = self._basis(flat).reshape(u, k, -1)
+        if k > self.exact:
+            rows, people = stand_ins(k, self.exact), zip(basis, y, z, strict=True)
+            return [_packed(_learn_many(self._prior, *person, rows)) for person in people]
         found = _learn_free(basis, y, z) if self._prior is None else _learn_tastes(self._prior, basis, y, z)
         return [{**_packed(state), "rated": one} for state, one in zip(found, z, strict=True)]
 
-    def _derive(self, x: Array) -> State:
-        return {"rated": places(x, self._prior)}
+    def _derive(self, x: Array, learned: State) -> State:
+        return {"rated": places(x[learned.get(STAND_INS, slice(None))], self._prior)}
 
     def _check_memory(self, k: int) -> None:
         """Raises TooLarge unless the cells of the average, which are held together, fit into memory."""
@@ -114,8 +124,10 @@ class AutoAdapter(VectorAdapter):
         else:
             form = LinearForm(coefficients=coefficients, weights=alike, places=z)
         features, scores = self.support
-        rated = features[canonical_order(features, scores)] if features.dtype == np.float32 else None
-        return replace(form, rated=rated)
+        if features.dtype != np.float32:
+            return form
+        rows = canonical_order(features, scores)[learned.get(STAND_INS, slice(None))]
+        return replace(form, rated=features[rows])
 
     def _basis(self, x: Array) -> Array:
         return line_basis(x) if self._prior is None else self._prior.basis(x)
@@ -142,6 +154,23 @@ def _learn_free(basis: Array, y: Array, z: Array) -> list[State]:
     )
     states = whole.posterior(basis, y, kernels)
     return [{**state, WIDTH: np.array(like.width)} for state, like in zip(states, likes, strict=True)]
+
+
+def _learn_many(prior: Prior | None, basis: Array, y: Array, z: Array, rows: NDArray[np.intp]) -> State:
+    """What one person teaches of whose many ratings those in some rows stand for all."""
+    kept = {"rated": z[rows], STAND_INS: rows}
+
+    def summary(functions: Sequence[Covariance], like: Likeness) -> Summary:
+        return Summary.of(basis, y, z, rows, functions, lambda part: like.own(part)[:, : len(functions)])
+
+    if prior is not None:
+        like = Likeness(places=z[rows], width=1.0)
+        return {**mixture_of(prior).posterior_of(summary([like.smooth], like)), **kept}
+    searched, whole = _free_mixture(smooth_alone=True), _free_mixture()
+    likes = likenesses(z[rows])
+    like = best_of(likes, [searched.evidence_of(summary([one.smooth], one)) for one in likes])
+    state = whole.posterior_of(summary([like.smooth, like.linear], like))
+    return {**state, **kept, WIDTH: np.array(like.width)}
 
 
 def mixture_of(prior: Prior) -> Mixture:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from generic.errors import NotFitted, ShapeError, TooFewRatings
+from generic.errors import NotFitted, ShapeError, TooFewRatings, TooLarge
 from generic.words import counted
 from piaa.adapters.prediction import Array, State
 
@@ -29,6 +29,19 @@ def check_support(features: NDArray[Any], unit_scores: NDArray[Any]) -> tuple[Ar
     check_finite(x, "features")
     check_finite(y[:, None], "scores")
     return x, y
+
+
+def check_most(k: int, most: int | None, name: str) -> None:
+    """Make sure that an adapter can learn from k ratings within minutes.
+
+    Raises:
+        TooLarge: they are more than the most that it takes.
+    """
+    if most is not None and k > most:
+        raise TooLarge(
+            f"adapter {name!r} was given {k:,} ratings, but it takes at most {most:,}, as its time and "
+            "memory grow faster than they do; use --adapter auto"
+        )
 
 
 def check_finite(rows: Array, what: str) -> None:

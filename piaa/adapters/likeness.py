@@ -7,7 +7,7 @@ photos, so that embeddings of any scale will do. The smooth one has the width of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,9 +81,16 @@ def of_evidence(places: Array, evidence: Callable[[Array], float]) -> Likeness:
         places: of the rated photos, shape (k, d).
         evidence: log density of the ratings for covariances (k, k) of the smooth function.
     """
+    tried = likenesses(places)
+    return best_of(tried, [evidence(one.smooth(places)) for one in tried])
+
+
+def likenesses(places: Array) -> list[Likeness]:
+    """To the photos at places (k, d), one of each of ``WIDTHS``."""
     unit = length(places)
-    tried = [Likeness(places=places, width=width * unit) for width in WIDTHS]
-    logs = [evidence(one.smooth(places)) for one in tried]
-    # Of equals the middle one, which is the usual width.
-    best = max((1, 0, 2), key=lambda place: logs[place])
-    return tried[best]
+    return [Likeness(places=places, width=width * unit) for width in WIDTHS]
+
+
+def best_of(tried: Sequence[Likeness], logs: Sequence[float]) -> Likeness:
+    """That of the highest evidence; of equals the middle one, which is the usual width."""
+    return tried[max((1, 0, 2), key=lambda place: logs[place])]

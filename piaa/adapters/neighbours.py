@@ -39,6 +39,7 @@ class NeighboursAdapter(VectorAdapter):
     """
 
     name: ClassVar[str] = "neighbours"
+    most: ClassVar[int | None] = 3_000
 
     def _learn(self, x: Array, y: Array) -> list[State]:
         return [self._learn_one(*person) for person in zip(x, y, strict=True)]

@@ -35,6 +35,7 @@ class PairsAdapter(VectorAdapter):
     """
 
     name: ClassVar[str] = "pairs"
+    most: ClassVar[int | None] = 1_500
     needs_prior: ClassVar[bool] = True
 
     def _side(self, k: int) -> int:

@@ -33,6 +33,7 @@ class PamAdapter(VectorAdapter):
     """
 
     name: ClassVar[str] = "pam"
+    most: ClassVar[int | None] = 3_000
 
     def _learn(self, x: Array, y: Array) -> list[State]:
         return [self._learn_one(*person) for person in zip(x, y, strict=True)]

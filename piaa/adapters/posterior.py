@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from piaa.adapters.many import Summary
 from piaa.adapters.prediction import Array, State
 
 _NOTHING = 1e-12
@@ -57,16 +58,30 @@ class Mixture:
             rated photos), q = p + m k. ``noise`` () and ``size`` (m,) are variances.
         """
         cells, logs = self._cells(basis, y, kernels)
-        every = np.stack([cell.evidence for cell in cells], axis=1) + logs
-        for_mean = every.copy()
-        for_mean[..., slice(self.n_for_mean, None) if self.n_for_mean else slice(0)] = -np.inf
-        return self._average(cells, _normalised(every), _normalised(for_mean))
+        return self._average(cells, *self._weights(cells, logs))
 
     def evidence(self, basis: Array, y: Array, kernels: Array | None = None) -> Array:
         """Log density of each person's ratings under the whole grid, shape (u,); see :meth:`posterior`."""
         cells, logs = self._cells(basis, y, kernels)
         every = np.stack([cell.evidence for cell in cells], axis=1) + logs
         return np.asarray(np.logaddexp.reduce(every.reshape(len(y), -1), axis=1))
+
+    def posterior_of(self, summary: Summary) -> State:
+        """As :meth:`posterior`, of one person's many ratings; over kernels with the stand-ins."""
+        cells, logs = self._cells_of(summary), self.log_weights[self._there]
+        return self._average(cells, *self._weights(cells, logs))[0]
+
+    def evidence_of(self, summary: Summary) -> float:
+        """Log density of one person's many ratings under the whole grid."""
+        every = np.stack([cell.evidence[0] for cell in self._cells_of(summary)])
+        return float(np.logaddexp.reduce(every + self.log_weights[self._there], axis=None))
+
+    def _weights(self, cells: list[_Cell], logs: Array) -> tuple[Array, Array]:
+        """Weights of the cells by their evidence, (u, cells, v): for all, and for the mean."""
+        every = np.stack([cell.evidence for cell in cells], axis=1) + logs
+        for_mean = every.copy()
+        for_mean[..., slice(self.n_for_mean, None) if self.n_for_mean else slice(0)] = -np.inf
+        return _normalised(every), _normalised(for_mean)
 
     @property
     def _there(self) -> NDArray[np.bool_]:
@@ -81,6 +96,10 @@ class Mixture:
             for c, s in np.argwhere(self._there)
         ]
         return cells, self.log_weights[self._there]
+
+    def _cells_of(self, summary: Summary) -> list[_Cell]:
+        there = np.argwhere(self._there)
+        return [_Cell.of_many(summary, self, self.covariances[c], self.sizes[s]) for c, s in there]
 
     def _grid(self, weights: Array) -> Array:
         """Weights of cells (u, cells, v) at their places, shape (u, c, s, v)."""
@@ -171,6 +190,12 @@ class _Cell:
             along=along,
             evidence=_log_density(along, total),
         )
+
+    @classmethod
+    def of_many(cls, summary: Summary, grid: Mixture, covariance: Array, sizes: Array) -> _Cell:
+        """Of one person, from sums over her ratings; r is of another length for every cell."""
+        reach, total, along, evidence = summary.cell(grid.mean, covariance, sizes, grid.noise)
+        return cls(reach=reach[None], total=total[None], along=along[None, :, None], evidence=evidence[None])
 
     @classmethod
     def _of_few_weights(cls, basis: Array, residual: Array, covariance: Array, noise: Array) -> _Cell:

@@ -2,8 +2,8 @@
 
 The residual form is that of Ren et al., "Personalized Image Aesthetics", ICCV 2017, with a linear
 model; the penalty is chosen by exact leave-one-out on the support (Golub, Heath & Wahba 1979), as
-scikit-learn's ``RidgeCV`` does. Costs one eigendecomposition of a k x k matrix; many users of the
-same k are one batch of them.
+scikit-learn's ``RidgeCV`` does. Costs one eigendecomposition of a k x k matrix, beyond some hundred ratings
+one of the vectors themselves; many users of the same k are one batch of them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from piaa.adapters.checks import fitted
 from piaa.adapters.linear_form import LinearForm
+from piaa.adapters.many import MOST
 from piaa.adapters.prediction import Array, State
 from piaa.adapters.spread import level_alone, ratings_alone
 from piaa.adapters.vectors import VectorAdapter
@@ -41,7 +42,8 @@ class RidgeAdapter(VectorAdapter):
             deviation = level_alone(residual - level[:, None], self._prior)
         else:
             embedding = x[:, :, 1:]
-            weights, errors = _leave_one_out(embedding, residual - level[:, None])
+            leave_one_out = _leave_one_out if k <= MOST else _leave_one_of_many_out
+            weights, errors = leave_one_out(embedding, residual - level[:, None])
             level = level - (embedding @ weights[:, :, None]).mean((1, 2))
             deviation = ratings_alone(errors, self._prior)
         return [
@@ -83,3 +85,17 @@ def _leave_one_out(x: Array, y: Array) -> tuple[Array, Array]:
     people = np.arange(u)
     dual = np.einsum("uki,ui->uk", vectors, along / (values + ALPHAS[best][:, None]))
     return (dual[:, None] @ x)[:, 0], errors[people, :, best]
+
+
+def _leave_one_of_many_out(x: Array, y: Array) -> tuple[Array, Array]:
+    """As :func:`_leave_one_out` from x itself, C x = V diag(root) W^T: nothing is of k x k."""
+    vectors, root, turn = np.linalg.svd(x - x.mean(1, keepdims=True), full_matrices=False)
+    along = np.einsum("uki,uk->ui", vectors, y)
+    values = root[:, :, None] ** 2
+    fitted_share = values / (values + ALPHAS)
+    left = y[:, :, None] - vectors @ (along[:, :, None] * fitted_share)
+    one_minus_hat = 1 - vectors**2 @ fitted_share - 1 / y.shape[1]
+    errors = left / np.maximum(one_minus_hat, 1e-12)
+    best = (errors**2).mean(1).argmin(1)
+    weights = np.einsum("ui,uid->ud", along * root / (root**2 + ALPHAS[best][:, None]), turn)
+    return weights, errors[np.arange(len(y)), :, best]

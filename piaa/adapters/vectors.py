@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from generic.errors import StoreError
 from piaa.adapters.base import Adapter
-from piaa.adapters.checks import check_finite, check_support, check_width, fitted
+from piaa.adapters.checks import check_finite, check_most, check_support, check_width, fitted
 from piaa.adapters.prediction import Array, Prediction, State
 from piaa.adapters.prior import Prior
 from piaa.adapters.prior_checks import check_prior_memory
@@ -41,6 +41,8 @@ class VectorAdapter(Adapter):
 
     fits_many: ClassVar[bool] = True
     keeps_support: ClassVar[bool] = True
+    most: ClassVar[int | None] = None
+    """Most ratings that it learns from, if more would take hours; None: as many as there are."""
     derived: ClassVar[tuple[str, ...]] = ()
     """What of the learned arrays follows from the support alone, and is not kept twice."""
 
@@ -70,10 +72,16 @@ class VectorAdapter(Adapter):
 
     def fit(self, features: NDArray[Any], unit_scores: NDArray[Any]) -> Self:
         """See :class:`piaa.adapters.base.Adapter`. The order of the ratings makes no difference."""
-        support = check_support(features, unit_scores)
+        support = self._checked(features, unit_scores)
         (learned,) = self._learn(*_batch([support]))
         self._accept(features, support[1], learned)
         return self
+
+    def _checked(self, features: NDArray[Any], unit_scores: NDArray[Any]) -> tuple[Array, Array]:
+        """The support, checked."""
+        support = check_support(features, unit_scores)
+        check_most(len(support[1]), self.most, self.name)
+        return support
 
     def _accept(self, features: NDArray[Any], unit_scores: Array, learned: State) -> None:
         self._learned = learned
@@ -107,7 +115,7 @@ class VectorAdapter(Adapter):
             raise StoreError(_lost(self.name))
         self._support = (state[FEATURES], state[SCORES])
         if not learned.keys() >= set(self.derived):  # releases before kept it
-            learned |= self._derive(self._whole())
+            learned |= self._derive(self._whole(), learned)
         self._learned = learned
         return self
 
@@ -119,9 +127,9 @@ class VectorAdapter(Adapter):
         x, _ = _batch([check_support(features, scores)])
         return np.asarray(x[0])
 
-    def _derive(self, x: Array) -> State:
-        """The arrays named in ``derived``, from the features (k, 1 + d) in canonical order."""
-        del x
+    def _derive(self, x: Array, learned: State) -> State:
+        """The arrays named in ``derived``, from the features (k, 1 + d) in canonical order and the others."""
+        del x, learned
         return {}
 
     @property
@@ -145,12 +153,12 @@ class VectorAdapter(Adapter):
             places.setdefault(np.shape(x), []).append(place)
         fits = [copy(self) for _ in people]
         for shape, same in places.items():
-            # Vectors of another shape are refused below, by check_support.
+            # Vectors of another shape are refused below.
             size = self.at_once(*shape) if len(shape) == 2 else 1
             for start in range(0, len(same), size):
                 some = same[start : start + size]
                 # Checked and widened batch by batch: doing all people first would leave the caches.
-                supports = [check_support(*people[place]) for place in some]
+                supports = [self._checked(*people[place]) for place in some]
                 learned = self._learn(*_batch(supports))
                 for place, (_, y), one in zip(some, supports, learned, strict=True):
                     fits[place]._accept(features[place], y, one)

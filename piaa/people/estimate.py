@@ -14,6 +14,7 @@ from generic.seeds import stream
 from generic.words import counted
 from piaa.adapters.base import Adapter
 from piaa.people.learn import Learned
+from piaa.people.pair_order import PairOrder
 
 ENOUGH = 20
 """Fewest ratings for an estimate: below, its standard error is above 0.23."""
@@ -40,7 +41,7 @@ class RankEstimate:
 
 
 def repeats_of(k: int) -> int:
-    """How often k ratings are divided into folds: ever less, as a fit's time grows with the cube of k.
+    """How often k ratings are divided into folds: ever less, as a fit's time grows with k.
 
     Many ratings need few: one division of 400 compares as many pairs of photos as sixteen of 100 do.
     """
@@ -74,23 +75,21 @@ def estimate_ranking(
     k = len(unit_scores)
     if k < ENOUGH or np.ptp(unit_scores) == 0:
         return None
-    personal, generic = [], []
+    own, crowd = PairOrder(), PairOrder()
     for repeat in range(repeats_of(k)):
         for held in np.array_split(stream(0, "estimate", k, repeat).permutation(k), FOLDS):
             rest = np.setdiff1d(np.arange(k), held)
             score = make().fit(features[rest], unit_scores[rest]).predict(features[held]).score
-            rated = _order(unit_scores[held])
-            personal.append(np.stack((rated, _order(score))))
-            generic.append(np.stack((rated, _order(features[held, 0]))))
-    own, crowd = np.concatenate(personal, 1), np.concatenate(generic, 1)
+            own += PairOrder.of(unit_scores[held], score)
+            crowd += PairOrder.of(unit_scores[held], features[held, 0])
     whole = spearman(features[:, 0], unit_scores)
-    gain = _as_srcc(_tau(own)) - _as_srcc(_tau(crowd))
-    pairs = _in_order(np.stack((_order(unit_scores), _order(features[:, 0]))))
+    gain = _as_srcc(own.tau) - _as_srcc(crowd.tau)
+    pairs = PairOrder.of(unit_scores, features[:, 0]).share
     return RankEstimate(
         srcc=float(np.clip(whole + gain, -1, 1)),
         error=float(1 / np.sqrt(k - 1)),
         generic=whole,
-        pairwise=float(np.clip(pairs + _in_order(own) - _in_order(crowd), 0, 1)),
+        pairwise=float(np.clip(pairs + own.share - crowd.share, 0, 1)),
         pairwise_generic=pairs,
     )
 
@@ -132,24 +131,6 @@ def describe_estimate(
     if k >= ENOUGH:
         return f"not estimated, as {adapter} would be fitted {refits_of(k)} more times; piaa evaluate tells"
     return f"too early to tell from {counted(k, 'rating')}; an estimate needs {ENOUGH}"
-
-
-def _order(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Of each pair which is larger: 1, -1, or 0 if they are equal."""
-    one, other = np.triu_indices(len(values), 1)
-    return np.asarray(np.sign(values[one].astype(np.float64) - values[other]))
-
-
-def _tau(orders: NDArray[np.float64]) -> float:
-    """Kendall's tau-b of two orders of the same pairs, shape (2, pairs); 0 if one of them has ties alone."""
-    untied = np.abs(orders).sum(axis=1)
-    return float(orders[0] @ orders[1] / np.sqrt(untied.prod())) if untied.all() else 0.0
-
-
-def _in_order(orders: NDArray[np.float64]) -> float:
-    """Share of the pairs that differ in the first order and are alike in the second; a tie there is half."""
-    differ = orders[0] != 0
-    return float((1 + np.mean(orders[0, differ] * orders[1, differ])) / 2) if differ.any() else 0.5
 
 
 def _as_srcc(tau: float) -> float:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from generic.seeds import stream
 from piaa.adapters.base import Adapter
+from piaa.people.pair_order import PairOrder
 
 ENOUGH = 20
 """Fewest rated photos of which some are held out."""
@@ -55,23 +56,6 @@ def prove(
     return Proof(
         n_learned=len(rest),
         n_held=len(held),
-        personal=pairs_in_order(predicted, unit_scores[held]),
-        crowd=pairs_in_order(features[held, 0], unit_scores[held]),
+        personal=PairOrder.of(unit_scores[held], predicted).share,
+        crowd=PairOrder.of(unit_scores[held], features[held, 0]).share,
     )
-
-
-def pairs_in_order(predicted: NDArray[Any], rated: NDArray[Any]) -> float:
-    """Share of the pairs with different ratings that are put in their order; equals count half.
-
-    Args:
-        predicted: shape (q,).
-        rated: shape (q,), not all equal.
-
-    Example:
-        >>> pairs_in_order(np.array([1.0, 2.0, 2.0]), np.array([1.0, 2.0, 3.0]))
-        0.8333333333333334
-    """
-    first, second = np.triu_indices(len(rated), 1)
-    hers = np.sign(rated[first] - rated[second])
-    agree = np.sign(predicted[first] - predicted[second]) * hers
-    return float((agree[hers != 0] + 1).mean() / 2)

@@ -186,14 +186,18 @@ class TunedNetwork(Adapter):
         mean = self._scores(self._network, features) + state["level"]
         return Prediction.from_normal(mean, np.full_like(mean, state["deviation"]))
 
-    def predict_epochs(self, features: Photos) -> Sequence[Prediction]:
+    def predict_epochs(self, features: Photos, wanted: Sequence[int] | None = None) -> Sequence[Prediction]:
         """See :class:`piaa.adapters.base.Adapter`: after each epoch of training on the whole support.
 
         With few ratings nothing is trained, and there is one prediction.
+
+        Args:
+            features: of the photos.
+            wanted: numbers of epochs, from 0; of all without it.
         """
         state, found = fitted(self._state, self.name), []
-        for change in self._epochs:
-            mean = self._scores(self._personal(change), features) + state["level"]
+        for epoch in range(len(self._epochs)) if wanted is None else wanted:
+            mean = self._scores(self._personal(self._epochs[epoch]), features) + state["level"]
             found.append(Prediction.from_normal(mean, np.full_like(mean, state["deviation"])))
         return found
 
@@ -202,7 +206,8 @@ class TunedNetwork(Adapter):
         generic = np.asarray(photos.vectors[:, 0], dtype=np.float64)
         if network is None:
             return generic
-        engine, weight = TorchEngine(network), float(fitted(self._state, self.name).get(_WEIGHT, 1.0))
+        weight = float(np.ravel(fitted(self._state, self.name).get(_WEIGHT, 1.0))[0])  # a file's: (1,)
+        engine = TorchEngine(network)
         tuned = [engine.vector(photos.pixels[np.array([row])][0])[0] for row in range(len(photos))]
         return (1 - weight) * generic + weight * np.array(tuned, dtype=np.float64)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from generic.errors import NotFitted, ShapeError, TooFewRatings
-from piaa.adapters.checks import check_support, fitted
+from generic.errors import NotFitted, ShapeError, TooFewRatings, TooLarge
+from piaa.adapters.checks import check_most, check_support, fitted
 
 
 def test_support_comes_out_in_double_precision():
@@ -32,6 +32,17 @@ def test_no_rating_at_all():
         check_support(np.zeros((0, 3)), np.zeros(0))
     assert str(caught.value) == (
         "an adapter was given 0 ratings, but it needs at least 1; rate some photos first"
+    )
+
+
+def test_more_ratings_than_an_adapter_takes():
+    check_most(3_000, 3_000, "neighbours")
+    check_most(10**9, None, "auto")
+    with pytest.raises(TooLarge) as caught:
+        check_most(3_001, 3_000, "neighbours")
+    assert str(caught.value) == (
+        "adapter 'neighbours' was given 3,001 ratings, but it takes at most 3,000, as its time and memory "
+        "grow faster than they do; use --adapter auto"
     )
 
 

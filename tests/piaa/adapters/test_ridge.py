@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import t
 from sklearn.linear_model import Ridge, RidgeCV
 
+from piaa.adapters import ridge
 from piaa.adapters.ridge import ALPHAS, RidgeAdapter
 
 
@@ -17,7 +18,7 @@ def person(k, d=5, noise=0.03, seed=0):
     return x, x[:, 0] + x[:, 1:] @ np.array([0.03, -0.02, 0, 0, 0.01]) + 0.02 + noise * rng.standard_normal(k)
 
 
-@pytest.mark.parametrize("k", [3, 10, 80])
+@pytest.mark.parametrize("k", [3, 10, 80, 600])
 def test_it_is_ridge_on_the_residual_with_the_penalty_of_leave_one_out(k):
     x, y = person(k)
     new = person(30, seed=1)[0]
@@ -27,7 +28,10 @@ def test_it_is_ridge_on_the_residual_with_the_penalty_of_leave_one_out(k):
     np.testing.assert_allclose(RidgeAdapter().fit(x, y).predict(new).score, expected, rtol=0, atol=1e-12)
 
 
-def test_the_interval_comes_from_errors_on_ratings_left_out():
+@pytest.mark.parametrize("many", [False, True], ids=["few", "many"])
+def test_the_interval_comes_from_errors_on_ratings_left_out(many, monkeypatch):
+    if many:
+        monkeypatch.setattr(ridge, "MOST", 11)
     x, y = person(12)
     residual = y - x[:, 0]
     errors = np.empty((len(ALPHAS), 12))

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from piaa.adapters.generic import GenericAdapter
-from piaa.stars.proof import pairs_in_order, prove
+from piaa.stars.proof import prove
 
 
 def test_one_in_five_is_held_out_and_the_crowd_is_the_generic_score():
@@ -21,15 +20,3 @@ def test_too_few_or_all_alike_prove_nothing():
     features = np.random.default_rng(0).normal(0.5, 0.1, (50, 5)).astype(np.float32)
     assert prove(GenericAdapter, features[:19], features[:19, 0].astype(float)) is None
     assert prove(GenericAdapter, features, np.full(50, 0.5)) is None
-
-
-def test_pairs_are_counted_as_by_hand():
-    generator = np.random.default_rng(1)
-    predicted, rated = generator.integers(0, 4, 30), generator.integers(1, 6, 30)
-    points = [
-        1.0 if (p > q) == (a > b) and p != q else 0.5 if p == q else 0.0
-        for i, (p, a) in enumerate(zip(predicted, rated, strict=True))
-        for q, b in list(zip(predicted, rated, strict=True))[:i]
-        if a != b
-    ]
-    assert pairs_in_order(predicted, rated) == pytest.approx(sum(points) / len(points))
