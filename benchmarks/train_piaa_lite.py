@@ -16,7 +16,7 @@ import argparse
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,11 @@ from generic.cache.features import FeatureCache
 from generic.lite.ava_weights import ava_network
 from generic.lite.mobile_net import MobileNet
 from generic.lite.train import LiteConfig, Maps, imagenet_stems, stem_maps, train_lite
-from generic.lite.widen import Seen, WidenConfig, added, look, widen
+from generic.lite.widen import WidenConfig, added, look, widen
 from generic.metrics import spearman
 from generic.model.checkpoint import NETWORK, Header, load_checkpoint, save_checkpoint
 from generic.model.generic_model import GenericModel
-from generic.model.parts import Parts
+from generic.model.parts import RICHER, Parts
 from generic.photos.open import load_pixels
 from piaa.adapters.prior import PREFIX, Prior, learn_prior
 from piaa.ratings.table import Ratings
@@ -68,7 +68,8 @@ class Trainer:
         self._lists, self._names = lists, sorted(lists.whole.labelled())
         self._paths = {name: root / "images" / name for name in self._names}
         self._stems = imagenet_stems(LiteConfig())
-        self._seen: tuple[Maps, Seen] | None = None
+        self._pixels: np.ndarray | None = None
+        self._maps: Maps | None = None
 
     def train(self, name: str, file: Path) -> None:
         """Train one of ``MODELS``, learn its prior, write the model file."""
@@ -78,12 +79,11 @@ class Trainer:
         rows = np.searchsorted(np.array(self._names), np.array(photos))
         means = unit_means(ratings, photos)
         tastes = taste_directions(ratings, photos, N_TASTES)
-        maps, seen = self.seen(config)
-        trained = train_lite(self._stems, maps.take(rows), means, tastes, config)
-        own, wider = seen.take(rows), WidenConfig()
-        out_of_fold = trained.out_of_fold + added(own, wider)
+        trained = train_lite(self._stems, self.maps(config).take(rows), means, tastes, config)
+        seen, wider = look(trained.network, self._expert, self.pixels(config)[rows]), WidenConfig()
+        out_of_fold = trained.out_of_fold + added(seen, wider)
         network, architecture = widen(
-            trained.network, trained.architecture, self._expert, own, wider, seed=config.seed
+            trained.network, trained.architecture, self._expert, seen, wider, seed=config.seed
         )
         header = Header(
             name=name,
@@ -100,25 +100,28 @@ class Trainer:
         self.add_prior(ratings, start, file)
         start.unlink()
 
-    def seen(self, config: LiteConfig) -> tuple[Maps, Seen]:
-        """What stems and expert say of all photos."""
-        if self._seen is None:
-            pixels = np.stack([load_pixels(path, config.size) for path in self._paths.values()])
-            self._seen = (
-                stem_maps(self._stems.stem, pixels),
-                look(self._stems.stem, self._expert, pixels),
-            )
-            log.info("stems done on %d photos", len(pixels))
-        return self._seen
+    def pixels(self, config: LiteConfig) -> np.ndarray:
+        """All photos, shape (n, size, size, 3)."""
+        if self._pixels is None:
+            self._pixels = np.stack([load_pixels(path, config.size) for path in self._paths.values()])
+        return self._pixels
+
+    def maps(self, config: LiteConfig) -> Maps:
+        """What the stem says of all photos."""
+        if self._maps is None:
+            self._maps = stem_maps(self._stems.stem, self.pixels(config))
+            log.info("stem done on %d photos", len(self._names))
+        return self._maps
 
     def add_prior(self, ratings: Ratings, start: Path, file: Path) -> None:
         """Learn the prior from the people in ``ratings``; write ``file``, which is ``start`` with it."""
         header, tensors = load_checkpoint(start)
         photos = sorted(set(ratings.images))
         features = vectors(GenericModel(start), [self._paths[photo] for photo in photos])
-        leading = Parts.declared(header.architecture, features.shape[1] - 1).small
+        parts = Parts.declared(header.architecture, features.shape[1] - 1)
         oof = tensors[HISTORY + "out_of_fold"]
-        prior = learn_taste_prior(ratings, photos, features[:, :leading], oof)
+        prior = learn_taste_prior(ratings, photos, features[:, : parts.small], oof)
+        prior = replace(prior, n_richer=parts.widths.get(RICHER, 0))
         kept = {key: value for key, value in tensors.items() if not key.startswith(PREFIX)}
         save_checkpoint(file, header, kept | {PREFIX + key: value for key, value in prior.tensors().items()})
 

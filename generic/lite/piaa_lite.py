@@ -96,14 +96,22 @@ class TunedBranch(nn.Module):
 
     def features(self, middle: Tensor) -> tuple[Tensor, Tensor]:
         """Pooled features (b, 1280) and attended features (b, sum(eat_dims)) of a stride-16 map."""
-        *_, last, _, head = self.late(middle)
-        return head.float().mean((2, 3)), self.eat(middle, last)
+        return self._features(middle, self.late(middle))
 
     def forward(self, middle: Tensor) -> Tensor:
         """Shape (b, n_out), of a stride-16 map."""
-        pooled, attended = (_filled(x) for x in self.features(middle))
+        return self.look(middle)[0]
+
+    def look(self, middle: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """As :meth:`forward`, and the maps of every late block."""
+        maps = self.late(middle)
+        pooled, attended = (_filled(x) for x in self._features(middle, maps))
         both: Tensor = self.out(pooled) + self.eat_out(attended)
-        return both[: len(middle)]
+        return both[: len(middle)], maps
+
+    def _features(self, middle: Tensor, maps: list[Tensor]) -> tuple[Tensor, Tensor]:
+        *_, last, _, head = maps
+        return head.float().mean((2, 3)), self.eat(middle, last)
 
 
 def _filled(x: Tensor) -> Tensor:
@@ -204,8 +212,9 @@ class PiaaLite(nn.Module):
         """
         whole, early = self.stem.maps(x)
         z = self.project(_filled(self.stem.taps(whole) - self.tap_mean))
-        score = self.kernel(z)[: len(x)] + self.tuned(early[-1])[:, 0]
-        parts, maps = [(z * self.whiten)[: len(x)]], [*whole, *early]
+        tuned, late = self.tuned.look(early[-1])
+        score = self.kernel(z)[: len(x)] + tuned[:, 0]
+        parts, maps = [(z * self.whiten)[: len(x)]], [*whole, *early, *late]
         if self.expert is not None:
             own, expert = self.expert(x)
             score, maps = score + cast("Tensor", self.expert.weight) * expert, [*maps, *own]

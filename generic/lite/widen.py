@@ -18,7 +18,7 @@ from torch import Tensor
 from generic.lite.mobile_net import MobileNet
 from generic.lite.piaa_lite import Expert, PiaaLite, fold_batch_norms
 from generic.lite.sketch import fit_sketch
-from generic.lite.stems import Stem, pooled, smaller
+from generic.lite.stems import pooled, smaller
 from generic.model.parts import AVA, DIRECTIONS, KEY, RICHER
 from generic.progress import Progress, no_progress
 
@@ -37,23 +37,24 @@ class WidenConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What stems and expert say of n photos."""
+    """What network and expert say of n photos."""
 
     features: NDArray[np.float32]
     """Moments of every block there is, shape (n, t)."""
     expert: NDArray[np.float64]
     """The expert's scores, of [0, 1], shape (n,)."""
 
-    def take(self, rows: NDArray[np.intp]) -> Seen:
-        """Some of the photos."""
-        return Seen(features=self.features[rows], expert=self.expert[rows])
 
-
-def look(stem: Stem, expert: MobileNet, photos: NDArray[np.uint8], progress: Progress = no_progress) -> Seen:
-    """Run stems and expert once over photos.
+def look(
+    network: PiaaLite,
+    expert: MobileNet,
+    photos: NDArray[np.uint8],
+    progress: Progress = no_progress,
+) -> Seen:
+    """Run a trained network and the expert once over photos.
 
     Args:
-        stem: in evaluation mode.
+        network: in evaluation mode.
         expert: likewise.
         photos: shape (n, size, size, 3), RGB.
         progress: called with the number of photos newly done.
@@ -62,9 +63,10 @@ def look(stem: Stem, expert: MobileNet, photos: NDArray[np.uint8], progress: Pro
     with torch.inference_mode():
         for start in range(0, len(photos), _BATCH):
             x = torch.from_numpy(photos[start : start + _BATCH]).permute(0, 3, 1, 2).float() / 127.5 - 1
-            whole, early = stem.maps(x)
+            whole, early = network.stem.maps(x)
             maps, score = expert(smaller(x, Expert.SIZE))
-            features.append(pooled([*whole, *early, *maps]).numpy())
+            late = network.tuned.late(early[-1])
+            features.append(pooled([*whole, *early, *late, *maps]).numpy())
             scores.append(score.double().numpy())
             progress(len(x))
     return Seen(features=np.concatenate(features), expert=np.concatenate(scores))

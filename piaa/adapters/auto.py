@@ -29,6 +29,9 @@ from piaa.adapters.posterior import Mixture, normal_of
 from piaa.adapters.prediction import Array, State
 from piaa.adapters.prior import STRANGERS, TASTES, Prior, coefficients_of
 from piaa.adapters.prior_checks import check_memory, check_narrow, check_prior_memory
+from piaa.adapters.richer import SIZES as RICHER_SIZES
+from piaa.adapters.richer import WEIGHT as RICHER
+from piaa.adapters.richer import TwoKinds, wide_places
 from piaa.adapters.spread import TYPICAL, own_spread
 from piaa.adapters.strangers import with_strangers
 from piaa.adapters.vectors import VectorAdapter, canonical_order
@@ -76,7 +79,9 @@ class AutoAdapter(VectorAdapter):
 
     def _side(self, k: int) -> int:
         k = min(k, self.exact)
-        return 2 * k + 2 if self._prior is None else k + len(self._prior.mean)
+        if self._prior is None:
+            return 2 * k + 2
+        return (2 if self._prior.n_richer else 1) * k + len(self._prior.mean)
 
     def _learn(self, x: Array, y: Array) -> list[State]:
         u, k, width = x.shape
@@ -84,32 +89,50 @@ class AutoAdapter(VectorAdapter):
         if self._prior is not None:
             check_narrow(width, self._prior)
         flat = x.reshape(u * k, width)
-        z = places(flat, self._prior).reshape(u, k, -1)
+        z = self._places(flat).reshape(u, k, -1)
         basis = self._basis(flat).reshape(u, k, -1)
+        richer = self._knows_richer(width)
         if k > self.exact:
             rows, people = stand_ins(k, self.exact), zip(basis, y, z, strict=True)
-            return [_packed(_learn_many(self._prior, *person, rows)) for person in people]
-        found = _learn_free(basis, y, z) if self._prior is None else _learn_tastes(self._prior, basis, y, z)
+            return [_packed(_learn_many(self._prior, *person, rows, richer=richer)) for person in people]
+        if self._prior is None:
+            found = _learn_free(basis, y, z)
+        else:
+            found = _learn_tastes(self._prior, basis, y, z, richer=richer)
         return [{**_packed(state), "rated": one} for state, one in zip(found, z, strict=True)]
 
     def _derive(self, x: Array, learned: State) -> State:
-        return {"rated": places(x[learned.get(STAND_INS, slice(None))], self._prior)}
+        return {"rated": self._places(x[learned.get(STAND_INS, slice(None))])}
+
+    def _knows_richer(self, width: int) -> bool:
+        return self._prior is not None and self._prior.knows_richer(width)
+
+    def _places(self, x: Array) -> Array:
+        if self._prior is not None and self._prior.knows_richer(x.shape[1]):
+            return wide_places(x, self._prior)
+        return places(x, self._prior)
 
     def _check_memory(self, k: int) -> None:
         """Raises TooLarge unless the cells of the average, which are held together, fit into memory."""
         if self._prior is None:
             cells, cure = 1 + 2 * len(FREE_SIZES), "leave out some of the ratings"
         else:
-            cells = len(SIZES) * (1 + len(TASTES)) + len(FREE_SIZES)
+            sizes = len(SIZES) + (len(RICHER_SIZES) if self._prior.n_richer else 0)
+            cells = sizes * (1 + len(TASTES)) + len(FREE_SIZES)
             cure = "use --adapter bayes, whose memory grows with the ratings only"
         check_memory(self._side(k), copies=cells + _WORKING, cure=cure)
 
     def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
-        z, like = places(x, self._prior), _likeness(learned)
-        # Without a width: with a prior, or of a release that knew the smooth function alone.
-        alike = like.both(z) if WIDTH in learned else like.smooth(z)
-        basis = np.concatenate([self._basis(x), alike], axis=1)
-        return normal_of(_unpacked(learned), basis, like.own(z) if WIDTH in learned else None)
+        z, like = self._places(x), self._likeness(learned)
+        # Otherwise: with a prior alone, or of a release that knew the smooth function alone.
+        two = WIDTH in learned or isinstance(like, TwoKinds)
+        basis = np.concatenate([self._basis(x), like.both(z) if two else like.smooth(z)], axis=1)
+        return normal_of(_unpacked(learned), basis, like.own(z) if two else None)
+
+    def _likeness(self, learned: State) -> Likeness | TwoKinds:
+        if self._prior is not None and self._knows_richer(self.support[0].shape[1]):
+            return TwoKinds(places=learned["rated"], n_richer=self._prior.n_richer)
+        return Likeness(places=learned["rated"], width=float(learned.get(WIDTH, 1.0)))
 
     def linear_form(self) -> LinearForm:
         """See :class:`piaa.adapters.base.Adapter`."""
@@ -119,22 +142,28 @@ class AutoAdapter(VectorAdapter):
         coefficients = coefficients_of(weights, width, *LINE)
         if prior is not None:
             coefficients = prior.coefficients(weights, width)
-        if WIDTH in learned:
-            form = _likeness(learned).linear_form(coefficients, alike)
+        like = self._likeness(learned)
+        if WIDTH in learned or isinstance(like, TwoKinds):
+            form = like.linear_form(coefficients, alike)
         else:
             form = LinearForm(coefficients=coefficients, weights=alike, places=z)
         features, scores = self.support
         if features.dtype != np.float32:
             return form
         rows = canonical_order(features, scores)[learned.get(STAND_INS, slice(None))]
-        return replace(form, rated=features[rows])
+        leading = features.shape[1] - (self._prior.n_richer if isinstance(like, TwoKinds) and prior else 0)
+        return replace(form, rated=features[rows, :leading])
 
     def _basis(self, x: Array) -> Array:
         return line_basis(x) if self._prior is None else self._prior.basis(x)
 
 
-def _learn_tastes(prior: Prior, basis: Array, y: Array, z: Array) -> list[State]:
+def _learn_tastes(prior: Prior, basis: Array, y: Array, z: Array, *, richer: bool) -> list[State]:
     """What people teach where training users say how people differ."""
+    if richer:
+        likes = [TwoKinds(places=one, n_richer=prior.n_richer) for one in z]
+        pairs = [np.stack([like.smooth(one), like.linear(one)]) for like, one in zip(likes, z, strict=True)]
+        return mixture_of(prior, richer=True).posterior(basis, y, np.stack(pairs))
     kernels = np.stack([Likeness(places=one, width=1.0).smooth(one) for one in z])
     return mixture_of(prior).posterior(basis, y, kernels[:, None])
 
@@ -156,13 +185,18 @@ def _learn_free(basis: Array, y: Array, z: Array) -> list[State]:
     return [{**state, WIDTH: np.array(like.width)} for state, like in zip(states, likes, strict=True)]
 
 
-def _learn_many(prior: Prior | None, basis: Array, y: Array, z: Array, rows: NDArray[np.intp]) -> State:
+def _learn_many(
+    prior: Prior | None, basis: Array, y: Array, z: Array, rows: NDArray[np.intp], *, richer: bool
+) -> State:
     """What one person teaches of whose many ratings those in some rows stand for all."""
     kept = {"rated": z[rows], STAND_INS: rows}
 
-    def summary(functions: Sequence[Covariance], like: Likeness) -> Summary:
+    def summary(functions: Sequence[Covariance], like: Likeness | TwoKinds) -> Summary:
         return Summary.of(basis, y, z, rows, functions, lambda part: like.own(part)[:, : len(functions)])
 
+    if prior is not None and richer:
+        two = TwoKinds(places=z[rows], n_richer=prior.n_richer)
+        return {**mixture_of(prior, richer=True).posterior_of(summary([two.smooth, two.linear], two)), **kept}
     if prior is not None:
         like = Likeness(places=z[rows], width=1.0)
         return {**mixture_of(prior).posterior_of(summary([like.smooth], like)), **kept}
@@ -173,11 +207,16 @@ def _learn_many(prior: Prior | None, basis: Array, y: Array, z: Array, rows: NDA
     return {**state, **kept, WIDTH: np.array(like.width)}
 
 
-def mixture_of(prior: Prior) -> Mixture:
+def mixture_of(prior: Prior, *, richer: bool = False) -> Mixture:
     """The grid of (taste or none, size, noise) before any rating.
 
     Beside the tastes of training users, at sizes of the smooth function, there are tastes alike in all
     directions without one: those of somebody who is like nobody.
+
+    Args:
+        prior: the model's.
+        richer: whether vectors have a richer part: its function then stands beside tastes as well, in the
+            place of the smooth one.
     """
     unit = own_spread(prior) ** 2
     noise, known = with_strangers(prior.noise, prior.log_weights)
@@ -186,14 +225,35 @@ def mixture_of(prior: Prior) -> Mixture:
     free = np.full((len(FREE_SIZES), len(SIZES), len(noise)), -np.inf)
     free[:, 0] = every + np.log(FREE / len(FREE_SIZES))
     sized = tastes[:, None] + np.log(SIZE_WEIGHTS)[:, None] + np.log(1 - FREE)
+    weights, sizes = np.concatenate([sized, free]), unit * np.array(SIZES)[:, None]
+    if richer:
+        weights, sizes = _with_richer(weights, sizes, tastes + np.log(1 - FREE), unit)
     return Mixture(
         mean=prior.mean,
         covariances=np.concatenate([_crowd(prior)[None], prior.covariances(), _alike(prior, unit)]),
         noise=noise,
-        log_weights=np.concatenate([sized, free]),
-        sizes=unit * np.array(SIZES)[:, None],
+        log_weights=weights,
+        sizes=sizes,
         n_for_mean=len(prior.noise),
     )
+
+
+def _with_richer(weights: Array, sizes: Array, tastes: Array, unit: float) -> tuple[Array, Array]:
+    """The grid's weights (c, s, v) and sizes (s, 1) with the sizes of a second function beside them.
+
+    Args:
+        weights: logs, without it.
+        sizes: of the smooth function.
+        tastes: logs of the weights of the first covariances, shape (t, v), t at most c.
+        unit: variance of a person's ratings around the generic score.
+    """
+    added = np.full((len(weights), len(RICHER_SIZES), weights.shape[2]), -np.inf)
+    added[: len(tastes)] = tastes[:, None] + np.log(RICHER / len(RICHER_SIZES))
+    smooth = np.column_stack([sizes, np.zeros(len(sizes))])
+    second = np.column_stack([np.zeros(len(RICHER_SIZES)), unit * np.array(RICHER_SIZES)])
+    kept = weights.copy()
+    kept[: len(tastes)] += np.log(1 - RICHER)
+    return np.concatenate([kept, added], axis=1), np.concatenate([smooth, second])
 
 
 def _crowd(prior: Prior) -> Array:
@@ -232,10 +292,6 @@ def _free_mixture(*, smooth_alone: bool = False) -> Mixture:
         sizes=unit * sizes,
         n_for_mean=len(NOISES),
     )
-
-
-def _likeness(learned: State) -> Likeness:
-    return Likeness(places=learned["rated"], width=float(learned.get(WIDTH, 1.0)))
 
 
 def line_basis(x: Array) -> Array:

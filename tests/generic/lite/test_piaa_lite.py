@@ -239,6 +239,7 @@ def test_tensors_that_do_not_fit_are_refused_in_one_line(state):
 
 FEATURES = 2 * (16 + 3 * 24 + 3 * 40 + 4 * 80) + TAPS  # every block of the frozen stem
 FEATURES += 2 * (16 + 3 * 24 + 3 * 48 + 4 * 88 + 4 * 120)  # of the other one up to stride 16
+FEATURES += 2 * (5 * 208 + 352 + 2 * 1280)  # and of its tuned stages
 FEATURES += 2 * (32 + 64 + 2 * 128 + 2 * 256 + 5 * 512 + 2 * 1024)  # of the expert
 PARTS = {"ava": 1, "directions": 6, "richer": 16}
 
@@ -268,7 +269,8 @@ def test_an_experts_score_stands_before_the_directions_and_a_sketch_behind(wider
     torch.testing.assert_close(embedding[:, 0], (expert - 0.4) / 0.02)
     torch.testing.assert_close(score, before + 0.3 * embedding[:, 0])
     whole, early = wider.stem.maps(photos)
-    features = torch.cat([moments(each) for each in (*whole, *early, *maps)], 1)
+    seen = (*whole, *early, *wider.tuned.late(early[-1]), *maps)
+    features = torch.cat([moments(each) for each in seen], 1)
     assert features.shape == (2, FEATURES)
     torch.testing.assert_close(embedding[:, 7:], wider.sketch(features))
 

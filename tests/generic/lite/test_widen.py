@@ -40,7 +40,7 @@ def photos():
 
 def test_score_and_directions_stay_and_the_expert_is_added(trained, photos):
     network, expert = trained
-    seen = look(network.stem, expert, photos)
+    seen = look(network, expert, photos)
     wider, architecture = widen(network, {"kind": "eat_lite", **OPTIONS}, expert, seen, CONFIG, seed=0)
     x = torch.from_numpy(photos).permute(0, 3, 1, 2).float() / 127.5 - 1
     before, directions = network(x)
@@ -58,7 +58,7 @@ def test_score_and_directions_stay_and_the_expert_is_added(trained, photos):
 
 def test_without_a_sketch(trained, photos):
     network, expert = trained
-    seen = look(network.stem, expert, photos)
+    seen = look(network, expert, photos)
     config = WidenConfig(n_richer=0)
     wider, architecture = widen(network, {"kind": "eat_lite", **OPTIONS}, expert, seen, config, seed=0)
     assert architecture["parts"] == {"ava": 1, "directions": 3}
