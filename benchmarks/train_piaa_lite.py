@@ -27,7 +27,8 @@ from oasis_sides import MODELS, Lists, load_lists
 from generic.cache.features import FeatureCache
 from generic.lite.ava_weights import ava_network
 from generic.lite.mobile_net import MobileNet
-from generic.lite.train import LiteConfig, Maps, imagenet_stems, stem_maps, train_lite
+from generic.lite.piaa_lite import build
+from generic.lite.train import LiteConfig, Maps, Trained, imagenet_stems, stem_maps, train_lite
 from generic.lite.widen import WidenConfig, added, look, widen
 from generic.metrics import spearman
 from generic.model.checkpoint import NETWORK, Header, load_checkpoint, save_checkpoint
@@ -61,10 +62,11 @@ class Trainer:
         root: folder of the data set.
         lists: the same, read.
         expert: the network that learned from AVA.
+        narrow: folder of models without it, whose networks are taken as they are.
     """
 
-    def __init__(self, root: Path, lists: Lists, expert: MobileNet) -> None:
-        self._expert = expert
+    def __init__(self, root: Path, lists: Lists, expert: MobileNet, narrow: Path | None) -> None:
+        self._expert, self._narrow = expert, narrow
         self._lists, self._names = lists, sorted(lists.whole.labelled())
         self._paths = {name: root / "images" / name for name in self._names}
         self._stems = imagenet_stems(LiteConfig())
@@ -79,7 +81,11 @@ class Trainer:
         rows = np.searchsorted(np.array(self._names), np.array(photos))
         means = unit_means(ratings, photos)
         tastes = taste_directions(ratings, photos, N_TASTES)
-        trained = train_lite(self._stems, self.maps(config).take(rows), means, tastes, config)
+        before = self._narrow and self._narrow / file.name
+        if before and before.exists():
+            trained = as_before(before)
+        else:
+            trained = train_lite(self._stems, self.maps(config).take(rows), means, tastes, config)
         seen, wider = look(trained.network, self._expert, self.pixels(config)[rows]), WidenConfig()
         out_of_fold = trained.out_of_fold + added(seen, wider)
         network, architecture = widen(
@@ -124,6 +130,17 @@ class Trainer:
         prior = replace(prior, n_richer=parts.widths.get(RICHER, 0))
         kept = {key: value for key, value in tensors.items() if not key.startswith(PREFIX)}
         save_checkpoint(file, header, kept | {PREFIX + key: value for key, value in prior.tensors().items()})
+
+
+def as_before(file: Path) -> Trained:
+    """The network of a model file, and what its training learned about itself."""
+    header, tensors = load_checkpoint(file)
+    state = {key.removeprefix(NETWORK): value for key, value in tensors.items() if key.startswith(NETWORK)}
+    return Trained(
+        network=build(header.architecture, state),
+        architecture=header.architecture,
+        out_of_fold=tensors[HISTORY + "out_of_fold"],
+    )
 
 
 def config_for(n: int) -> LiteConfig:
@@ -195,11 +212,11 @@ def learn_taste_prior(
 
 
 def train_missing(
-    root: Path, lists: Lists, expert: MobileNet, folder: Path, names: Sequence[str]
+    root: Path, lists: Lists, expert: MobileNet, narrow: Path | None, folder: Path, names: Sequence[str]
 ) -> dict[str, Path]:
     """The files of these models, trained where they are missing; progress goes to the log."""
     folder.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(root, lists, expert)
+    trainer = Trainer(root, lists, expert, narrow)
     files = {name: folder / f"{name}.safetensors" for name in names}
     for name, file in files.items():
         if not file.exists():
@@ -215,12 +232,13 @@ def main() -> None:
     )
     parser.add_argument("root", type=Path)
     parser.add_argument("--ava", type=Path, required=True, help="NIMA's weights")
+    parser.add_argument("--narrow", type=Path, help="folder of models without the expert, to begin with")
     parser.add_argument("--out", type=Path, default=Path("runs/lite"))
     parser.add_argument("--models", nargs="*", choices=MODELS, default=MODELS, metavar="NAME")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     lists, expert = load_lists(arguments.root), ava_network(arguments.ava)
-    train_missing(arguments.root, lists, expert, arguments.out, arguments.models)
+    train_missing(arguments.root, lists, expert, arguments.narrow, arguments.out, arguments.models)
 
 
 if __name__ == "__main__":
