@@ -22,6 +22,9 @@ from piaa.commands import (
     serve,
     suggest,
 )
+from piaa.commands import (
+    open as open_page,
+)
 from piaa.commands.cache import cache_app
 from piaa.commands.keys import keys_app
 from piaa.commands.models import models_app
@@ -117,6 +120,7 @@ fit_user.add_to(app)
 learn.add_to(app)
 score.add_to(app)
 demo.add_to(app)
+open_page.add_to(app)
 suggest.add_to(app)
 explain.add_to(app)
 serve.add_to(app)

@@ -16,12 +16,12 @@ class Served:
     """One server process on a store, without keys; its log lies in a temporary file.
 
     Args:
-        store: the store's file.
+        store: the store's file, or its URL.
         options: further ones of the command.
         tree: the checkout whose server it is, if not this one.
     """
 
-    def __init__(self, store: Path, *options: str, tree: Path | None = None) -> None:
+    def __init__(self, store: Path | str, *options: str, tree: Path | None = None) -> None:
         self._log = tempfile.NamedTemporaryFile("w+", suffix=".log")  # noqa: SIM115  (lives with the server)
         command = [*PIAA, "serve", "--store", str(store), "--port", "0", "--no-keys", "--no-cache"]
         command += ["--rate", "1000000", *options]

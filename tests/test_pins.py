@@ -69,7 +69,7 @@ def test_the_core_and_the_groups_are_what_uv_takes_by_default():
     asked = [Requirement(text).name for text in PYPROJECT["project"]["dependencies"]]
     assert sorted(asked) == asked
     assert "onnxruntime" in asked
-    assert {"torch", "timm", "pyarrow", "matplotlib", "fastapi", "sqlalchemy"} & set(asked) == set()
+    assert {"torch", "timm", "pyarrow", "matplotlib", "psycopg", "sqlalchemy"} & set(asked) == set()
 
 
 def test_the_script_keeps_what_else_is_in_the_file(pin):

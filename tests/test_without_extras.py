@@ -152,7 +152,7 @@ EXTRAS = {
         "torch",
         "train",
     ),
-    "serve --no-keys --port 0": ("piaa serve", "uvicorn", "serve"),
+    "serve --no-keys --port 0": ("piaa serve", "prometheus_client", "serve"),
     "users list --store postgresql://nowhere/piaa": ("a store in PostgreSQL", "psycopg", "postgres"),
     "score photos --user ana --out x.parquet": ("writing x.parquet", "pyarrow", "parquet"),
 }

@@ -173,6 +173,14 @@ class FeatureCache:
         """
         return self._known.read(paths)
 
+    def recall_many(self, paths: Sequence[Path]) -> dict[Path, Content]:
+        """What each file holds, of those that are as they were when last read; no file is opened.
+
+        Args:
+            paths: image files; those that are not remembered are not in the answer.
+        """
+        return self._known.recall(paths)
+
     def remember(self, contents: Collection[Content]) -> None:
         """Remember which picture each content holds, of contents that did not come from a file of ours."""
         self._known.remember(contents)
@@ -180,6 +188,27 @@ class FeatureCache:
     def contents_of(self, digests: Collection[str]) -> dict[str, Content]:
         """What is remembered of files of which only the sha256 is at hand, by that."""
         return {content.sha256: content for content in self._known.pictures(digests)}
+
+    def named(self, prefix: str) -> list[Content]:
+        """What is remembered under names that begin so, where something else than a sha256 was the name."""
+        return self._known.beginning_with(prefix)
+
+    def holders(self, identities: Collection[str]) -> list[Content]:
+        """All contents that are remembered to hold one of these pictures."""
+        return self._known.twins(identities)
+
+    def forget(self, names: Collection[str], contents: Collection[Content]) -> None:
+        """Forget names, and contents with their features under every model; they are overwritten.
+
+        Args:
+            names: what contents are called.
+            contents: pictures that nobody is to have any more.
+        """
+        keys = {key for it in contents for key in (it.sha256, it.identity, it.key)}
+        masks = [_mask(model) for (model,) in self._fetch("SELECT DISTINCT model FROM features")]
+        rows = [(_key(key, mask),) for key in keys for mask in masks]
+        self._store("DELETE FROM features WHERE key = ?", rows)
+        self._known.forget([*names, *(it.sha256 for it in contents)])
 
     def info(self) -> CacheInfo:
         """What the cache holds; a cache file that does not exist is not created.

@@ -174,6 +174,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     # Safe against a kill. A power cut may cost the cache, waiting for the disk would cost time always.
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute("PRAGMA cache_size = -16000")  # kB; keys arrive in random order
+    connection.execute("PRAGMA secure_delete = ON")  # what is forgotten for somebody's sake is overwritten
     if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         _create_tables(connection)
     (application,) = connection.execute("PRAGMA application_id").fetchone()

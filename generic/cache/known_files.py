@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ _KEEP_FILES = "INSERT OR REPLACE INTO known (inode, stamp, contents) VALUES (?, 
 _FIND_PICTURES = """
     SELECT CAST(digest || identity AS BLOB), CAST(checksum AS INTEGER)
     FROM json_each(?) AS asked CROSS JOIN pictures ON {column} = asked.value"""
+_FIND_NAMES = """
+    SELECT CAST(digest || identity AS BLOB), CAST(checksum AS INTEGER)
+    FROM pictures WHERE digest >= ? AND digest < ?"""
 _KEEP_PICTURES = "INSERT OR REPLACE INTO pictures (digest, identity, checksum) VALUES (?, ?, ?)"
 
 
@@ -68,6 +72,17 @@ class KnownFiles:
         self._store(_KEEP_PICTURES, fresh.pictures)
         return contents, errors
 
+    def recall(self, paths: Sequence[Path]) -> dict[Path, Content]:
+        """What :meth:`generic.cache.features.FeatureCache.recall_many` answers."""
+        places: list[tuple[Path, Place]] = []
+        for path in paths:
+            with suppress(OSError, ValueError):
+                places.append((path, identify(path)))
+        rows = self._fetch(_FIND_FILES, json.dumps([inode for _, (inode, _) in places]))
+        known = {inode: (stamp, digests) for inode, stamp, digests in rows}
+        found = {path: recall(place, known[place[0]]) for path, place in places if place[0] in known}
+        return {path: content for path, content in found.items() if content is not None}
+
     def remember(self, contents: Collection[Content]) -> None:
         """Remember which picture each content is."""
         self._store(_KEEP_PICTURES, [picture_row(content) for content in contents])
@@ -79,6 +94,15 @@ class KnownFiles:
     def twins(self, identities: Collection[str]) -> list[Content]:
         """All contents that are remembered to hold one of these pictures."""
         return self._contents("identity", identities)
+
+    def beginning_with(self, prefix: str) -> list[Content]:
+        """All contents under names that begin so."""
+        rows = self._fetch(_FIND_NAMES, prefix, prefix + "\x7f")
+        return [content for row in rows if (content := recall_picture(*row))]
+
+    def forget(self, digests: Collection[str]) -> None:
+        """Forget which picture these contents are."""
+        self._store("DELETE FROM pictures WHERE digest = ?", [(digest,) for digest in digests])
 
     def _contents(self, column: str, values: Collection[str]) -> list[Content]:
         if not values:

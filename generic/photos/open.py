@@ -134,9 +134,7 @@ def load_pixels(
         ImageError: as in `open_rgb`.
         ShapeError: size is not positive, or the box is empty.
     """
-    height, width = (size, size) if isinstance(size, int) else size
-    if min(height, width) < 1:
-        raise ShapeError(f"size must be 1 x 1 pixels or more, got height {height} x width {width}")
+    height, width = _sides(size)
     left, top, right, bottom = box
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
         raise ShapeError(
@@ -144,6 +142,58 @@ def load_pixels(
         )
     enough = (math.ceil(width * _DRAFT_GAP / (right - left)), math.ceil(height * _DRAFT_GAP / (bottom - top)))
     image, conversion = _open(path, enough, max_pixels, name)
+    return _fitted(image, conversion, (width, height), fit, box)
+
+
+def load_pixels_and_picture(
+    path: Path | str,
+    size: tuple[int, int] | int,
+    side: int,
+    *,
+    fit: Fit = "squash",
+    max_pixels: int = MAX_PIXELS,
+) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], Image.Image]:
+    """As `load_pixels`, to the bit, and a small picture of the photo from the same decoding.
+
+    Args:
+        path: a file.
+        size: as in `load_pixels`.
+        side: of the square that the picture fits into, in pixels; below twice the size it is sharp.
+        fit: as in `load_pixels`.
+        max_pixels: as in `open_rgb`.
+
+    Returns:
+        the pixels, and the picture, mode RGB.
+
+    Raises:
+        ImageError, ShapeError: as in `load_pixels`.
+    """
+    height, width = _sides(size)
+    image, conversion = _open(path, (width * _DRAFT_GAP, height * _DRAFT_GAP), max_pixels, None)
+    pixels = _fitted(image, conversion, (width, height), fit, WHOLE)
+    scale = min(1.0, side / max(image.size))
+    inner = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return pixels, in_srgb(
+        _resized(image, inner, (0.0, 0.0, float(image.width), float(image.height))), conversion
+    )
+
+
+def _sides(size: tuple[int, int] | int) -> tuple[int, int]:
+    height, width = (size, size) if isinstance(size, int) else size
+    if min(height, width) < 1:
+        raise ShapeError(f"size must be 1 x 1 pixels or more, got height {height} x width {width}")
+    return height, width
+
+
+def _fitted(
+    image: Image.Image,
+    conversion: Conversion | None,
+    size: tuple[int, int],
+    fit: Fit,
+    box: tuple[float, float, float, float],
+) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A part of the photo at (width, height), squashed or padded."""
+    (width, height), (left, top, right, bottom) = size, box
     part = (left * image.width, top * image.height, right * image.width, bottom * image.height)
     if fit == "squash":
         return np.array(in_srgb(_resized(image, (width, height), part), conversion))

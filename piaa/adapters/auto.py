@@ -12,7 +12,6 @@ or without a prior 16.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -20,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from piaa.adapters.checks import fitted
+from piaa.adapters.comparing import ComparingAdapter
+from piaa.adapters.joint import rows_of
 from piaa.adapters.kernel import places
 from piaa.adapters.likeness import Likeness, best_of, likenesses, of_evidence
 from piaa.adapters.linear_form import LinearForm
@@ -30,11 +31,9 @@ from piaa.adapters.prediction import Array, State
 from piaa.adapters.prior import STRANGERS, TASTES, Prior, coefficients_of
 from piaa.adapters.prior_checks import check_memory, check_narrow, check_prior_memory
 from piaa.adapters.richer import SIZES as RICHER_SIZES
-from piaa.adapters.richer import WEIGHT as RICHER
-from piaa.adapters.richer import TwoKinds, wide_places
+from piaa.adapters.richer import TwoKinds, wide_places, with_richer
 from piaa.adapters.spread import TYPICAL, own_spread
 from piaa.adapters.strangers import with_strangers
-from piaa.adapters.vectors import VectorAdapter, canonical_order
 
 SIZES = (0.0, 0.1, 0.3)
 """Variances of the smooth function, in those of a person's ratings around the generic score."""
@@ -47,6 +46,8 @@ FREE = 0.05
 """Weight of such tastes beside a prior."""
 LINE = (0.5, 1.0)
 """Centre and spread of the generic score where no prior says them."""
+TURN = "turn"
+"""Key, where comparisons were learned from, of what makes its directions of the photos compared and rated."""
 WIDTH = "width"
 """Key of the smooth function's width in a state that was learned without a prior."""
 STAND_INS = "stand_ins"
@@ -55,7 +56,7 @@ _WORKING = 4
 """Matrices of a cell's size that are held beside the cells, as measured at 1,000 ratings."""
 
 
-class AutoAdapter(VectorAdapter):
+class AutoAdapter(ComparingAdapter):
     """Level, tastes and a smooth function of the embedding, averaged by evidence.
 
     Args:
@@ -91,24 +92,38 @@ class AutoAdapter(VectorAdapter):
         flat = x.reshape(u * k, width)
         z = self._places(flat).reshape(u, k, -1)
         basis = self._basis(flat).reshape(u, k, -1)
-        richer = self._knows_richer(width)
+        n_richer = self._n_richer(width)
         if k > self.exact:
-            rows, people = stand_ins(k, self.exact), zip(basis, y, z, strict=True)
-            return [_packed(_learn_many(self._prior, *person, rows, richer=richer)) for person in people]
+            people = zip(basis, y, z, strict=True)
+            return [_packed(_learn_many(self._prior, *person, self.exact, n_richer)) for person in people]
         if self._prior is None:
             found = _learn_free(basis, y, z)
         else:
-            found = _learn_tastes(self._prior, basis, y, z, richer=richer)
+            found = _learn_tastes(self._prior, basis, y, z, n_richer)
         return [{**_packed(state), "rated": one} for state, one in zip(found, z, strict=True)]
+
+    def _learn_both(self, photos: Array, y: Array, equal: NDArray[np.bool_]) -> State:
+        self._check_memory(len(y) + len(equal))
+        if self._prior is not None:
+            check_narrow(photos.shape[1], self._prior)
+        z, basis = self._places(photos), self._basis(photos)
+        if self._prior is None:
+            state, turn = _compare_free(basis, y, equal, z)
+        else:
+            n_richer = self._n_richer(photos.shape[1])
+            state, turn = _compare_tastes(self._prior, basis, y, equal, z, n_richer)
+        return {**_packed(state), TURN: turn.astype(np.float32), "rated": z}
 
     def _derive(self, x: Array, learned: State) -> State:
         return {"rated": self._places(x[learned.get(STAND_INS, slice(None))])}
 
-    def _knows_richer(self, width: int) -> bool:
-        return self._prior is not None and self._prior.knows_richer(width)
+    def _n_richer(self, width: int) -> int:
+        """Of how many numbers the richer part of vectors of ``width`` numbers is."""
+        known = self._prior is not None and self._prior.knows_richer(width)
+        return self._prior.n_richer if self._prior is not None and known else 0
 
     def _places(self, x: Array) -> Array:
-        if self._prior is not None and self._prior.knows_richer(x.shape[1]):
+        if self._prior is not None and self._n_richer(x.shape[1]):
             return wide_places(x, self._prior)
         return places(x, self._prior)
 
@@ -126,13 +141,19 @@ class AutoAdapter(VectorAdapter):
         z, like = self._places(x), self._likeness(learned)
         # Otherwise: with a prior alone, or of a release that knew the smooth function alone.
         two = WIDTH in learned or isinstance(like, TwoKinds)
-        basis = np.concatenate([self._basis(x), like.both(z) if two else like.smooth(z)], axis=1)
+        alike = like.both(z) if two else like.smooth(z)
+        if TURN in learned:
+            kinds = alike.reshape(len(z), -1, len(learned[TURN]))
+            alike = np.einsum("nck,kr->ncr", kinds, learned[TURN]).reshape(len(z), -1)
+        basis = np.concatenate([self._basis(x), alike], axis=1)
         return normal_of(_unpacked(learned), basis, like.own(z) if two else None)
 
     def _likeness(self, learned: State) -> Likeness | TwoKinds:
-        if self._prior is not None and self._knows_richer(self.support[0].shape[1]):
-            return TwoKinds(places=learned["rated"], n_richer=self._prior.n_richer)
-        return Likeness(places=learned["rated"], width=float(learned.get(WIDTH, 1.0)))
+        n_richer = self._n_richer(self.support[0].shape[1])
+        if n_richer:
+            return TwoKinds(places=learned["rated"], n_richer=n_richer)
+        width = float(np.asarray(learned.get(WIDTH, 1.0)).item())
+        return Likeness(places=learned["rated"], width=width)
 
     def linear_form(self) -> LinearForm:
         """See :class:`piaa.adapters.base.Adapter`."""
@@ -143,25 +164,25 @@ class AutoAdapter(VectorAdapter):
         if prior is not None:
             coefficients = prior.coefficients(weights, width)
         like = self._likeness(learned)
+        if TURN in learned:
+            alike = (alike.reshape(-1, learned[TURN].shape[1]) @ learned[TURN].T).ravel()
         if WIDTH in learned or isinstance(like, TwoKinds):
             form = like.linear_form(coefficients, alike)
         else:
             form = LinearForm(coefficients=coefficients, weights=alike, places=z)
-        features, scores = self.support
-        if features.dtype != np.float32:
+        if self.support[0].dtype != np.float32:
             return form
-        rows = canonical_order(features, scores)[learned.get(STAND_INS, slice(None))]
-        leading = features.shape[1] - (self._prior.n_richer if isinstance(like, TwoKinds) and prior else 0)
-        return replace(form, rated=features[rows, :leading])
+        rows, leading = learned.get(STAND_INS, slice(None)), width - self._n_richer(width)
+        return replace(form, rated=self._whole()[rows, :leading].astype(np.float32))
 
     def _basis(self, x: Array) -> Array:
         return line_basis(x) if self._prior is None else self._prior.basis(x)
 
 
-def _learn_tastes(prior: Prior, basis: Array, y: Array, z: Array, *, richer: bool) -> list[State]:
+def _learn_tastes(prior: Prior, basis: Array, y: Array, z: Array, n_richer: int) -> list[State]:
     """What people teach where training users say how people differ."""
-    if richer:
-        likes = [TwoKinds(places=one, n_richer=prior.n_richer) for one in z]
+    if n_richer:
+        likes = [TwoKinds(places=one, n_richer=n_richer) for one in z]
         pairs = [np.stack([like.smooth(one), like.linear(one)]) for like, one in zip(likes, z, strict=True)]
         return mixture_of(prior, richer=True).posterior(basis, y, np.stack(pairs))
     kernels = np.stack([Likeness(places=one, width=1.0).smooth(one) for one in z])
@@ -185,25 +206,54 @@ def _learn_free(basis: Array, y: Array, z: Array) -> list[State]:
     return [{**state, WIDTH: np.array(like.width)} for state, like in zip(states, likes, strict=True)]
 
 
-def _learn_many(
-    prior: Prior | None, basis: Array, y: Array, z: Array, rows: NDArray[np.intp], *, richer: bool
-) -> State:
-    """What one person teaches of whose many ratings those in some rows stand for all."""
+def _compare_tastes(
+    prior: Prior, basis: Array, y: Array, equal: NDArray[np.bool_], z: Array, n_richer: int
+) -> tuple[State, Array]:
+    """As :func:`_learn_tastes`, of one person who compared photos, too; and the turn."""
+    grid, kernels = mixture_of(prior, richer=n_richer > 0), _kernels(z, n_richer)
+    rows = rows_of(grid, basis, y, equal, kernels)
+    return rows.posterior(grid), rows.turn
+
+
+def _kernels(z: Array, n_richer: int) -> Array:
+    """Covariances of the functions between photos at places z, beside a prior, shape (m, k, k)."""
+    if n_richer:
+        return np.stack(TwoKinds(places=z, n_richer=n_richer).among())
+    return Likeness(places=z, width=1.0).among()[0][None]
+
+
+def _compare_free(basis: Array, y: Array, equal: NDArray[np.bool_], z: Array) -> tuple[State, Array]:
+    """As :func:`_learn_free`, likewise."""
+    searched, whole = _free_mixture(smooth_alone=True), _free_mixture()
+
+    def evidence(kernel: Array) -> float:
+        return rows_of(searched, basis, y, equal, kernel[None]).evidence(searched)
+
+    like = of_evidence(z, evidence)
+    rows = rows_of(whole, basis, y, equal, np.stack(like.among()))
+    return {**rows.posterior(whole), WIDTH: np.array(like.width)}, rows.turn
+
+
+def _learn_many(prior: Prior | None, basis: Array, y: Array, z: Array, n: int, n_richer: int) -> State:
+    """What one person teaches of whose many photos n stand for all."""
+    rows, squares = stand_ins(z[:, : z.shape[1] - n_richer], n)
     kept = {"rated": z[rows], STAND_INS: rows}
 
-    def summary(functions: Sequence[Covariance], like: Likeness | TwoKinds) -> Summary:
-        return Summary.of(basis, y, z, rows, functions, lambda part: like.own(part)[:, : len(functions)])
+    def summary(like: Likeness | TwoKinds, *further: Covariance) -> Summary:
+        functions = (lambda part: like.smooth_at(squares[part]), *further)
+        return Summary.of(basis, y, rows, functions, like.own(z)[:, : len(functions)])
 
-    if prior is not None and richer:
-        two = TwoKinds(places=z[rows], n_richer=prior.n_richer)
-        return {**mixture_of(prior, richer=True).posterior_of(summary([two.smooth, two.linear], two)), **kept}
+    if prior is not None and n_richer:
+        two = TwoKinds(places=z[rows], n_richer=n_richer)
+        found = summary(two, lambda part: two.linear(z[part]))
+        return {**mixture_of(prior, richer=True).posterior_of(found), **kept}
     if prior is not None:
         like = Likeness(places=z[rows], width=1.0)
-        return {**mixture_of(prior).posterior_of(summary([like.smooth], like)), **kept}
+        return {**mixture_of(prior).posterior_of(summary(like)), **kept}
     searched, whole = _free_mixture(smooth_alone=True), _free_mixture()
     likes = likenesses(z[rows])
-    like = best_of(likes, [searched.evidence_of(summary([one.smooth], one)) for one in likes])
-    state = whole.posterior_of(summary([like.smooth, like.linear], like))
+    like = best_of(likes, [searched.evidence_of(summary(one)) for one in likes])
+    state = whole.posterior_of(summary(like, lambda part: like.linear(z[part])))
     return {**state, **kept, WIDTH: np.array(like.width)}
 
 
@@ -227,7 +277,7 @@ def mixture_of(prior: Prior, *, richer: bool = False) -> Mixture:
     sized = tastes[:, None] + np.log(SIZE_WEIGHTS)[:, None] + np.log(1 - FREE)
     weights, sizes = np.concatenate([sized, free]), unit * np.array(SIZES)[:, None]
     if richer:
-        weights, sizes = _with_richer(weights, sizes, tastes + np.log(1 - FREE), unit)
+        weights, sizes = with_richer(weights, sizes, tastes + np.log(1 - FREE), unit)
     return Mixture(
         mean=prior.mean,
         covariances=np.concatenate([_crowd(prior)[None], prior.covariances(), _alike(prior, unit)]),
@@ -236,24 +286,6 @@ def mixture_of(prior: Prior, *, richer: bool = False) -> Mixture:
         sizes=sizes,
         n_for_mean=len(prior.noise),
     )
-
-
-def _with_richer(weights: Array, sizes: Array, tastes: Array, unit: float) -> tuple[Array, Array]:
-    """The grid's weights (c, s, v) and sizes (s, 1) with the sizes of a second function beside them.
-
-    Args:
-        weights: logs, without it.
-        sizes: of the smooth function.
-        tastes: logs of the weights of the first covariances, shape (t, v), t at most c.
-        unit: variance of a person's ratings around the generic score.
-    """
-    added = np.full((len(weights), len(RICHER_SIZES), weights.shape[2]), -np.inf)
-    added[: len(tastes)] = tastes[:, None] + np.log(RICHER / len(RICHER_SIZES))
-    smooth = np.column_stack([sizes, np.zeros(len(sizes))])
-    second = np.column_stack([np.zeros(len(RICHER_SIZES)), unit * np.array(RICHER_SIZES)])
-    kept = weights.copy()
-    kept[: len(tastes)] += np.log(1 - RICHER)
-    return np.concatenate([kept, added], axis=1), np.concatenate([smooth, second])
 
 
 def _crowd(prior: Prior) -> Array:

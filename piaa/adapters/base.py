@@ -23,6 +23,7 @@ from piaa.adapters.prediction import Prediction as Prediction
 
 if TYPE_CHECKING:
     from generic.model.generic_model import GenericModel
+    from piaa.adapters.compared import Compared
     from piaa.adapters.linear_form import LinearForm
     from piaa.adapters.prior import Prior
     from piaa.meta.start import Start
@@ -92,6 +93,10 @@ class Adapter(ABC):
     """It has :meth:`fit_many`."""
     keeps_support: ClassVar[bool] = False
     """Its state holds what it was fitted on: it has :attr:`support`."""
+    takes_comparisons: ClassVar[bool] = False
+    """It has :meth:`fit_both`."""
+    most_both: ClassVar[int] = 0
+    """Most ratings and comparisons together that it takes."""
     has_linear_form: ClassVar[bool] = False
     """It has :meth:`linear_form`."""
     takes_options: ClassVar[bool] = False
@@ -185,6 +190,25 @@ class Adapter(ABC):
             ShapeError: arrays do not fit together.
         """
         raise NotImplementedError(self._lacks("fit_many"))
+
+    def fit_both(self, features: NDArray[Any], unit_scores: NDArray[Any], compared: Compared) -> Self:
+        """Learn from ratings and comparisons, in one posterior; forgets earlier fits.
+
+        Args:
+            features: model vectors of the rated photos, shape (k, 1 + d).
+            unit_scores: shape (k,), in [0, 1]; k may be 0 if there are comparisons.
+            compared: the comparisons; if there are none this is :meth:`fit`.
+
+        Raises:
+            TooFewRatings: there is nothing to learn from.
+            ShapeError: the arrays do not fit together, or a number is not finite.
+        """
+        raise NotImplementedError(self._lacks("fit_both"))
+
+    @property
+    def compared(self) -> Compared | None:
+        """The comparisons that it was fitted on beside the ratings, if there were any."""
+        return None
 
     @property
     def support(self) -> tuple[NDArray[Any], Array]:

@@ -3,24 +3,29 @@
 The prior is that of the model's training users (:mod:`piaa.adapters.prior`): empirical Bayes, as in
 hierarchical linear models (Gelman & Hill 2007, chapter 12). With no ratings the prediction is the crowd's;
 every rating moves it as far as the prior says people differ, so few ratings cannot do much harm. Costs one
-small eigendecomposition for each taste of the grid; nothing is iterated.
+small eigendecomposition for each taste of the grid; nothing is iterated. Comparisons join the ratings as rows
+of the same posterior (:mod:`piaa.adapters.joint`).
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from piaa.adapters.checks import fitted
+from piaa.adapters.comparing import ComparingAdapter
+from piaa.adapters.joint import rows_of
 from piaa.adapters.linear_form import LinearForm
 from piaa.adapters.posterior import Mixture, normal_of
 from piaa.adapters.prediction import Array, State
 from piaa.adapters.prior import Prior
 from piaa.adapters.prior_checks import check_narrow
 from piaa.adapters.strangers import with_strangers
-from piaa.adapters.vectors import VectorAdapter
 
 
-class BayesAdapter(VectorAdapter):
+class BayesAdapter(ComparingAdapter):
     """Bayesian linear model averaged over how far and how noisily a person may differ from the crowd."""
 
     name: ClassVar[str] = "bayes"
@@ -34,6 +39,11 @@ class BayesAdapter(VectorAdapter):
     def _learn(self, x: Array, y: Array) -> list[State]:
         check_narrow(x.shape[2], self.prior)
         return mixture_of(self.prior).posterior(self.prior.basis(x), y)
+
+    def _learn_both(self, photos: Array, y: Array, equal: NDArray[np.bool_]) -> State:
+        check_narrow(photos.shape[1], self.prior)
+        grid = mixture_of(self.prior)
+        return rows_of(grid, self.prior.basis(photos), y, equal).posterior(grid)
 
     def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
         return normal_of(learned, self.prior.basis(x))

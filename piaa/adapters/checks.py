@@ -31,7 +31,10 @@ def check_support(features: NDArray[Any], unit_scores: NDArray[Any]) -> tuple[Ar
     return x, y
 
 
-def check_most(k: int, most: int | None, name: str) -> None:
+_CURES = {"ratings": "use --adapter auto"}
+
+
+def check_most(k: int, most: int | None, name: str, what: str = "ratings") -> None:
     """Make sure that an adapter can learn from k ratings within minutes.
 
     Raises:
@@ -39,8 +42,8 @@ def check_most(k: int, most: int | None, name: str) -> None:
     """
     if most is not None and k > most:
         raise TooLarge(
-            f"adapter {name!r} was given {k:,} ratings, but it takes at most {most:,}, as its time and "
-            "memory grow faster than they do; use --adapter auto"
+            f"adapter {name!r} was given {k:,} {what}, but it takes at most {most:,}, as its time and "
+            f"memory grow faster than they do; {_CURES.get(what, 'leave out some of them')}"
         )
 
 

@@ -32,3 +32,9 @@ def squared_distances(a: Array, b: Array) -> Array:
     """Shape (n, m), of places (n, d) and (m, d): row by row, so that none depends on the others."""
     lengths = np.einsum("nd,nd->n", a, a)[:, None] + np.einsum("md,md->m", b, b)
     return np.asarray(np.maximum(lengths - 2 * np.einsum("nd,md->nm", a, b), 0.0))
+
+
+def squared_distances_among(a: Array) -> Array:
+    """Shape (n, n), between places (n, d): all at once, which is quicker where rows need not stand alone."""
+    lengths = np.einsum("nd,nd->n", a, a)
+    return np.asarray(np.maximum(lengths[:, None] + lengths - 2 * (a @ a.T), 0.0))

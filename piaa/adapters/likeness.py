@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from piaa.adapters.kernel import squared_distances
+from piaa.adapters.kernel import squared_distances, squared_distances_among
 from piaa.adapters.linear_form import LinearForm
 from piaa.adapters.prediction import Array
 
@@ -41,7 +41,17 @@ class Likeness:
 
     def smooth(self, z: Array) -> Array:
         """Covariances of the smooth function between places z (n, d) and the rated photos, shape (n, k)."""
-        return np.asarray(np.exp(-squared_distances(z, self.places) / (2 * self.width**2)))
+        return self.smooth_at(squared_distances(z, self.places))
+
+    def smooth_at(self, squares: Array) -> Array:
+        """The same at squared distances from them (n, k)."""
+        return np.asarray(np.exp(-squares / (2 * self.width**2)))
+
+    def among(self) -> tuple[Array, Array]:
+        """Covariances of either function between the rated photos, shape (k, k) each."""
+        away = self.places - self.center
+        smooth = np.exp(-squared_distances_among(self.places) / (2 * self.width**2))
+        return np.asarray(smooth), np.asarray(self.scale * (away @ away.T))
 
     def linear(self, z: Array) -> Array:
         """Those of the linear function, shape (n, k)."""

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from generic.seeds import stream
 from piaa.adapters.prediction import Array
 
 MOST = 512
@@ -28,13 +27,33 @@ _AT_ONCE = 2048
 _NOTHING = 1e-10
 """Share of the largest eigenvalue below which another is rounding."""
 
-Covariance = Callable[[Array], Array]
-"""From places (n, d) to a function's covariances with the stand-ins, (n, r)."""
+Covariance = Callable[[NDArray[np.intp]], Array]
+"""From rows (n,) of the rated photos to a function's covariances between them and the stand-ins, (n, r)."""
 
 
-def stand_ins(n: int, r: int) -> NDArray[np.intp]:
-    """Rows of those r of n photos, in canonical order, that stand for all; drawn, each time the same."""
-    return np.sort(stream(0, "stand-ins", n).permutation(n)[:r])
+def stand_ins(z: Array, r: int) -> tuple[NDArray[np.intp], Array]:
+    """Those r of k photos that stand for all: none lies far from all of them, and no two do side by side.
+
+    From the photo in the middle on, each next one is the farthest from those before (Gonzalez, "Clustering to
+    minimize the maximum intercluster distance", Theoretical Computer Science 1985).
+
+    Args:
+        z: places of the photos, in canonical order, shape (k, d).
+        r: how many.
+
+    Returns:
+        their rows, shape (r,), and squared distances of all photos from them, shape (k, r).
+    """
+    lengths = np.einsum("kd,kd->k", z, z)
+    squares, rows = np.empty((len(z), r), order="F"), np.empty(r, np.intp)
+    nearest, chosen = np.full(len(z), np.inf), int(((z - z.mean(axis=0)) ** 2).sum(axis=1).argmin())
+    for place in range(r):
+        rows[place] = chosen
+        squares[:, place] = np.maximum(lengths + lengths[chosen] - 2 * (z @ z[chosen]), 0.0)
+        np.minimum(nearest, squares[:, place], out=nearest)
+        nearest[chosen] = -1.0  # copies of a photo are at no distance either
+        chosen = int(nearest.argmax())
+    return rows, squares
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,32 +78,30 @@ class Summary:
         cls,
         basis: Array,
         y: Array,
-        z: Array,
         rows: NDArray[np.intp],
         functions: Sequence[Covariance],
-        own: Callable[[Array], Array],
+        own: Array,
     ) -> Summary:
         """Of k ratings.
 
         Args:
             basis: shape (k, p).
             y: shape (k,).
-            z: places of the photos, shape (k, d).
             rows: of the stand-ins, shape (r,).
             functions: each function's covariances with them.
-            own: from places (n, d) to each function's variance at them, (n, m).
+            own: each function's variance at the photos, shape (k, m).
         """
-        roots = tuple(_root(function(z[rows])) for function in functions)
+        roots = tuple(_root(function(rows)) for function in functions)
         q = basis.shape[1] + sum(root.shape[1] for root in roots)
         gram, moment, unseen = np.zeros((q, q)), np.zeros(q), np.zeros(len(roots))
         for start in range(0, len(y), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
-            features = [function(z[part]) @ root for function, root in zip(functions, roots, strict=True)]
+            part = np.arange(start, min(start + _AT_ONCE, len(y)))
+            features = [function(part) @ root for function, root in zip(functions, roots, strict=True)]
             whole = np.concatenate([basis[part], *features], axis=1)
             gram += whole.T @ whole
             moment += whole.T @ y[part]
-            unseen += own(z[part]).sum(axis=0) - np.array([(one**2).sum() for one in features])
-        unseen = np.maximum(unseen, 0.0) / len(y)
+            unseen += [(one**2).sum() for one in features]
+        unseen = np.maximum(own.mean(axis=0) - unseen / len(y), 0.0)
         square = float(y @ y)
         return cls(gram=gram, moment=moment, square=square, n=len(y), roots=roots, unseen=unseen)
 

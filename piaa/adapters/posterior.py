@@ -43,14 +43,17 @@ class Mixture:
     """How many of the noise variances, the first ones, have a say in the mean; None: all. The others widen
     the covariance and the noise alone, see :mod:`piaa.adapters.strangers`."""
 
-    def posterior(self, basis: Array, y: Array, kernels: Array | None = None) -> list[State]:
+    def posterior(
+        self, basis: Array, y: Array, kernels: Array | None = None, constant: Array | None = None
+    ) -> list[State]:
         """What the ratings of u people leave of it.
 
         Args:
             basis: shape (u, k, p).
-            y: shape (u, k).
+            y: shape (u, k), or (u, k, v) where they differ with the noise (:mod:`piaa.adapters.joint`).
             kernels: covariances of the functions between the rated photos, at size 1, shape (u, m, k, k);
                 None is for a grid without any.
+            constant: what is added to the log evidence of each noise variance, shape (u, v).
 
         Returns:
             for each person the average over the cells. ``mean`` (q,) and ``covariance`` (q, q), which holds
@@ -58,12 +61,16 @@ class Mixture:
             rated photos), q = p + m k. ``noise`` () and ``size`` (m,) are variances.
         """
         cells, logs = self._cells(basis, y, kernels)
-        return self._average(cells, *self._weights(cells, logs))
+        return self._average(cells, *self._weights(cells, logs, constant))
 
-    def evidence(self, basis: Array, y: Array, kernels: Array | None = None) -> Array:
+    def evidence(
+        self, basis: Array, y: Array, kernels: Array | None = None, constant: Array | None = None
+    ) -> Array:
         """Log density of each person's ratings under the whole grid, shape (u,); see :meth:`posterior`."""
         cells, logs = self._cells(basis, y, kernels)
         every = np.stack([cell.evidence for cell in cells], axis=1) + logs
+        if constant is not None:
+            every = every + constant[:, None]
         return np.asarray(np.logaddexp.reduce(every.reshape(len(y), -1), axis=1))
 
     def posterior_of(self, summary: Summary) -> State:
@@ -76,9 +83,11 @@ class Mixture:
         every = np.stack([cell.evidence[0] for cell in self._cells_of(summary)])
         return float(np.logaddexp.reduce(every + self.log_weights[self._there], axis=None))
 
-    def _weights(self, cells: list[_Cell], logs: Array) -> tuple[Array, Array]:
+    def _weights(self, cells: list[_Cell], logs: Array, constant: Array | None = None) -> tuple[Array, Array]:
         """Weights of the cells by their evidence, (u, cells, v): for all, and for the mean."""
         every = np.stack([cell.evidence for cell in cells], axis=1) + logs
+        if constant is not None:
+            every = every + constant[:, None]
         for_mean = every.copy()
         for_mean[..., slice(self.n_for_mean, None) if self.n_for_mean else slice(0)] = -np.inf
         return _normalised(every), _normalised(for_mean)
@@ -90,7 +99,8 @@ class Mixture:
 
     def _cells(self, basis: Array, y: Array, kernels: Array | None) -> tuple[list[_Cell], Array]:
         """The cells and the logs of their weights, shape (cells, v)."""
-        residual = y - basis @ self.mean
+        expected = basis @ self.mean
+        residual = y - (expected if y.ndim == expected.ndim else expected[:, :, None])
         cells = [
             _Cell.of(basis, residual, self.covariances[c], self.sizes[s], self.noise, kernels)
             for c, s in np.argwhere(self._there)
@@ -160,7 +170,7 @@ class _Cell:
     total: Array
     """s + n, shape (u, r, v)."""
     along: Array
-    """V^T residual, shape (u, r, 1)."""
+    """V^T residual, shape (u, r, 1) or (u, r, v)."""
     evidence: Array
     """Log density of the ratings, shape (u, v)."""
 
@@ -174,7 +184,7 @@ class _Cell:
         noise: Array,
         kernels: Array | None,
     ) -> _Cell:
-        if kernels is None and 2 * len(covariance) <= residual.shape[1]:
+        if kernels is None and 2 * len(covariance) <= residual.shape[1] and residual.ndim == 2:
             return cls._of_few_weights(basis, residual, covariance, noise)
         reach = covariance @ basis.transpose(0, 2, 1)
         gram = basis @ reach
@@ -220,7 +230,9 @@ def _averages(weights: Array, values: Array) -> list[Array]:
 
 
 def _along(vectors: Array, residual: Array) -> Array:
-    """V^T residual, shape (u, r, 1)."""
+    """V^T residual, shape (u, r, 1), or (u, r, v) where it differs with the noise."""
+    if residual.ndim == vectors.ndim:
+        return np.asarray(vectors.transpose(0, 2, 1) @ residual)
     return np.asarray(np.einsum("ukr,uk->ur", vectors, residual)[:, :, None])
 
 

@@ -51,6 +51,14 @@ class TwoKinds:
         """Those of the linear function of the richer part, shape (n, k)."""
         return self._rich.linear(z[:, -self.n_richer :])
 
+    def smooth_at(self, squares: Array) -> Array:
+        """Those of the smooth function at squared distances from the rated photos, both of shape (n, k)."""
+        return self._near.smooth_at(squares)
+
+    def among(self) -> tuple[Array, Array]:
+        """Covariances of either function between the rated photos, shape (k, k) each."""
+        return self._near.among()[0], self._rich.among()[1]
+
     def both(self, z: Array) -> Array:
         """Both side by side, shape (n, 2 k)."""
         return np.concatenate([self.smooth(z), self.linear(z)], axis=1)
@@ -76,3 +84,21 @@ class TwoKinds:
     @property
     def _rich(self) -> Likeness:
         return Likeness(places=self.places[:, -self.n_richer :], width=1.0)
+
+
+def with_richer(weights: Array, sizes: Array, tastes: Array, unit: float) -> tuple[Array, Array]:
+    """The grid's weights (c, s, v) and sizes (s, 1) with the sizes of a second function beside them.
+
+    Args:
+        weights: logs, without it.
+        sizes: of the smooth function.
+        tastes: logs of the weights of the first covariances, shape (t, v), t at most c.
+        unit: variance of a person's ratings around the generic score.
+    """
+    added = np.full((len(weights), len(SIZES), weights.shape[2]), -np.inf)
+    added[: len(tastes)] = tastes[:, None] + np.log(WEIGHT / len(SIZES))
+    smooth = np.column_stack([sizes, np.zeros(len(sizes))])
+    second = np.column_stack([np.zeros(len(SIZES)), unit * np.array(SIZES)])
+    kept = weights.copy()
+    kept[: len(tastes)] += np.log(1 - WEIGHT)
+    return np.concatenate([kept, added], axis=1), np.concatenate([smooth, second])

@@ -112,7 +112,7 @@ class VectorAdapter(Adapter):
         check_format(state, self.name)
         learned = {key: value for key, value in state.items() if key not in (FEATURES, SCORES, VERSION)}
         if FEATURES not in state:  # the store has none of the vectors any more
-            raise StoreError(_lost(self.name))
+            raise StoreError(lost(self.name))
         self._support = (state[FEATURES], state[SCORES])
         if not learned.keys() >= set(self.derived):  # releases before kept it
             learned |= self._derive(self._whole(), learned)
@@ -123,7 +123,7 @@ class VectorAdapter(Adapter):
         """The support's features in canonical order, shape (k, 1 + d)."""
         features, scores = cast("tuple[NDArray[Any], Array]", self._support)
         if not np.isfinite(features).all():
-            raise StoreError(_lost(self.name))
+            raise StoreError(lost(self.name))
         x, _ = _batch([check_support(features, scores)])
         return np.asarray(x[0])
 
@@ -165,7 +165,8 @@ class VectorAdapter(Adapter):
         return fits
 
 
-def _lost(name: str) -> str:
+def lost(name: str) -> str:
+    """What is said of an adapter whose vectors the store lost."""
     return (
         f"adapter {name!r} was learned with vectors of photos that are damaged in the store; learn again "
         "without them: piaa fit-user --user NAME"

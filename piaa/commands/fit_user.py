@@ -103,7 +103,7 @@ def fit_user(
         if told is not None:
             error.args = (f"{error} (what the table says is kept)",)
         raise
-    if known is not None and replace and not as_json:
+    if known is not None and replace and not as_json and (ratings is None or pairs is None):
         what, left = ("rating", known.comparisons) if pairs is None else ("comparison", known.ratings)
         report_replaced(user, what, len(left))
     report_fit(person, keeper.name, told, as_json=as_json)
@@ -121,8 +121,6 @@ def _check_ways(
     """Refuse options that contradict one another, as a usage error."""
     if duplicates not in ("error", "last", "mean"):
         raise typer.BadParameter(f"--duplicates takes 'error', 'last' or 'mean', not {duplicates!r}")
-    if ratings is not None and pairs is not None:
-        raise typer.BadParameter("give --ratings FILE or --pairs FILE, one after the other")
     table = ratings is not None or pairs is not None
     if table and images is None:
         raise typer.BadParameter("a table names photos; give the folder that holds them with --images DIR")
@@ -166,25 +164,50 @@ def _tell(
     replace: bool,
     known: Said | None,
 ) -> RatedPhotos:
-    """Read the table and its photos, and keep what it says."""
-    from piaa.people.rated import same_files
-    from piaa.people.tell import tell_pairs, tell_ratings
+    """Read the tables and their photos, and keep what they say."""
+    told = []
+    if ratings is not None:
+        told.append(_tell_ratings(model, store, user, ratings, images, scale, duplicates, replace, known))
+    if pairs is not None:
+        told.append(_tell_pairs(model, store, user, pairs, images, replace))
+    return told[0] if len(told) == 1 else told[0].and_those(told[1])
+
+
+def _tell_pairs(
+    model: Model, store: Store, user: str, pairs: Path, images: Path, replace: bool
+) -> RatedPhotos:
+    from piaa.people.tell import tell_pairs
     from piaa.ratings.comparisons import read_pairs
+
+    compared = read_pairs(pairs)
+    names = {name for pair in compared.pairs for name in pair}
+    with progress_bar("reading photos", len(names)) as advance:
+        read = tell_pairs(
+            model, store, user, compared.pairs, images=images, replace=replace, progress=advance
+        )
+    return dataclasses.replace(read, notes=(*compared.notes, *read.notes))
+
+
+def _tell_ratings(
+    model: Model,
+    store: Store,
+    user: str,
+    ratings: Path,
+    images: Path,
+    scale: tuple[float, float] | None,
+    duplicates: str,
+    replace: bool,
+    known: Said | None,
+) -> RatedPhotos:
+    from piaa.people.rated import same_files
+    from piaa.people.tell import tell_ratings
     from piaa.ratings.scale import Scale
     from piaa.ratings.table import read_ratings
 
-    if pairs is not None:
-        compared = read_pairs(pairs)
-        names = {name for pair in compared.pairs for name in pair}
-        with progress_bar("reading photos", len(names)) as advance:
-            read = tell_pairs(
-                model, store, user, compared.pairs, images=images, replace=replace, progress=advance
-            )
-        return dataclasses.replace(read, notes=(*compared.notes, *read.notes))
     rated_before = known is not None and known.ratings and not replace
     span = Scale(*(scale or (known.scale if known and rated_before else (1, 5))))
     table = read_ratings(
-        cast("Path", ratings),
+        ratings,
         scale=span,
         user=user,
         duplicates=cast("Duplicates", duplicates),

@@ -65,12 +65,16 @@ def _say(found: list[Refitted], model: str) -> None:
             typer.echo(f"{one.user}: known to {model} already, with all that counts")
         else:
             typer.echo(
-                f"{one.user}: version {one.version}, learned from {counted(one.n, one.what)} ({one.adapter} "
-                f"on {model})"
+                f"{one.user}: version {one.version}, learned from {_given(one)} ({one.adapter} on {model})"
             )
     if len(found) > 1:
         anew, before = sum(one.version is not None for one in found), sum(bool(one.reason) for one in found)
         typer.echo(f"{anew} of {counted(len(found), 'person', 'people')} learned anew, {before} as before")
+
+
+def _given(one: Refitted) -> str:
+    counts = ((one.n_ratings, "rating"), (one.n_comparisons, "comparison"))
+    return " and ".join(counted(n, word) for n, word in counts if n)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -54,10 +54,8 @@ def report_fit(person: Person, store: str, read: RatedPhotos | None = None, *, a
         f"{person.user}: learned from {given} ({person.adapter.name} on {generic.name} {generic.hash[:8]})"
     )
     if person.n_unused:
-        note(
-            f"{counted(person.n_unused, 'comparison')} of {person.user} kept, but not used: who gave ratings "
-            "is learned from those"
-        )
+        kept = f"{counted(person.n_unused, 'comparison')} of {person.user} kept, but not used"
+        note(f"{kept}: adapter {person.adapter.name} {_takes(person)}")
     for line in _expected(person, measured):
         sentence(line)
     if unlike := describe_unlike(person.adapter, person.model.prior):
@@ -79,7 +77,8 @@ def _expected(person: Person, measured: Measured | None) -> list[str]:
     from piaa.people.estimate import describe_estimate
     from piaa.people.expected import in_words
 
-    scores, compared = [rating.score for rating in person.ratings], bool(person.comparisons)
+    scores = [rating.score for rating in person.ratings]
+    compared = bool(person.comparisons) and not scores
     figures = describe_estimate(person.estimate, scores, person.adapter.name, compared=compared)
     return [f"expected ranking: {figures}", *in_words(person.estimate, measured)]
 
@@ -103,9 +102,16 @@ def report_replaced(user: str, what: str, left: int) -> None:
     )
 
 
+def _takes(person: Person) -> str:
+    """What an adapter takes that did not learn from comparisons."""
+    if person.adapter.takes_comparisons:
+        return f"takes at most {person.adapter.most_both:,} ratings and comparisons together"
+    return "learns from ratings alone"
+
+
 def _given(person: Person) -> tuple[str, set[str]]:
     """What she was learned from, in words, and its photos."""
-    if person.comparisons:
-        photos = {name for one in person.comparisons for name in one.pair}
-        return counted(len(person.comparisons), "comparison"), photos
-    return counted(len(person.ratings), "rating"), {one.image for one in person.ratings}
+    photos = {one.image for one in person.ratings}
+    photos |= {name for one in person.comparisons for name in one.pair}
+    counts = ((len(person.ratings), "rating"), (len(person.comparisons), "comparison"))
+    return " and ".join(counted(n, word) for n, word in counts if n), photos

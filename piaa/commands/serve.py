@@ -23,22 +23,48 @@ def serve(
     ] = False,
     workers: Annotated[int, typer.Option(help="Processes.", min=1, max=64)] = 1,
     model: ModelOption = "piaa-lite",
+    before: Annotated[
+        str | None,
+        typer.Option(help="The model of before, for people who are not yet learned under --model."),
+    ] = None,
     cache: CacheOption = None,
     no_cache: NoCache = False,
     max_body: Annotated[int, typer.Option(help="Largest request, in bytes.", min=1000)] = 64 * 2**20,
     max_pixels: Annotated[
         int, typer.Option("--max-pixels", help="Photos with more pixels are refused.", min=1)
     ] = 50_000_000,
+    photo_seconds: Annotated[
+        int, typer.Option("--photo-seconds", help="Computing that decoding one photo may take.", min=1)
+    ] = 10,
+    photo_memory: Annotated[
+        int, typer.Option("--photo-memory", help="Bytes that decoding one photo may take.", min=10**7)
+    ] = 2**30,
     rate: Annotated[float, typer.Option(help="Requests a second and key.", min=0.1)] = 100.0,
+    fit_seconds: Annotated[
+        int, typer.Option("--fit-seconds", help="Computing that one fit may take.", min=1)
+    ] = 300,
+    max_connections: Annotated[int, typer.Option(help="Connections of one process.", min=16)] = 4000,
+    max_per_address: Annotated[
+        int, typer.Option(help="Connections from one address; a proxy is one.", min=1)
+    ] = 1000,
+    head_timeout: Annotated[float, typer.Option(help="Seconds for the head of a request.", min=0.1)] = 10.0,
+    body_timeout: Annotated[
+        float, typer.Option(help="Seconds for its body, and one more for every 50 kB.", min=0.1)
+    ] = 30.0,
+    grace: Annotated[
+        int, typer.Option(help="Seconds that requests in flight have to end when it is stopped.", min=1)
+    ] = 30,
 ) -> None:
     """Serve scores over HTTP until stopped."""
     import os
     import tempfile
 
     from generic.errors import PiaaError
+    from generic.extras import require
     from piaa.server.settings import VARIABLE, ServeSettings
     from piaa.store.place import place_of
 
+    require("piaa serve", "prometheus_client")  # which the server's own processes would miss, late
     if no_keys and host not in _LOOPBACK:
         raise PiaaError(
             f"--no-keys is for a loopback address such as 127.0.0.1, not for {host}; "
@@ -48,13 +74,22 @@ def serve(
     settings = ServeSettings(
         store=place_of(store),
         model=model,
+        before=before,
         cache=None if folder is None else str(folder),
+        workers=workers,
         keys=not no_keys,
         max_body=max_body,
         max_pixels=max_pixels,
+        photo_seconds=photo_seconds,
+        photo_memory=photo_memory,
+        fit_seconds=fit_seconds,
         rate=rate,
+        max_connections=max_connections,
+        max_per_address=max_per_address,
+        head_timeout_s=head_timeout,
+        body_timeout_s=body_timeout,
     )
-    _check(settings.store, settings.model)
+    _check(settings.store, settings.model, before)
     os.environ[VARIABLE] = settings.to_json()
     if "OMP_WAIT_POLICY" not in os.environ:
         # The network's threads wait for each other some hundred times a call. By default they turn in a loop
@@ -64,25 +99,31 @@ def serve(
     if workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         with tempfile.TemporaryDirectory(prefix="piaa-metrics-") as shared:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
-            _run(host, port, workers)
+            _run(host, port, workers, grace)
     else:
-        _run(host, port, workers)
+        _run(host, port, workers, grace)
 
 
-def _check(place: str, model: str) -> None:
+def _check(place: str, model: str, before: str | None) -> None:
     """What cannot work is said once, before any worker starts."""
     import piaa
+    from generic.errors import PiaaError
 
-    piaa.load_model(model, cache=False)
+    now = piaa.load_model(model, cache=False).generic
+    if before is not None and piaa.load_model(before, cache=False).generic.hash == now.hash:
+        raise PiaaError(f"--before {before} is the same model as --model {model}; name the earlier one")
     keys = open_keys(place)
     with keys.database.writing():
         pass  # made, or migrated, before any worker starts
     keys.database.close()
 
 
-def _run(host: str, port: int, workers: int) -> None:
+def _run(host: str, port: int, workers: int, grace: int) -> None:
     import uvicorn
 
+    from piaa.server.connections import Connection, room
+
+    _, backlog = room(0)
     uvicorn.run(
         "piaa.server.app:from_environment",
         factory=True,
@@ -90,7 +131,10 @@ def _run(host: str, port: int, workers: int) -> None:
         port=port,
         workers=workers,
         access_log=False,
-        timeout_graceful_shutdown=30,
+        http=Connection,
+        ws="none",
+        backlog=backlog,
+        timeout_graceful_shutdown=grace,
     )
 
 

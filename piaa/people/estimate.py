@@ -13,6 +13,7 @@ from generic.metrics import spearman
 from generic.seeds import stream
 from generic.words import counted
 from piaa.adapters.base import Adapter
+from piaa.adapters.compared import Compared
 from piaa.people.learn import Learned
 from piaa.people.pair_order import PairOrder
 
@@ -54,7 +55,10 @@ def refits_of(k: int) -> int:
 
 
 def estimate_ranking(
-    make: Callable[[], Adapter], features: NDArray[Any], unit_scores: NDArray[np.float64]
+    make: Callable[[], Adapter],
+    features: NDArray[Any],
+    unit_scores: NDArray[np.float64],
+    compared: Compared | None = None,
 ) -> RankEstimate | None:
     """Fit on four fifths of the ratings, rank the last fifth, in turn.
 
@@ -68,6 +72,7 @@ def estimate_ranking(
         make: gives a new adapter.
         features: model vectors of the rated photos, shape (k, 1 + d).
         unit_scores: shape (k,).
+        compared: what she said beside; comparisons of a photo that is held out are held out with it.
 
     Returns:
         the estimate, or None if k is below ``ENOUGH`` or all ratings are equal.
@@ -79,8 +84,8 @@ def estimate_ranking(
     for repeat in range(repeats_of(k)):
         for held in np.array_split(stream(0, "estimate", k, repeat).permutation(k), FOLDS):
             rest = np.setdiff1d(np.arange(k), held)
-            score = make().fit(features[rest], unit_scores[rest]).predict(features[held]).score
-            own += PairOrder.of(unit_scores[held], score)
+            adapter = _fitted(make(), features[rest], unit_scores[rest], compared, features[held])
+            own += PairOrder.of(unit_scores[held], adapter.predict(features[held]).score)
             crowd += PairOrder.of(unit_scores[held], features[held, 0])
     whole = spearman(features[:, 0], unit_scores)
     gain = _as_srcc(own.tau) - _as_srcc(crowd.tau)
@@ -102,9 +107,21 @@ def estimate_of(make: Callable[[], Adapter], learned: Learned) -> RankEstimate |
         learned: what was learned.
     """
     # Tuning a network once takes long enough; an estimate would take refits_of(k) more.
-    if learned.adapter.needs_pixels or not learned.adapter.keeps_support or learned.comparisons:
+    if learned.adapter.needs_pixels or not learned.adapter.keeps_support:
         return None
-    return estimate_ranking(make, *learned.adapter.support)
+    return estimate_ranking(make, *learned.adapter.support, learned.adapter.compared)
+
+
+def _fitted(
+    adapter: Adapter,
+    features: NDArray[Any],
+    unit_scores: NDArray[np.float64],
+    compared: Compared | None,
+    held: NDArray[Any],
+) -> Adapter:
+    if compared is None:
+        return adapter.fit(features, unit_scores)
+    return adapter.fit_both(features, unit_scores, compared.without(held))
 
 
 def describe_estimate(
@@ -116,7 +133,7 @@ def describe_estimate(
         estimate: of a person who was fitted just now.
         scores: those of her ratings, in any units.
         adapter: its name.
-        compared: whether she was fitted on comparisons instead.
+        compared: whether she was fitted on comparisons alone.
     """
     k = len(scores)
     if compared:

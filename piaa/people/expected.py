@@ -8,8 +8,11 @@ rest.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from generic.words import counted
 from piaa.people.estimate import RankEstimate
@@ -48,6 +51,30 @@ def measured_with(k: int, adapter: str, model_hash: str) -> Measured | None:
     rows = [Measured(**row) for row in table["rows"] if row["k"] <= k]
     same = (adapter, model_hash) == (table["adapter"], table["model_hash"])
     return max(rows, key=lambda row: row.k) if same and rows else None
+
+
+def gain_of(k: int, more: int, adapter: str, model_hash: str) -> float | None:
+    """Share of pairs that further ratings bring into order, on average over the people who were measured.
+
+    Between two numbers of ratings that were measured it is read off the line through both, over the logarithm
+    of the number; beyond the last of them nothing is known, and nothing promised.
+
+    Args:
+        k: ratings of a person; 0 counts as 1.
+        more: further ratings, 1 or more.
+        adapter: that she is learned by.
+        model_hash: of the model that she is learned on.
+
+    Returns:
+        None if this adapter was not measured on this model.
+    """
+    table = json.loads(TABLE.read_text(encoding="utf-8"))
+    if (adapter, model_hash) != (table["adapter"], table["model_hash"]):
+        return None
+    at = [math.log(row["k"]) for row in table["rows"]]
+    share = [row["pairwise"] for row in table["rows"]]
+    before, after = (float(np.interp(math.log(max(n, 1)), at, share)) for n in (k, k + more))
+    return after - before
 
 
 def in_words(estimate: RankEstimate | None, measured: Measured | None) -> list[str]:

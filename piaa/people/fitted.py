@@ -45,6 +45,12 @@ class Unsaved:
         kept = (one for one in self.ratings if one[0].identity not in again)
         return dataclasses.replace(self, ratings=(*kept, *fresh))
 
+    def with_comparisons(self, fresh: Sequence[tuple[SeenPhoto, SeenPhoto, str]]) -> Unsaved:
+        """And these; one that is here already counts once, as in a store."""
+        known = {(a.identity, b.identity, outcome) for a, b, outcome in self.comparisons}
+        more = (one for one in fresh if (one[0].identity, one[1].identity, one[2]) not in known)
+        return dataclasses.replace(self, comparisons=(*self.comparisons, *more))
+
     def without(self, photos: set[str]) -> Unsaved:
         """And without all that concerns these photos, by identity."""
         # The store may know by its file what it has not seen yet.
@@ -70,7 +76,7 @@ class Fitted:
     ratings: tuple[StoredRating, ...] = ()
     """The ratings that she was learned from, in the order of the adapter's support."""
     comparisons: tuple[StoredComparison, ...] = ()
-    """The comparisons that she was learned from instead."""
+    """The comparisons that she was learned from, in the order of the adapter's."""
     version: int | None = None
     """Her version in the store that she was loaded from."""
     estimate: RankEstimate | None = None
@@ -80,6 +86,6 @@ class Fitted:
     notes: tuple[str, ...] = ()
     """What to know of how her ratings were read and their photos found, if she was fitted just now."""
     n_unused: int = 0
-    """Comparisons that she gave, but was not learned from, since she gave ratings."""
+    """Comparisons that she was not learned from: her adapter takes ratings alone, or they are too many."""
     unsaved: Unsaved = field(default_factory=Unsaved, repr=False)
     """What she said that no store knows, and where she was loaded from."""

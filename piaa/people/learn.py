@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import save as pack
 
 from generic.errors import ModelMismatch, PiaaError, TooFewRatings
 from generic.words import counted, none_of
 from piaa.adapters.base import Adapter
+from piaa.adapters.compared import Compared
 from piaa.adapters.pairs import PairsAdapter
+from piaa.adapters.registry import adapter_class
 from piaa.store.records import AdapterRecord, StoredComparison, StoredRating
 from piaa.store.said import Said
 from piaa.store.versions import unit_scores
@@ -30,11 +33,11 @@ class Learned:
     ratings: tuple[StoredRating, ...] = ()
     """In the order of the adapter's support."""
     comparisons: tuple[StoredComparison, ...] = ()
-    """Likewise; only of a person who gave no ratings."""
+    """In the order of the adapter's comparisons."""
     skipped: Mapping[str, str] = field(default_factory=dict)
     """What she said of photos that could not be used, with the reason."""
     n_unused: int = 0
-    """Comparisons of a person who is learned from her ratings."""
+    """Comparisons of a person whose adapter learns from ratings alone, or has too many of these."""
 
 
 def count_of(said: Said) -> str:
@@ -44,7 +47,7 @@ def count_of(said: Said) -> str:
 
 
 def adapter_name(said: Said, wanted: str | None, default: str) -> str:
-    """Which adapter learns from what a person said: comparisons alone are for one of them.
+    """Which adapter learns from what a person said: comparisons alone are not for all of them.
 
     Args:
         said: what she said.
@@ -56,12 +59,12 @@ def adapter_name(said: Said, wanted: str | None, default: str) -> str:
     """
     if said.ratings or not said.comparisons:
         return wanted or default
-    if wanted not in (None, PairsAdapter.name):
+    if wanted is not None and not adapter_class(wanted).takes_comparisons:
         raise PiaaError(
             f"adapter {wanted!r} learns from ratings, but she gave {count_of(said)} and no rating; leave it "
             "out, or rate some photos"
         )
-    return PairsAdapter.name
+    return wanted or PairsAdapter.name
 
 
 def learn(
@@ -71,7 +74,7 @@ def learn(
     make: Callable[[], Adapter],
     files: Mapping[str, Path] | None = None,
 ) -> Learned:
-    """Learn a person: from her ratings if she gave some, else from her comparisons.
+    """Learn a person from her ratings, and from her comparisons by an adapter that takes them.
 
     Args:
         model: whose vectors those of ``said`` are.
@@ -86,22 +89,70 @@ def learn(
         PiaaError: the adapter needs files that are not there.
     """
     check_vectors(model, user, said)
-    if not said.ratings:
-        return _from_comparisons(model, user, said)
+    adapter = make()
+    used, compared, skipped = _usable(user, said, adapter)
+    features = np.stack([said.vectors[one.photo] for one in used]) if used else np.zeros((0, 0), np.float32)
+    scores = unit_scores(used, said.scale)
+    if compared:
+        adapter.fit_both(features, scores, compared_of(compared, said.vectors))
+    else:
+        given = features
+        if adapter.needs_pixels:
+            given = _with_pixels(model, user, adapter.name, used, features, files or {})
+        adapter.fit(given, scores)
+    unused = 0 if _takes(adapter, said) else len(said.comparisons)
+    return Learned(adapter=adapter, ratings=used, comparisons=compared, skipped=skipped, n_unused=unused)
+
+
+def _usable(
+    user: str, said: Said, adapter: Adapter
+) -> tuple[tuple[StoredRating, ...], tuple[StoredComparison, ...], dict[str, str]]:
+    """The ratings and comparisons that an adapter can learn from, and damaged photos with the reason.
+
+    Raises:
+        TooFewRatings: there are none.
+    """
     used = tuple(one for one in said.ratings if one.photo in said.vectors)
-    skipped = _damaged({one.image: one.photo for one in said.ratings}, said)
-    if not used:
-        name, reason = next(iter(skipped.items()))
+    taken = said.comparisons if _takes(adapter, said) else ()
+    compared = tuple(one for one in taken if one.a_photo in said.vectors and one.b_photo in said.vectors)
+    photos = {one.image: one.photo for one in said.ratings}
+    for one in taken:
+        photos |= {one.a: one.a_photo, one.b: one.b_photo}
+    skipped = _damaged(photos, said)
+    if not (said.ratings or taken):
         raise TooFewRatings(
-            f"{none_of(len(said.ratings), 'rating')} of user {user!r} can be used; the first is of "
-            f"{name!r}: {reason}"
+            f"user {user!r} gave {count_of(said)} and no rating, but adapter {adapter.name!r} learns from "
+            "ratings alone; rate some photos, or use the adapter auto"
         )
-    features = np.stack([said.vectors[one.photo] for one in used])
-    adapter, given = make(), features
-    if adapter.needs_pixels:
-        given = _with_pixels(model, user, adapter.name, used, features, files or {})
-    adapter.fit(given, unit_scores(used, said.scale))
-    return Learned(adapter=adapter, ratings=used, skipped=skipped, n_unused=len(said.comparisons))
+    if not (used or compared):
+        name, reason = next(iter(skipped.items()))
+        what = none_of(len(said.ratings), "rating") if said.ratings else none_of(len(taken), "comparison")
+        raise TooFewRatings(f"{what} of user {user!r} can be used; the first is of {name!r}: {reason}")
+    return used, compared, skipped
+
+
+def _takes(adapter: Adapter, said: Said) -> bool:
+    """Whether an adapter learns from the comparisons, too: not beside more ratings than it can."""
+    few = len(said.ratings) + len(said.comparisons) <= adapter.most_both
+    return adapter.takes_comparisons and (few or not said.ratings)
+
+
+def compared_of(comparisons: Sequence[StoredComparison], vectors: Mapping[str, NDArray[Any]]) -> Compared:
+    """Comparisons as an adapter takes them, in their order: the preferred photo on one side.
+
+    Args:
+        comparisons: one or more, of photos whose vectors are there.
+        vectors: by a photo's identity, shape (1 + d,) each.
+    """
+    sides = [
+        (one.b_photo, one.a_photo) if one.outcome == "b" else (one.a_photo, one.b_photo)
+        for one in comparisons
+    ]
+    return Compared(
+        one=np.stack([vectors[one] for one, _ in sides]),
+        other=np.stack([vectors[other] for _, other in sides]),
+        equal=np.array([one.outcome == "equal" for one in comparisons]),
+    )
 
 
 def check_vectors(model: OpenedModel, user: str, said: Said) -> None:
@@ -112,8 +163,7 @@ def check_vectors(model: OpenedModel, user: str, said: Said) -> None:
         ModelMismatch: some vectors are of another model only.
     """
     photos = [one.photo for one in said.ratings]
-    if not photos:
-        photos = [side for one in said.comparisons for side in (one.a_photo, one.b_photo)]
+    photos += [side for one in said.comparisons for side in (one.a_photo, one.b_photo)]
     photos = list(dict.fromkeys(photos))
     if not photos:
         raise TooFewRatings(f"user {user!r} gave 0 ratings, but at least 1 is needed; rate some photos first")
@@ -129,32 +179,6 @@ def check_vectors(model: OpenedModel, user: str, said: Said) -> None:
 def _damaged(photos: Mapping[str, str], said: Said) -> dict[str, str]:
     reason = "its vector in the store is damaged; give the rating again, with the photo"
     return {name: reason for name, photo in photos.items() if photo in said.damaged}
-
-
-def _from_comparisons(model: OpenedModel, user: str, said: Said) -> Learned:
-    sides = {
-        name: photo
-        for one in said.comparisons
-        for name, photo in ((one.a, one.a_photo), (one.b, one.b_photo))
-    }
-    skipped = _damaged(sides, said)
-    used = tuple(
-        one
-        for one in said.comparisons
-        if one.outcome != "equal" and one.a_photo in said.vectors and one.b_photo in said.vectors
-    )
-    if not used:
-        raise TooFewRatings(
-            f"user {user!r} gave {count_of(said)}, but none that prefers one photo to another and can be "
-            "used; compare some more photos, or rate some"
-        )
-    better = [one.b_photo if one.outcome == "b" else one.a_photo for one in used]
-    worse = [one.a_photo if one.outcome == "b" else one.b_photo for one in used]
-    adapter = PairsAdapter(model.prior).fit_pairs(
-        np.stack([said.vectors[photo] for photo in better]),
-        np.stack([said.vectors[photo] for photo in worse]),
-    )
-    return Learned(adapter=adapter, comparisons=used, skipped=skipped)
 
 
 def _with_pixels(

@@ -43,15 +43,19 @@ def said_with(before: Said, fresh: Sequence[Rated], scale: Scale) -> Said:
     return said(ends, (*kept, *more), before.comparisons, {**vectors, **before.vectors})
 
 
-def said_of_pairs(compared: Sequence[tuple[SeenPhoto, SeenPhoto, str]], scale: tuple[float, float]) -> Said:
-    """What somebody said who only compared photos."""
+def said_with_pairs(before: Said, compared: Sequence[tuple[SeenPhoto, SeenPhoto, str]]) -> Said:
+    """What somebody said, with further comparisons; one that she gave before counts once."""
+    given = {(one.a_photo, one.b_photo, one.outcome) for one in before.comparisons}
     comparisons = tuple(
         StoredComparison(a=a.image, b=b.image, outcome=outcome, a_photo=a.identity, b_photo=b.identity)
         for a, b, outcome in compared
+        if (a.identity, b.identity, outcome) not in given
     )
     sides = [side for a, b, _ in compared for side in (a, b)]
     vectors = {side.identity: side.vector for side in sides if side.vector is not None}
-    return said(scale, (), comparisons, vectors)
+    return said(
+        before.scale, before.ratings, (*before.comparisons, *comparisons), {**vectors, **before.vectors}
+    )
 
 
 def said_without(before: Said, photos: set[str]) -> Said:

@@ -8,6 +8,7 @@ is told by the photos that it was not trained on.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,7 +65,8 @@ def add_prior(
         vectors: of photos, shape (n, 1 + d).
         digests: SHA-256 of each photo's file.
         people: those who teach; all of them count, so nobody who is tested may be among them.
-        origin: ``dataset``, ``users`` and ``images_sha256``, so that evaluations find leaks.
+        origin: ``dataset``, ``users`` and ``images_sha256``, so that evaluations find leaks. The file has
+            the users' digests: a model that goes from hand to hand names nobody.
 
     Raises:
         TooFewRatings: too few people, photos or raters to tell how people differ.
@@ -73,8 +75,15 @@ def add_prior(
     new, parts = unseen(model, digests), Parts.declared(model.header.architecture, vectors.shape[1] - 1)
     with one_blas_thread():
         prior, n_people, n_photos = prior_of(np.asarray(vectors, np.float64), new, people, parts)
-    header = with_arrays(model.path, out, PREFIX, prior.tensors(), {ORIGIN: dict(origin)})
+    known = {"users_sha256": sorted(user_digest(origin["dataset"], user) for user in origin["users"])}
+    kept = {key: value for key, value in origin.items() if key != "users"}
+    header = with_arrays(model.path, out, PREFIX, prior.tensors(), {ORIGIN: {**kept, **known}})
     return WithPrior(header=header, n_people=n_people, n_photos=n_photos, n_new=int(new.sum()))
+
+
+def user_digest(dataset: str, user: str) -> str:
+    """By which a header knows a user of a dataset, in hex."""
+    return hashlib.sha256(f"{dataset}\n{user}".encode()).hexdigest()
 
 
 def unseen(model: GenericModel, digests: Sequence[str]) -> NDArray[np.bool_]:

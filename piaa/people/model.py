@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,12 +10,11 @@ from pathlib import Path
 from safetensors.numpy import load as unpack
 
 from generic.cache.features import default_cache_folder
-from generic.errors import CheckpointError, ImageError, RatingsError
+from generic.errors import CheckpointError
 from generic.model.generic_model import GenericModel
 from generic.model.registry import DEFAULT as DEFAULT_MODEL
 from generic.model.registry import find_model
 from generic.progress import Progress, no_progress
-from generic.words import none_of
 from piaa.adapters.base import Adapter
 from piaa.adapters.meta import no_start
 from piaa.adapters.pairs import PairsAdapter
@@ -24,15 +23,14 @@ from piaa.meta.start import Start
 from piaa.people.estimate import estimate_of
 from piaa.people.fitted import Unsaved
 from piaa.people.learn import Learned, adapter_name, learn, linear_form_of, record_of
-from piaa.people.learn_on import last_adapter, said_of_pairs, said_with
+from piaa.people.learn_on import last_adapter, said_with, said_with_pairs
 from piaa.people.opened_model import OpenedModel, Settings
 from piaa.people.person import Person
-from piaa.people.rated import RatedPhotos, rated_once, read_rated, same_files
+from piaa.people.rated import rated_once, read_compared, read_rated, same_files
 from piaa.ratings.accept import RatingsLike, as_pairs, as_ratings
 from piaa.ratings.scale import Scale
 from piaa.ratings.table import Duplicates
 from piaa.store.place import Place
-from piaa.store.records import SeenPhoto
 from piaa.store.said import Said
 from piaa.store.store import Store, check_model
 
@@ -83,9 +81,10 @@ class Model(OpenedModel):
         adapter: str = DEFAULT,
         meta: str | Path | None = None,
         duplicates: Duplicates = "error",
+        pairs: Iterable[tuple[str | Path, str | Path]] = (),
         progress: Progress = no_progress,
     ) -> Person:
-        """Learn one person from rated photos.
+        """Learn one person from rated photos, and from compared ones.
 
         Args:
             ratings: a :class:`~piaa.ratings.table.Ratings`, a file to read, a frame with the columns
@@ -97,19 +96,27 @@ class Model(OpenedModel):
             meta: for ``anil``, ``maml`` and ``meta-sgd``: the file of ``piaa meta-train``.
             duplicates: what to do with a photo that has two scores, under one name or two: refuse, keep the
                 ``last``, or take the ``mean``.
+            pairs: comparisons beside the ratings: names of the preferred photo and of the other.
             progress: called with the number of photos newly done.
 
         Raises:
-            RatingsError: a row is bad, the table has no such user, or a photo has two scores.
-            ImageError: not one rated photo can be read.
+            RatingsError: a row is bad, the table has no such user, a photo has two scores, or is compared
+                with itself.
+            ImageError: not one rated photo can be read, or there are comparisons, but none of two readable
+                photos.
         """
         make = self.maker(adapter, meta)  # before the photos are read: a wrong name or model shows at once
         table = as_ratings(ratings, scale, user, duplicates=duplicates, same=same_files(images))
         read = read_rated(self, table.images, Path(images), user=user, progress=progress)
         rated = rated_once(table, read, duplicates)
-        said = said_with(Said(), rated, table.scale)
-        person = self._learn(user, said, make, read.files, Unsaved(said=said, ratings=tuple(rated)))
-        return replace(person, skipped={**read.skipped, **person.skipped}, notes=(*table.notes, *read.notes))
+        said, unsaved = said_with(Said(), rated, table.scale), Unsaved(ratings=tuple(rated))
+        skipped, notes = read.skipped, (*table.notes, *read.notes)
+        if pairs := list(pairs):
+            also, compared = read_compared(self, as_pairs(pairs), Path(images), user=user, progress=progress)
+            said, unsaved = said_with_pairs(said, compared), unsaved.with_comparisons(compared)
+            skipped, notes = {**skipped, **also.skipped}, (*notes, *also.notes)
+        person = self._learn(user, said, make, read.files, replace(unsaved, said=said))
+        return replace(person, skipped={**skipped, **person.skipped}, notes=notes)
 
     def fit_pairs(
         self,
@@ -118,53 +125,31 @@ class Model(OpenedModel):
         images: str | Path,
         scale: Scale | tuple[float, float] = (1, 5),
         user: str = "me",
+        adapter: str = PairsAdapter.name,
         progress: Progress = no_progress,
     ) -> Person:
-        """Learn one person from comparisons, with the adapter ``pairs``.
+        """Learn one person from comparisons alone.
 
         Args:
             pairs: names of the preferred photo and of the other; one or more.
             images: the folder that the names are relative to.
             scale: what predictions are given in; comparisons say nothing of it.
             user: the person's name.
+            adapter: one of :mod:`piaa.adapters` that takes comparisons.
             progress: called with the number of photos newly done.
 
         Raises:
+            PiaaError: the adapter learns from ratings alone.
             RatingsError: these are no pairs of names, or a photo is compared with itself.
             ImageError: there is no comparison of two readable photos.
         """
-        make = self.maker(PairsAdapter.name)
+        make = self.maker(adapter)
         span = scale if isinstance(scale, Scale) else Scale(*scale)
-        read, compared = self.read_pairs(as_pairs(pairs), images=images, user=user, progress=progress)
-        said = said_of_pairs(compared, (span.low, span.high))
+        read, compared = read_compared(self, as_pairs(pairs), Path(images), user=user, progress=progress)
+        said = said_with_pairs(Said(scale=(span.low, span.high)), compared)
+        adapter_name(said, adapter, adapter)
         person = self._learn(user, said, make, {}, Unsaved(said=said, comparisons=tuple(compared)))
         return replace(person, skipped={**read.skipped, **person.skipped}, notes=read.notes)
-
-    def read_pairs(
-        self, pairs: Sequence[tuple[str, str]], *, images: str | Path, user: str, progress: Progress
-    ) -> tuple[RatedPhotos, list[tuple[SeenPhoto, SeenPhoto, str]]]:
-        """The photos of comparisons, and those comparisons of which both can be read.
-
-        Raises:
-            RatingsError: a photo is compared with itself, under two names.
-            ImageError: there is none.
-        """
-        names = [name for pair in pairs for name in pair]
-        read = read_rated(self, names, Path(images), user=user, progress=progress)
-        seen = read.photos
-        kept = [(seen[a], seen[b], "a") for a, b in pairs if a in seen and b in seen]
-        for one, other, _ in kept:
-            if one.identity == other.identity:
-                raise RatingsError(
-                    f"the comparisons: {one.image!r} is compared with {other.image!r}, which is the same "
-                    "photo; compare two different photos, or delete the row"
-                )
-        if not kept:
-            raise ImageError(
-                f"in {none_of(len(pairs), 'comparison')} of user {user!r} can both photos be used; "
-                f"repair the photos, or pass the folder that holds them instead of {images}"
-            )
-        return read, kept
 
     def refit(
         self,

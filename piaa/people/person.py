@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,12 +21,12 @@ from piaa.people.choose import choose_photos
 from piaa.people.estimate import estimate_of
 from piaa.people.fitted import Fitted, Unsaved
 from piaa.people.learn import adapter_name, learn
-from piaa.people.learn_on import check_learns_on, said_with, said_without
-from piaa.people.rated import rated_once, read_rated, same_files
+from piaa.people.learn_on import check_learns_on, said_with, said_with_pairs, said_without
+from piaa.people.rated import rated_once, read_compared, read_rated, same_files
 from piaa.people.save import save_person
 from piaa.people.score_photos import score_photos
 from piaa.people.score_table import ScoreTable
-from piaa.ratings.accept import RatingsLike, as_ratings
+from piaa.ratings.accept import RatingsLike, as_pairs, as_ratings
 from piaa.ratings.table import Duplicates
 from piaa.store.place import Place
 from piaa.store.said import Said
@@ -118,6 +118,35 @@ class Person(Fitted):
         fresh = self.unsaved.with_ratings(more)
         person = self._learned_from(said_with(said, more, self.scale), fresh, read.skipped)
         return replace(person, notes=(*table.notes, *read.notes))
+
+    def add_pairs(
+        self,
+        pairs: Iterable[tuple[str | Path, str | Path]],
+        *,
+        images: str | Path,
+        progress: Progress = no_progress,
+    ) -> Person:
+        """The person with further comparisons: the same as one fitted on all that she said at once.
+
+        Args:
+            pairs: names of the preferred photo and of the other. For a person who was loaded they join all
+                that her store knows of her by now.
+            images: the folder that the names are relative to.
+            progress: called with the number of photos newly done.
+
+        Raises:
+            RatingsError: these are no pairs of names, or a photo is compared with itself.
+            ImageError: there is no comparison of two readable photos.
+            PiaaError: her adapter cannot learn on.
+        """
+        said = self.unsaved.known(self.user, self.model.generic.hash)
+        check_learns_on(self.user, self.adapter)
+        read, compared = read_compared(
+            self.model, as_pairs(pairs), Path(images), user=self.user, progress=progress
+        )
+        fresh = self.unsaved.with_comparisons(compared)
+        person = self._learned_from(said_with_pairs(said, compared), fresh, read.skipped)
+        return replace(person, notes=read.notes)
 
     def forget(self, images: Sequence[str]) -> Person:
         """The person without some ratings: the same as one who never gave them.

@@ -39,6 +39,15 @@ class RatedPhotos:
         """The file of each photo, by identity."""
         return {photo.identity: self.paths[name] for name, photo in self.photos.items()}
 
+    def and_those(self, other: RatedPhotos) -> RatedPhotos:
+        """The photos of two tables."""
+        return RatedPhotos(
+            photos={**self.photos, **other.photos},
+            paths={**self.paths, **other.paths},
+            skipped={**self.skipped, **other.skipped},
+            notes=(*self.notes, *other.notes),
+        )
+
 
 def read_rated(
     model: OpenedModel,
@@ -73,6 +82,45 @@ def read_rated(
             f"that holds them instead of {folder}, or repair them. The first is {name!r}: {reason}"
         )
     return replace(seen, skipped=skipped, notes=respelled(found))
+
+
+def read_compared(
+    model: OpenedModel,
+    pairs: Sequence[tuple[str, str]],
+    folder: Path,
+    *,
+    user: str,
+    progress: Progress,
+) -> tuple[RatedPhotos, list[tuple[SeenPhoto, SeenPhoto, str]]]:
+    """The photos of comparisons, and those comparisons of which both can be read.
+
+    Args:
+        model: the generic model, with how photos are read for it.
+        pairs: names of the preferred photo and of the other.
+        folder: that the names are relative to.
+        user: who compared them, for the message.
+        progress: called with the number of photos newly done.
+
+    Raises:
+        RatingsError: a photo is compared with itself, under two names.
+        ImageError: there is none.
+    """
+    names = [name for pair in pairs for name in pair]
+    read = read_rated(model, names, folder, user=user, progress=progress)
+    seen = read.photos
+    kept = [(seen[a], seen[b], "a") for a, b in pairs if a in seen and b in seen]
+    for one, other, _ in kept:
+        if one.identity == other.identity:
+            raise RatingsError(
+                f"the comparisons: {one.image!r} is compared with {other.image!r}, which is the same "
+                "photo; compare two different photos, or delete the row"
+            )
+    if not kept:
+        raise ImageError(
+            f"in {none_of(len(pairs), 'comparison')} of user {user!r} can both photos be used; "
+            f"repair the photos, or pass the folder that holds them instead of {folder}"
+        )
+    return read, kept
 
 
 def see(model: OpenedModel, files: Mapping[str, Path], *, progress: Progress) -> RatedPhotos:

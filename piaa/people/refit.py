@@ -35,10 +35,10 @@ class Refitted:
     version: int | None = None
     """Her newest version, which counts for the model; None: she is as before."""
     adapter: str = ""
-    n: int = 0
-    """How many judgements it was learned from."""
-    what: str = "rating"
-    """Of which kind they are."""
+    n_ratings: int = 0
+    """That it was learned from."""
+    n_comparisons: int = 0
+    """Likewise."""
     reason: str = ""
     """Why she is as before; empty: a version of the model knows all that she said already."""
 
@@ -117,12 +117,10 @@ def _look(model: Model, store: Store, user: str, album: Album) -> None:
 
 
 def photos_of(said: Said) -> dict[str, str]:
-    """Names, by identity, of the photos that a person is learned from and of which there is no vector."""
+    """Names, by identity, of the photos that a person judged and of which there is no vector."""
     names = {one.photo: one.image for one in said.ratings}
-    if not names:
-        names = {
-            photo: name for it in said.comparisons for photo, name in ((it.a_photo, it.a), (it.b_photo, it.b))
-        }
+    for it in said.comparisons:
+        names |= {it.a_photo: it.a, it.b_photo: it.b}
     return {photo: name for photo, name in names.items() if photo not in said.vectors}
 
 
@@ -134,6 +132,10 @@ def _learn(model: Model, store: Store, user: str) -> Refitted:
         record, form = record_of(model, learned, said.scale), linear_form_of(learned.adapter)
         version = store.keep(user, record, said, linear_form=form)
         if version is not None:
-            kind = "rating" if learned.ratings else "comparison"
-            n = len(learned.ratings) or len(learned.comparisons)
-            return Refitted(user=user, version=version, adapter=record.adapter, n=n, what=kind)
+            return Refitted(
+                user=user,
+                version=version,
+                adapter=record.adapter,
+                n_ratings=len(learned.ratings),
+                n_comparisons=len(learned.comparisons),
+            )

@@ -64,11 +64,8 @@ def copied(person: Fitted) -> Unsaved:
 
 
 def _learned_from_all(person: Fitted, known: Said) -> bool:
-    if known.ratings:
-        return {(one.photo, one.score) for one in person.ratings} == {
-            (one.photo, one.score) for one in known.ratings
-        }
-    return len(person.comparisons) == len(known.comparisons)
+    rated = [{(one.photo, one.score) for one in each.ratings} for each in (person, known)]
+    return rated[0] == rated[1] and len(person.comparisons) + person.n_unused == len(known.comparisons)
 
 
 def check_new(store: Store, user: str, model_hash: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from generic.cache.features import FeatureCache
 from generic.errors import UnknownUser
 from generic.progress import Progress, no_progress
-from piaa.people.rated import RatedPhotos, rated_once, read_rated
+from piaa.people.rated import RatedPhotos, rated_once, read_compared, read_rated
 from piaa.ratings.locate import locate_images
 from piaa.store.said import Said
 from piaa.store.saying import Saying
@@ -103,7 +103,7 @@ def tell_pairs(
     Raises:
         ImageError: there is no comparison of two readable photos.
     """
-    read, compared = model.read_pairs(pairs, images=images, user=user, progress=progress)
+    read, compared = read_compared(model, pairs, images, user=user, progress=progress)
     store.say(
         user, Saying(comparisons=compared, model_hash=model.generic.hash, source=source), replace=replace
     )

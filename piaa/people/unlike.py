@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from piaa.adapters.base import Adapter
@@ -48,7 +49,9 @@ def describe_unlike(adapter: Adapter, prior: Prior | None) -> str:
     """
     if prior is None or not adapter.keeps_support:
         return ""
-    features, _ = adapter.support
+    features, compared = adapter.support[0], adapter.compared
+    if compared is not None:
+        features = np.unique(np.concatenate([features, compared.photos]), axis=0)
     found = unlikeness(features, prior) if len(features) >= ENOUGH else 0.0
     if found <= LIMIT:
         return ""

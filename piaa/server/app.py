@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,13 +16,18 @@ from generic.cache.features import FeatureCache
 from generic.threads import one_blas_thread
 from piaa.people.model import Model
 from piaa.server import fits, people, problems, said, scoring, telemetry
+from piaa.server.described import describe
 from piaa.server.embedder import Embedder
-from piaa.server.fitter import Fitter
+from piaa.server.fitting.fitter import Fitter
+from piaa.server.fitting.process import FitOptions, FitProcess
 from piaa.server.gate import Caller, Gate
+from piaa.server.mover import Mover
+from piaa.server.quick import Quick
 from piaa.server.schemas import Health, ModelInfo, Problems
 from piaa.server.scorers import Scorers
+from piaa.server.served import Served
 from piaa.server.services import Services
-from piaa.server.settings import VARIABLE, ServeSettings
+from piaa.server.settings import ServeSettings
 from piaa.store.jobs import JobStore
 from piaa.store.keys import KeyStore
 from piaa.store.place import open_database
@@ -55,15 +59,17 @@ async def ready(request: Request) -> Health:
 async def prometheus(request: Request) -> Response:
     """Prometheus' metrics; needs an admin's key."""
     cast("Caller", request.state.caller).check_admin()
+    mover = cast("Services", request.app.state.services).mover
+    if mover is not None:
+        telemetry.LEFT.set(await asyncio.to_thread(mover.n_left))
     return Response(telemetry.exposition(), media_type="text/plain; version=0.0.4")
 
 
 @operation.get("/v1/models")
 async def models(request: Request) -> list[ModelInfo]:
-    """The model that scores here."""
-    model = cast("Services", request.app.state.services).model.generic
-    low, high = model.header.scale
-    return [ModelInfo(name=model.name, hash=model.hash, scale=(low, high))]
+    """The models that score here: the one of now, and while people move to it the one of before."""
+    found = [one.generic for one in cast("Services", request.app.state.services).models]
+    return [ModelInfo(name=one.name, hash=one.hash, scale=one.header.scale) for one in found]
 
 
 def create_app(settings: ServeSettings) -> FastAPI:
@@ -75,18 +81,35 @@ def create_app(settings: ServeSettings) -> FastAPI:
     model: Model = piaa.load_model(settings.model, cache=False)
     database = open_database(settings.store, connections=_CONNECTIONS)
     cache = FeatureCache.open(None if settings.cache is None else Path(settings.cache))
-    services = _services(settings, model, Store(database=database), cache)
+    fits_apart = FitProcess(
+        FitOptions(
+            store=settings.store,
+            model=settings.model,
+            before=settings.before,
+            seconds=settings.fit_seconds,
+            memory=settings.fit_memory,
+        )
+    )
+    services = _services(settings, model, Store(database=database), cache, fits_apart)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
         with one_blas_thread():
             services.fitter.start()
-            await services.embedder.warm_up()
+            for one in services.served:
+                await one.embedder.warm_up()
+            if services.mover is not None:
+                services.mover.start()
             services.warm = True
             yield
             # Uvicorn has waited for the requests in flight by now.
+            if services.mover is not None:
+                await asyncio.to_thread(services.mover.stop)
+            fits_apart.stop()  # the fit at hand waits in the store for the next server
             await asyncio.to_thread(services.fitter.stop)
-        await services.embedder.stop()
+            fits_apart.close()
+        for one in services.served:
+            await one.embedder.stop()
         cache.close()
         database.close()
 
@@ -95,32 +118,45 @@ def create_app(settings: ServeSettings) -> FastAPI:
         version=piaa.__version__,
         description=(piaa.__doc__ or "").partition("\n")[0],
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
+        # It would send whoever leaves a slash too many to the host that the request names.
+        redirect_slashes=False,
     )
     app.state.services = services
     problems.add_to(app, database.name)
     for router in (operation, scoring.router, said.router, fits.router, people.router):
         app.include_router(router)
+    describe(app, keys=settings.keys)
+    app.add_middleware(Quick, services=services)
     app.add_middleware(Gate, keys=KeyStore(database), settings=settings)
     return app
 
 
-def _services(settings: ServeSettings, model: Model, store: Store, cache: FeatureCache) -> Services:
-    return Services(
+def _services(
+    settings: ServeSettings, model: Model, store: Store, cache: FeatureCache, fits: FitProcess
+) -> Services:
+    jobs, serving = JobStore(store.database), ServingStore(store.database)
+    services = Services(
         settings=settings,
         model=model,
         store=store,
-        serving=ServingStore(store.database),
-        jobs=JobStore(store.database),
+        serving=serving,
+        jobs=jobs,
         embedder=Embedder(model.generic, cache, settings),
         scorers=Scorers(store, model),
-        fitter=Fitter(store, model),
+        fitter=Fitter(jobs, fits),
     )
+    if settings.before is not None:
+        old: Model = piaa.load_model(settings.before, cache=False)
+        services.before = Served(
+            model=old, embedder=Embedder(old.generic, cache, settings), scorers=Scorers(store, old)
+        )
+        services.mover = Mover(serving, jobs, services.fitter, [model, old])
+    return services
 
 
 def from_environment() -> FastAPI:
     """The application of a worker process."""
-    import json
-
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    return create_app(ServeSettings(**json.loads(os.environ[VARIABLE])))
+    return create_app(ServeSettings.from_environment())

@@ -23,6 +23,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from generic.errors import PiaaError
 from piaa.server.schemas import (
+    ErasedInfo,
     JobInfo,
     ModelInfo,
     Rated,
@@ -94,6 +95,10 @@ class Client:
             intervals: with the 80 % intervals.
             fallback: give users who are not fitted the generic score.
         """
+        if not images:  # the server answers this form sooner
+            asked = {"users": list(users), "sha256": list(sha256), "intervals": intervals}
+            asked |= {"fallback": "generic"} if fallback else {}
+            return Scores(**self._call("POST", "/v1/score", json=asked).json())
         params: dict[str, str] = {"intervals": str(intervals).lower()}
         if fallback:
             params["fallback"] = "generic"
@@ -212,9 +217,9 @@ class Client:
         """Make an earlier version the active one; needs an admin's key."""
         return UserInfo(**self._call("POST", f"{_path(user)}/rollback", json={"version": version}).json())
 
-    def erase(self, user: str) -> None:
-        """Erase all that is kept of a user; needs an admin's key."""
-        self._call("DELETE", _path(user))
+    def erase(self, user: str) -> ErasedInfo:
+        """Erase all that is kept of a user, and say what that was; needs an admin's key."""
+        return ErasedInfo(**self._call("DELETE", _path(user)).json())
 
     def models(self) -> list[ModelInfo]:
         """The models that score."""

@@ -1,25 +1,29 @@
-"""Uploaded images become model vectors, each by itself, as many at once as there are cores."""
+"""Uploaded images become model vectors: decoded in processes of their own, then run, in turns fair by key."""
 
 from __future__ import annotations
 
 import asyncio
-import io
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from generic.cache.contents import Content, content_of
+from generic.cache.contents import Content
 from generic.cache.features import FeatureCache, Features
 from generic.engine.engine import usable_cores
 from generic.errors import ImageError
 from generic.model.generic_model import GenericModel
-from generic.photos.open import load_pixels
+from generic.photos.facts import PhotoFacts
 from piaa.server import telemetry
 from piaa.server.allocator import give_back
+from piaa.server.decoding.decoders import Decoders
+from piaa.server.decoding.process import Limits
+from piaa.server.decoding.turns import Turns
 from piaa.server.problems import Problem
 from piaa.server.recent import Recent
 from piaa.server.settings import ServeSettings
@@ -27,6 +31,9 @@ from piaa.server.settings import ServeSettings
 _REMEMBERED = 2**27
 _GIVE_BACK_EVERY = 256
 """Images after which free memory is given back: some seconds of load, so that it costs less than 1 %."""
+_MORE_DECODERS = 2
+"""Than cores: somebody else's photo is decoded beside those that take long."""
+_OWNED, _OWN = "user", 40
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 T = TypeVar("T")
@@ -36,9 +43,29 @@ Outcome = Features | ImageError
 class Known(NamedTuple):
     """A photo that was seen before."""
 
-    identity: str
-    """Of the picture; the hash of the file if only that is known."""
+    content: Content
+    """Its identity is the hash of the file if only that is known."""
     vector: Features
+    facts: PhotoFacts | None = None
+    """None if only a hash was asked about."""
+
+
+class Looked(NamedTuple):
+    """What became of one upload."""
+
+    sha256: str
+    identity: str
+    facts: PhotoFacts
+    outcome: Outcome
+
+
+@dataclass
+class _Pending:
+    """A photo that is being looked at, and how many requests wait for it."""
+
+    key: str
+    task: asyncio.Task[Looked]
+    n_waiting: int = 0
 
 
 class Embedder:
@@ -53,49 +80,108 @@ class Embedder:
     def __init__(self, model: GenericModel, cache: FeatureCache, settings: ServeSettings) -> None:
         self._model, self._cache, self._settings = model, cache, settings
         self._recent = Recent(_REMEMBERED)
-        self._pending: dict[str, asyncio.Future[Outcome]] = {}
-        self._workers = ThreadPoolExecutor(usable_cores(), thread_name_prefix="piaa-photo")
+        self._pending: dict[str, _Pending] = {}
+        cores = max(1, usable_cores() // settings.workers)
+        self._decoders = Decoders(
+            cores + _MORE_DECODERS,
+            Limits(
+                size=model.size,
+                fit=model.fit,
+                max_pixels=settings.max_pixels,
+                seconds=settings.photo_seconds,
+                memory=settings.photo_memory,
+            ),
+        )
+        self._runs = Turns(cores, cores)
+        self._workers = ThreadPoolExecutor(cores, thread_name_prefix="piaa-photo")
         self._network = ThreadPoolExecutor(1, thread_name_prefix="piaa-network")
         self._since_given_back = 0
         self._files = ThreadPoolExecutor(1, thread_name_prefix="piaa-cache")
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def stop(self) -> None:
-        """Drop what waits; to be called when no request is left."""
-        for task in self._tasks:
-            task.cancel()
+        """Drop what waits, and end what is being decoded; to be called when no request is left."""
+        for one in self._pending.values():
+            one.task.cancel()
+        self._decoders.stop()
         for pool in (self._workers, self._network, self._files):
             pool.shutdown(wait=True, cancel_futures=True)
 
     async def warm_up(self) -> None:
-        """Load the engine before the first request, and run it once."""
+        """Load the engine before the first request, and run it once; start what decodes."""
         side = self._model.size
         black = np.zeros((side, side, 3), np.uint8)
-        await asyncio.get_running_loop().run_in_executor(self._workers, self._model.vector, black)
+        await asyncio.gather(self._run(black), self._decoders.start())
 
-    async def known(self, digests: Sequence[str]) -> dict[str, Known]:
-        """The photos seen before among these hashes of files; what is no hash is not known."""
-        found: dict[str, Known | None] = {
-            digest: self._recent.get(digest) for digest in digests if _SHA256.fullmatch(digest)
-        }
-        missing = [digest for digest, one in found.items() if one is None]
+    async def known(self, digests: Sequence[str], owner: str | None = None) -> dict[str, Known]:
+        """The photos seen before among these hashes of files; what is no hash is not known.
+
+        Args:
+            digests: the hashes.
+            owner: who must have sent them, or have been given them; None is whoever sent them.
+        """
+        names = {_name(digest, owner): digest for digest in digests if _SHA256.fullmatch(digest)}
+        found: dict[str, Known | None] = {name: self._recent.get(name) for name in names}
+        missing = [name for name, one in found.items() if one is None]
         if missing:
-            found |= await self._off_loop(self._stored, missing)
-        return {digest: self._remembered(digest, one) for digest, one in found.items() if one is not None}
+            stored = await self._off_loop(self._stored, missing)
+            found |= {name: self._remembered(name, one) for name, one in stored.items()}
+        return {names[name]: one for name, one in found.items() if one is not None}
+
+    async def share(self, digests: Sequence[str], owner: str) -> int:
+        """Let somebody name photos that others sent; how many of them are known."""
+        known = await self.known(digests)
+        for digest, one in known.items():
+            self._own(digest, one, owner)
+        return len(known)
+
+    async def forget(self, owner: str, identities: Sequence[str]) -> int:
+        """Forget an owner's photos, and what is remembered of those that nobody else has.
+
+        Args:
+            owner: who.
+            identities: further pictures that nobody else has.
+
+        Returns:
+            how many pictures were forgotten.
+        """
+        contents, names = await self._off_loop(self._forget, owner, identities)
+        self._recent.drop([*names, *(one.sha256 for one in contents)])
+        return len({one.identity for one in contents})
+
+    def _forget(self, owner: str, identities: Sequence[str]) -> tuple[list[Content], list[str]]:
+        own = self._cache.named(_names_of(owner))
+        names = [one.sha256 for one in own]
+        pictures = {one.identity for one in own} | set(identities)
+        held = self._cache.holders(pictures)
+        others = {one.identity for one in held if one.sha256.startswith(_OWNED) and one.sha256 not in names}
+        contents = [one for one in held if one.identity not in others and not one.sha256.startswith(_OWNED)]
+        self._cache.forget(names, contents)
+        return contents, names
+
+    def _own(self, digest: str, one: Known, owner: str | None) -> None:
+        """Note that somebody has a photo, under a name of its file that is hers alone."""
+        name = _name(digest, owner)
+        if owner is not None and self._recent.get(name) is None:
+            self._remembered(name, one)
+            self._files.submit(self._cache.remember, [one.content._replace(sha256=name)])
 
     def _stored(self, digests: Sequence[str]) -> dict[str, Known]:
         vectors = self._cache.get_many(digests, self._model.hash)
         contents = self._cache.contents_of(vectors)
         return {
-            digest: Known(contents[digest].identity if digest in contents else digest, vector)
+            digest: Known(contents.get(digest, Content(digest, digest)), vector)
             for digest, vector in vectors.items()
         }
 
-    def _pictures(self, contents: Sequence[Content]) -> dict[str, Features]:
-        """Vectors, by key, of those pictures that were seen before, in whatever file."""
-        found = self._cache.find_many(contents, self._model.hash)
-        self._cache.remember([one for one in contents if one.key in found])
-        return found
+    def _picture(self, content: Content) -> Features | None:
+        """The vector of a picture that was seen before, in whatever file."""
+        if content.decoded_anew:
+            # So that a vector of before, known by the sha256 alone, is not taken for this one's.
+            self._cache.remember([content])
+        found = self._cache.find_many([content], self._model.hash)
+        if content.key in found:
+            self._cache.remember([content])
+        return found.get(content.key)
 
     def _keep(self, content: Content, vector: Features) -> None:
         self._cache.put_many({content.key: vector}, self._model.hash)
@@ -108,84 +194,108 @@ class Embedder:
     async def _off_loop(self, call: Callable[..., T], *values: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._files, call, *values)
 
-    async def embed(self, images: Sequence[tuple[str, bytes]]) -> list[tuple[Content, Outcome]]:
-        """Hashes, and vector or error, of each (name, content).
+    async def embed(
+        self, key: str, images: Sequence[tuple[str, bytes]], owner: str | None = None
+    ) -> list[Looked]:
+        """What became of each (name, content). Whoever is cancelled while waiting costs nothing more.
+
+        Args:
+            key: who asks, for fair turns.
+            images: names for messages, and files.
+            owner: whose they are; None if nobody has to have sent a photo to name it.
 
         Raises:
             Problem: 503, too many images wait already. None of these was taken.
         """
-        contents = await self._off_loop(_contents, [content for _, content in images])
-        # So that a vector of before, known by the sha256 alone, is not taken for theirs.
-        if anew := [one for one in contents if one.decoded_anew]:
-            await self._off_loop(self._cache.remember, anew)
-        digests = [content.sha256 for content in contents]
-        known = await self.known(list(dict.fromkeys(digests)))
-        outcomes: dict[str, Outcome] = {digest: one.vector for digest, one in known.items()}
-        unknown = [one for one in contents if one.sha256 not in outcomes]
-        pictures = await self._off_loop(self._pictures, unknown) if unknown else {}
-        for one in unknown:
-            if one.key in pictures:
-                seen = self._remembered(one.sha256, Known(one.identity, pictures[one.key]))
-                outcomes[one.sha256] = seen.vector
-        telemetry.IMAGES.labels("cache").inc(len(outcomes))
-        fresh = {d: image for d, image in zip(digests, images, strict=True) if d not in outcomes}
-        by_digest = {one.sha256: one for one in contents}
-        new = [digest for digest in fresh if digest not in self._pending]
-        if new and len(self._pending) + len(new) > max(self._settings.max_waiting, len(new)):
+        digests = await self._off_loop(_digests, [content for _, content in images])
+        looked = {digest: one for digest in digests if (one := self._seen(digest))}
+        telemetry.IMAGES.labels("cache").inc(len(looked))
+        fresh = {d: image for d, image in zip(digests, images, strict=True) if d not in looked}
+        self._check_room(key, sum(digest not in self._pending for digest in fresh))
+        waits = [self._wait(key, digest, *image) for digest, image in fresh.items()]
+        looked |= {one.sha256: one for one in await asyncio.gather(*waits)}
+        for digest in looked:
+            if (one := self._recent.get(digest)) is not None:
+                self._own(digest, one, owner)
+        return [looked[digest] for digest in digests]
+
+    def _seen(self, digest: str) -> Looked | None:
+        """A file that was sent before, not long ago."""
+        known: Known | None = self._recent.get(digest)
+        if known is None or known.facts is None:
+            return None
+        return Looked(digest, known.content.identity, known.facts, known.vector)
+
+    def _check_room(self, key: str, n: int) -> None:
+        """Raises Problem unless so many images more may wait: half of the places are for others."""
+        limit, waiting = self._settings.max_waiting, len(self._pending)
+        own = sum(one.key == key for one in self._pending.values())
+        if n and (waiting + n > max(limit, n) or (own and own + n > limit // 2)):
             raise Problem(
                 503,
-                f"{len(self._pending)} images wait already, at most {self._settings.max_waiting} may; "
-                "try again in a second",
+                f"{waiting} images wait already, {own} of them yours; at most {limit} may, and "
+                f"{limit // 2} of one key; try again in a second",
                 retry_after_s=1,
             )
-        for digest in new:
-            self._pending[digest] = asyncio.get_running_loop().create_future()
-            self._start(self._compute(by_digest[digest], *fresh[digest]))
-        telemetry.WAITING.set(len(self._pending))
-        waited = {digest: self._pending[digest] for digest in fresh}
-        for digest, future in waited.items():
-            outcomes[digest] = await asyncio.shield(future)
-        return [(one, outcomes[one.sha256]) for one in contents]
 
-    async def pixels(self, name: str, content: bytes) -> NDArray[np.uint8]:
+    async def _wait(self, key: str, digest: str, name: str, content: bytes) -> Looked:
+        if digest not in self._pending:
+            task = asyncio.get_running_loop().create_task(self._look(key, digest, name, content))
+            self._pending[digest] = _Pending(key, task)
+        one = self._pending[digest]
+        one.n_waiting += 1
+        telemetry.WAITING.set(len(self._pending))
+        try:
+            return await asyncio.shield(one.task)
+        finally:
+            one.n_waiting -= 1
+            if not one.n_waiting:
+                one.task.cancel()  # of no effect if it is done
+                if self._pending.get(digest) is one:
+                    del self._pending[digest]
+                telemetry.WAITING.set(len(self._pending))
+
+    async def _look(self, key: str, digest: str, name: str, content: bytes) -> Looked:
+        """One photo, from its file to its vector."""
+        identity, facts = digest, PhotoFacts()
+        try:
+            async with self._decoders.one(key) as process:
+                held, facts = await process.see(name, content)
+                identity, vector = held.identity, await self._off_loop(self._picture, held)
+                if vector is not None:
+                    process.enough()
+                else:
+                    pixels = await process.decode(name)
+        except ImageError as error:
+            telemetry.IMAGES.labels("refused").inc()
+            return Looked(digest, identity, facts, error)
+        if vector is None:
+            async with self._runs.turn(key):
+                vector = await self._run(pixels)
+            self._files.submit(self._keep, held, vector)
+            self._give_back()
+            telemetry.IMAGES.labels("network").inc()
+        else:
+            telemetry.IMAGES.labels("cache").inc()
+        self._remembered(digest, Known(held, vector, facts))
+        return Looked(digest, identity, facts, vector)
+
+    async def _run(self, pixels: NDArray[np.uint8]) -> Features:
+        return await asyncio.get_running_loop().run_in_executor(self._workers, self._model.vector, pixels)
+
+    async def pixels(self, key: str, name: str, content: bytes) -> NDArray[np.uint8]:
         """An image as the network takes it.
 
         Raises:
             ImageError: it cannot be read.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._workers, self._load, name, content)
-
-    def _load(self, name: str, content: bytes) -> NDArray[np.uint8]:
-        return load_pixels(
-            io.BytesIO(content),
-            self._model.size,
-            fit=self._model.fit,
-            max_pixels=self._settings.max_pixels,
-            name=name,
-        )
+        async with self._decoders.one(key) as process:
+            await process.see(name, content)
+            return await process.decode(name)
 
     async def on_network(self, call: Callable[[], T]) -> T:
         """Make a call in the one thread that uses torch."""
         return await asyncio.get_running_loop().run_in_executor(self._network, call)
-
-    async def _compute(self, photo: Content, name: str, content: bytes) -> None:
-        loop, digest = asyncio.get_running_loop(), photo.sha256
-        try:
-            vector = await loop.run_in_executor(self._workers, self._vector, name, content)
-        except ImageError as error:
-            telemetry.IMAGES.labels("refused").inc()
-            self._settle(digest, error)
-        except Exception as error:  # Whatever it is, somebody waits for an answer.
-            self._pending.pop(digest).set_exception(error)
-        else:
-            telemetry.IMAGES.labels("network").inc()
-            self._remembered(digest, Known(photo.identity, vector))
-            self._settle(digest, vector)
-            self._files.submit(self._keep, photo, vector)
-            self._give_back()
-
-    def _vector(self, name: str, content: bytes) -> Features:
-        return self._model.vector(self._load(name, content))
 
     def _give_back(self) -> None:
         self._since_given_back += 1
@@ -193,15 +303,18 @@ class Embedder:
             self._since_given_back = 0
             self._files.submit(give_back)
 
-    def _settle(self, digest: str, outcome: Outcome) -> None:
-        self._pending.pop(digest).set_result(outcome)
-        telemetry.WAITING.set(len(self._pending))
 
-    def _start(self, coroutine: object) -> None:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)  # type: ignore[arg-type]
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+def _name(digest: str, owner: str | None) -> str:
+    """What a file is called; by its owner, so that nobody else's hash means anything: 64 characters."""
+    if owner is None:
+        return digest
+    return _names_of(owner) + hashlib.sha256(f"{owner}\0{digest}".encode()).hexdigest()[:_OWN]
 
 
-def _contents(images: Sequence[bytes]) -> list[Content]:
-    return [content_of(image) for image in images]
+def _names_of(owner: str) -> str:
+    """How all names of an owner's files begin; it is no sha256, and tells not who she is."""
+    return _OWNED + hashlib.sha256(owner.encode()).hexdigest()[: 64 - _OWN - len(_OWNED)]
+
+
+def _digests(images: Sequence[bytes]) -> list[str]:
+    return [hashlib.sha256(image).hexdigest() for image in images]

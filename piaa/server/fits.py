@@ -9,10 +9,12 @@ from fastapi import APIRouter, Path, Query, Request
 
 from piaa.adapters.registry import DEFAULT
 from piaa.people.learn import check_vectors
+from piaa.server.fitting.work import check_adapter
 from piaa.server.paths import UserId
 from piaa.server.problems import Problem
 from piaa.server.schemas import ERRORS, JobInfo
 from piaa.server.scoring import of
+from piaa.server.served import said_under
 from piaa.store.records import check_user
 
 router = APIRouter(prefix="/v1", tags=["users"], responses=ERRORS)
@@ -26,13 +28,13 @@ async def fit(
     services, caller = of(request)
     check_user(user)
     caller.check_user(user)
-    services.fitter.check_adapter(adapter)
+    check_adapter(services.model, adapter)
     if await asyncio.to_thread(services.jobs.n_waiting) >= services.settings.max_fits:
         raise Problem(
             503, f"{services.settings.max_fits} fits wait already; try again later", retry_after_s=5
         )
-    said = await asyncio.to_thread(services.store.said, user, services.model.generic.hash)
-    check_vectors(services.model, user, said)
+    model, said = await asyncio.to_thread(said_under, services.store, services.models, user)
+    check_vectors(model, user, said)
     job = await asyncio.to_thread(services.jobs.enqueue, user, adapter)
     services.fitter.wake()
     return JobInfo(**job.__dict__)

@@ -12,14 +12,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from generic.errors import PiaaError
 from piaa.server import telemetry
+from piaa.server.described import OPEN
+from piaa.server.presence import Presence
 from piaa.server.problems import Problem, status_of, told
 from piaa.server.settings import ServeSettings
+from piaa.server.strangers import Strangers, refuse_ambiguous, refuse_foreign
 from piaa.store.keys import KeyStore
 
-_OPEN = {"/health", "/ready", "/docs", "/openapi.json"}
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _LOG = logging.getLogger("piaa.server.access")
 _BURST_S = 10
+_WENT_AWAY = 499
+"""What the log says of a client that did not wait for the answer; it is sent to nobody."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,13 @@ class Caller:
     admin: bool
     user: str | None = None
     """The one user that the key is for."""
+    address: str = ""
+    """Where the request comes from."""
+
+    @property
+    def turn(self) -> str:
+        """Whose turn this is where requests wait for each other."""
+        return self.key or self.address
 
     def check_user(self, user: str) -> None:
         """Raises Problem unless the caller may read and score this user.
@@ -63,49 +74,63 @@ class Gate:
     def __init__(self, app: ASGIApp, keys: KeyStore, settings: ServeSettings) -> None:
         self._app, self._keys, self._settings = app, keys, settings
         self._buckets: dict[str, tuple[float, float]] = {}
+        self._strangers = Strangers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status = time.perf_counter(), 500
+        started, status, presence = time.perf_counter(), 500, Presence(receive)
 
         async def noting(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                presence.answered = True
             await send(message)
 
         try:
             try:
-                if scope["path"] not in _OPEN:
+                refuse_ambiguous(scope)
+                if not self._settings.keys:
+                    refuse_foreign(scope)
+                if scope["path"] not in OPEN:
                     scope.setdefault("state", {})["caller"] = await self._admit(scope)
-                await self._app(scope, self._limited(scope, receive), noting)
+                await self._app(scope, self._limited(scope, presence), noting)
             except Problem as problem:
                 await problem.response()(scope, receive, noting)
             except PiaaError as error:
-                text = told(error, self._keys.database.name)
-                answer = Problem(status_of(error), text, retry_after_s=1)
+                status, text = status_of(error), told(error, self._keys.database.name)
+                answer = Problem(status, text, retry_after_s=1 if status == 503 else None)
                 await answer.response()(scope, receive, noting)
+            except asyncio.CancelledError:
+                if not presence.gone:
+                    raise
+                status = _WENT_AWAY
         finally:
+            presence.end()
             self._note(scope, status, time.perf_counter() - started)
 
     async def _admit(self, scope: Scope) -> Caller:
-        caller = Caller(key="", admin=True)
+        address = (scope.get("client") or ("",))[0]
+        caller = Caller(key="", admin=True, address=address)
         if self._settings.keys:
-            caller = await self._caller(dict(scope["headers"]).get(b"authorization", b""))
+            caller = await self._caller(dict(scope["headers"]).get(b"authorization", b""), address)
         self._check_rate(caller.key)
         return caller
 
-    async def _caller(self, header: bytes) -> Caller:
+    async def _caller(self, header: bytes, address: str) -> Caller:
         kind, _, secret = header.decode("latin-1").partition(" ")
         if kind.lower() != "bearer" or not secret:
             raise Problem(401, "no key was sent; send the header 'Authorization: Bearer KEY'")
-        key = await asyncio.to_thread(self._keys.key_of, secret.strip())
+        secret = secret.strip()
+        self._strangers.check(address, secret)
+        key = await asyncio.to_thread(self._keys.key_of, secret)
+        self._strangers.note(address, secret, known=key is not None)
         if key is None:
             raise Problem(401, "this key is unknown or was revoked; make one with: piaa keys create")
-        return Caller(key=key.id, admin=key.role == "admin", user=key.user)
+        return Caller(key=key.id, admin=key.role == "admin", user=key.user, address=address)
 
     def _check_rate(self, key: str) -> None:
         """One token a request; the bucket holds ten seconds' worth."""
@@ -120,30 +145,31 @@ class Gate:
             )
         self._buckets[key] = (tokens - 1, now)
 
-    def _limited(self, scope: Scope, receive: Receive) -> Receive:
-        """``receive`` that counts bytes and does not wait for ever."""
-        limit, got = self._settings.max_body, 0
+    def _limited(self, scope: Scope, presence: Presence) -> Receive:
+        """``receive`` that counts bytes and does not wait for ever, however little comes at a time."""
+        limit, got, started = self._settings.max_body, 0, time.monotonic()
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > limit:
             raise Problem(
                 413, f"the body is {int(declared)} bytes, at most {limit} may be; send fewer images"
             )
-        complete = False
 
         async def limited() -> Message:
-            nonlocal got, complete
-            if complete:
-                return await receive()
+            nonlocal got
+            if presence.complete:
+                return await presence.receive()
+            allowed = self._settings.body_timeout_s + got / self._settings.body_rate
             try:
-                message = await asyncio.wait_for(receive(), self._settings.body_timeout_s)
+                message = await asyncio.wait_for(presence.receive(), allowed - (time.monotonic() - started))
             except TimeoutError:
                 raise Problem(
-                    408, f"no more of the body came for {self._settings.body_timeout_s:g} s; send it again"
+                    408, f"of the body {got} bytes came in {allowed:.0f} s; send it again, sooner"
                 ) from None
             got += len(message.get("body", b""))
-            complete = not message.get("more_body", False)
             if got > limit:
                 raise Problem(413, f"the body is above {limit} bytes; send fewer images")
+            if not message.get("more_body", False):
+                presence.watch()
             return message
 
         return limited

@@ -11,6 +11,7 @@ import numpy as np
 from fastapi import APIRouter, Body, Query, Request
 
 from generic.words import all_are
+from piaa.people.model import Model
 from piaa.people.suggest import knowledge
 from piaa.people.suggest import suggest as pick
 from piaa.people.suggest_photos import support_of
@@ -20,10 +21,12 @@ from piaa.server.schemas import (
     ERRORS,
     ChangeInfo,
     Comparison,
+    ErasedInfo,
     Flag,
     GivenRating,
     JobInfo,
     Rating,
+    Shared,
     Suggestion,
     UserExport,
     UserInfo,
@@ -31,9 +34,11 @@ from piaa.server.schemas import (
     UserPage,
     VersionInfo,
 )
-from piaa.server.scoring import of
+from piaa.server.scoring import known_to, of
+from piaa.server.served import said_under
 from piaa.server.services import Services
 from piaa.store.records import StoredComparison, StoredFlag, StoredRating, VersionSummary, check_user
+from piaa.store.said import Said
 from piaa.store.user_file import to_json
 
 if TYPE_CHECKING:
@@ -81,7 +86,7 @@ def _info(services: Services, user: str) -> UserInfo:
 
 def _active(services: Services, user: str) -> int | None:
     """Her version that scores here, or else that of another model that counts."""
-    found = services.serving.active([user], services.model.generic.hash).get(user)
+    found = services.serving.active([user], services.hashes).get(user)
     return found.version if found else None
 
 
@@ -138,8 +143,8 @@ def _export(services: Services, user: str) -> UserExport:
     )
 
 
-@router.delete("/users/{id}", status_code=204)
-async def erase(request: Request, user: UserId) -> None:
+@router.delete("/users/{id}")
+async def erase(request: Request, user: UserId) -> ErasedInfo:
     """Erase a user: all that she said, vectors of photos that nobody else rated, adapters, jobs.
 
     Keys of the user are refused from now on.
@@ -147,7 +152,26 @@ async def erase(request: Request, user: UserId) -> None:
     services, caller = of(request)
     check_user(user)
     caller.check_admin()
-    await asyncio.to_thread(lambda: services.store.delete(user, source=caller.key or "http"))
+    gone = await asyncio.to_thread(lambda: services.store.delete(user, source=caller.key or "http"))
+    forgotten = max([await one.embedder.forget(user, gone.photos) for one in services.served])
+    counts = {key: value for key, value in gone.__dict__.items() if key != "photos"}
+    return ErasedInfo(user=user, n_photos=len(gone.photos), n_remembered=forgotten, **counts)
+
+
+@router.post("/users/{id}/photos")
+async def share(
+    request: Request,
+    user: UserId,
+    sha256: Annotated[
+        list[str], Body(embed=True, description="Hashes of images seen before.", max_length=500)
+    ],
+) -> Shared:
+    """Share photos that others sent with a user: she may name them by their hashes from now on."""
+    services, caller = of(request)
+    check_user(user)
+    caller.check_admin()
+    n = max([await one.embedder.share(list(dict.fromkeys(sha256)), user) for one in services.served])
+    return Shared(user=user, n_shared=n)
 
 
 @router.post("/users/{id}/rollback")
@@ -175,22 +199,21 @@ async def suggest(
     services, caller = of(request)
     check_user(user)
     caller.check_user(user)
-    known = await services.embedder.known(list(dict.fromkeys(sha256)))
-    if not known:
-        raise Problem(404, "none of these images was seen before; score or rate them first")
-    return await asyncio.to_thread(_suggest, services, user, known, n)
+    digests = list(dict.fromkeys(sha256))
+    known = {one.hash: await known_to(services, one, caller, digests) for one in services.served}
+    if any(known.values()):
+        model, said = await asyncio.to_thread(said_under, services.store, services.models, user)
+        if album := known[model.generic.hash]:
+            return await asyncio.to_thread(_suggest, model, said, user, album, n)
+    raise Problem(404, "none of these images was seen before; score or rate them first")
 
 
-def _suggest(services: Services, user: str, album: dict[str, Known], n: int) -> list[Suggestion]:
-    said = services.store.said(user, services.model.generic.hash)
-    prior, state = (
-        services.model.prior,
-        knowledge(services.model.prior, support_of(services.model, user, said)),
-    )
+def _suggest(model: Model, said: Said, user: str, album: dict[str, Known], n: int) -> list[Suggestion]:
+    prior, state = model.prior, knowledge(model.prior, support_of(model, user, said))
     digests = sorted(album)
     rated = {key for one in said.ratings for key in (one.photo, one.sha256)}
     # Of copies of a photo the first alone, as in the terminal.
-    first = {album[digest].identity: row for row, digest in reversed(list(enumerate(digests)))}
+    first = {album[digest].content.identity: row for row, digest in reversed(list(enumerate(digests)))}
     candidates = [row for row in sorted(first.values()) if rated.isdisjoint(_keys(digests[row], album))]
     if not candidates:
         raise Problem(
@@ -208,4 +231,4 @@ def _suggest(services: Services, user: str, album: dict[str, Known], n: int) -> 
 
 def _keys(digest: str, album: Mapping[str, Known]) -> tuple[str, str]:
     """How a rated photo may be known: by its picture, or by its file alone."""
-    return digest, album[digest].identity
+    return digest, album[digest].content.identity

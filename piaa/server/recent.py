@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any
 
 _ENTRY = 500
@@ -25,6 +26,12 @@ class Recent:
                 return None
             self._values.move_to_end(key)
             return self._values[key][0]
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """Forget these values."""
+        with self._lock:
+            for key in keys:
+                self._used -= self._values.pop(key, (None, 0))[1]
 
     def put(self, key: str, value: object, n_bytes: int) -> None:
         """Remember a value of this size; what was not used for longest goes."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
-from typing import Annotated, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, NamedTuple, TypeVar
 
 from fastapi import APIRouter, File, Form, Path, Request, UploadFile
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from generic.cache.features import Features
 from generic.errors import ImageError, PiaaError
-from generic.photos.facts import PhotoFacts, photo_facts
 from generic.words import counted
 from piaa.adapters.registry import DEFAULT
 from piaa.ratings.scale import Scale
+from piaa.server.embedder import Looked, Outcome
+from piaa.server.fitting.work import check_adapter
+from piaa.server.gate import Caller
 from piaa.server.paths import UserId
 from piaa.server.problems import Problem
 from piaa.server.schemas import ERRORS, Comparison, Flag, ImageResult, JobInfo, Rated, Rating, Withdrawn
@@ -44,11 +47,11 @@ async def rate(
     scale: Annotated[str | None, Form(description="Lowest and highest score.", examples=["1..5"])] = None,
 ) -> Rated:
     """Keep ratings. What is answered with 200 is stored; with an error nothing is."""
-    services = _check(request, user)
+    services, caller = _check(request, user)
     wanted = _parse(Rating, ratings, "ratings", "{image or sha256, score}")
     _check_named(wanted)
     span = None if scale is None else Scale.parse(scale)
-    seen, images = await _match(services, [_key(one) for one in wanted], image)
+    seen, images, older = await _match(services, caller, [_key(one) for one in wanted], image)
     last = {seen[_key(one)].identity: one for one in wanted}  # of a photo rated twice the last score
     saying = Saying(
         ratings=[(seen[_key(one)], one.score) for one in last.values()],
@@ -56,7 +59,7 @@ async def rate(
         source=_SOURCE,
         scale=None if span is None else (span.low, span.high),
     )
-    n = await asyncio.to_thread(services.store.say, user, saying)
+    n = await _say(services, user, saying, older)
     return Rated(user=user, n_ratings=n, images=images)
 
 
@@ -74,9 +77,11 @@ async def compare(
     image: Images = [],  # noqa: B006
 ) -> Rated:
     """Keep which of two photos a user prefers, beside whatever ratings she gave."""
-    services = _check(request, user)
+    services, caller = _check(request, user)
     wanted = _parse(Comparison, comparisons, "comparisons", "{a, b, outcome}")
-    seen, images = await _match(services, [side for one in wanted for side in (one.a, one.b)], image)
+    seen, images, older = await _match(
+        services, caller, [side for one in wanted for side in (one.a, one.b)], image
+    )
     for number, one in enumerate(wanted, 1):
         if seen[one.a].identity == seen[one.b].identity:
             raise Problem(422, f"comparison {number} has the same photo on both sides; name two photos")
@@ -85,7 +90,7 @@ async def compare(
         model_hash=services.model.generic.hash,
         source=_SOURCE,
     )
-    n = await asyncio.to_thread(services.store.say, user, saying)
+    n = await _say(services, user, saying, older)
     return Rated(user=user, n_ratings=n, images=images)
 
 
@@ -103,17 +108,17 @@ async def flag(
     image: Images = [],  # noqa: B006
 ) -> Rated:
     """Keep which photos a user picked or rejected; nothing is learned from that."""
-    services = _check(request, user)
+    services, caller = _check(request, user)
     wanted = _parse(Flag, flags, "flags", "{image or sha256, flag}")
     _check_named(wanted)
-    seen, images = await _match(services, [_key(one) for one in wanted], image)
+    seen, images, older = await _match(services, caller, [_key(one) for one in wanted], image)
     last = {seen[_key(one)].identity: one for one in wanted}
     saying = Saying(
         flags=[(seen[_key(one)], one.flag) for one in last.values()],
         model_hash=services.model.generic.hash,
         source=_SOURCE,
     )
-    n = await asyncio.to_thread(services.store.say, user, saying)
+    n = await _say(services, user, saying, older)
     return Rated(user=user, n_ratings=n, images=images)
 
 
@@ -124,10 +129,10 @@ async def withdraw(
     photo: Annotated[str, Path(description="Hash of a file that holds the photo.", pattern="^[0-9a-f]{64}$")],
 ) -> Withdrawn:
     """Delete all that a user ever said of a photo, and what was learned with it; she is learned again."""
-    services = _check(request, user)
+    services, caller = _check(request, user)
     seen = await services.embedder.known([photo])
-    keys = [photo, *(one.identity for one in seen.values())]
-    return await asyncio.to_thread(_withdraw, services, user, keys, of(request)[1].key or _SOURCE)
+    keys = [photo, *(one.content.identity for one in seen.values())]
+    return await asyncio.to_thread(_withdraw, services, user, keys, caller.key or _SOURCE)
 
 
 def _withdraw(services: Services, user: str, keys: Sequence[str], who: str) -> Withdrawn:
@@ -159,17 +164,17 @@ def _choose(user: str, keys: Collection[str], known: Sequence[tuple[str, str, st
 def _fitted_here(services: Services, adapter: str) -> str:
     """The adapter of a version, or the usual one if that was fitted from what a server does not keep."""
     try:
-        services.fitter.check_adapter(adapter)
+        check_adapter(services.model, adapter)
     except (Problem, PiaaError):
         return DEFAULT
     return adapter
 
 
-def _check(request: Request, user: str) -> Services:
+def _check(request: Request, user: str) -> tuple[Services, Caller]:
     services, caller = of(request)
     check_user(user)
     caller.check_user(user)
-    return services
+    return services, caller
 
 
 def _parse(kind: type[T], text: str, what: str, form: str) -> list[T]:
@@ -198,9 +203,19 @@ def _key(one: Rating | Flag) -> str:
     return one.image if one.image is not None else one.sha256 or ""
 
 
+class Matched(NamedTuple):
+    """The photos that a request speaks of."""
+
+    seen: dict[str, SeenPhoto]
+    """By name or hash, with vectors of the model of now."""
+    images: list[ImageResult]
+    older: dict[str, Features]
+    """Vectors of the model of before, by identity."""
+
+
 async def _match(
-    services: Services, keys: Sequence[str], uploads: Sequence[UploadFile]
-) -> tuple[dict[str, SeenPhoto], list[ImageResult]]:
+    services: Services, caller: Caller, keys: Sequence[str], uploads: Sequence[UploadFile]
+) -> Matched:
     """The photo of each name or hash; every image must be there and readable."""
     files = {upload.filename or "": upload for upload in uploads}
     names = [key for key in dict.fromkeys(keys) if key in files]
@@ -211,8 +226,12 @@ async def _match(
             422, f"image {absent[0]!r} is named, but no file of that name was sent; send it as 'image'"
         )
     uploaded = [files[name] for name in names]
-    found = await see(services, uploaded, digests)
-    images = [image for image, _, _ in found]
+    looks = [await see(services, one, caller, uploaded, digests) for one in services.served]
+    # While people move, a photo that only the model of before knows will do.
+    found = [
+        next((it for it in of_one if not it[0].problem), of_one[0]) for of_one in zip(*looks, strict=True)
+    ]
+    images = [image for image, _ in found]
     bad = [one for one in images if one.problem]
     if bad:
         raise Problem(
@@ -221,26 +240,38 @@ async def _match(
             f"{bad[0].problem}",
             images=[one.model_dump() for one in images],
         )
-    facts = [photo_facts(content) for content in [await _again(upload) for upload in uploaded]]
-    facts += [PhotoFacts()] * len(digests)
-    seen = {}
-    for key, fact, (image, identity, outcome) in zip([*names, *digests], facts, found, strict=True):
-        assert not isinstance(outcome, ImageError)  # noqa: S101  (refused above)
-        seen[key] = SeenPhoto(
-            identity=identity,
-            sha256=image.sha256,
-            image=image.image,
-            vector=outcome,
-            width=fact.width,
-            height=fact.height,
-            taken=fact.taken,
-        )
-    return seen, images
+    now, *before = looks
+    seen = {
+        key: _photo(one, image.image, under_now.outcome)
+        for key, (image, one), (_, under_now) in zip([*names, *digests], found, now, strict=True)
+    }
+    older = {
+        one.identity: one.outcome
+        for look in before
+        for _, one in look
+        if not isinstance(one.outcome, ImageError)
+    }
+    return Matched(seen, images, older)
 
 
-async def _again(upload: UploadFile) -> bytes:
-    await upload.seek(0)
-    return await upload.read()
+def _photo(one: Looked, image: str, vector: Outcome | None) -> SeenPhoto:
+    return SeenPhoto(
+        identity=one.identity,
+        sha256=one.sha256,
+        image=image,
+        vector=None if isinstance(vector, ImageError) else vector,
+        width=one.facts.width,
+        height=one.facts.height,
+        taken=one.facts.taken,
+    )
+
+
+async def _say(services: Services, user: str, saying: Saying, older: Mapping[str, Features]) -> int:
+    """Keep what she says, and the vectors of the model of before, under which she may yet be learned."""
+    n = await asyncio.to_thread(services.store.say, user, saying)
+    if services.before is not None and older:
+        await asyncio.to_thread(services.serving.complete, older, services.before.hash)
+    return n
 
 
 def _is_hash(key: str) -> bool:

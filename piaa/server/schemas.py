@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -52,6 +52,21 @@ class ModelInfo(_Json):
     scale: tuple[float, float]
 
 
+class Asked(_Json):
+    """Scores that are asked for without files: of photos seen before."""
+
+    users: list[str] = Field(min_length=1, examples=[["ana"]])
+    sha256: list[str] = Field(description="Content hashes of images seen before.")
+    intervals: bool = False
+    fallback: Literal["generic"] | None = None
+
+
+KNOWN: dict[str, Any] = {
+    "requestBody": {"content": {"application/json": {"schema": Asked.model_json_schema()}}}
+}
+"""The other form of a request for scores; its answer is the same, and sooner there."""
+
+
 class ImageResult(_Json):
     """What became of one image."""
 
@@ -65,11 +80,13 @@ class UserScores(_Json):
 
     user: str = Field(examples=["ana"])
     version: int | None = Field(description="Of the user's adapter; null for the generic score.")
+    model_hash: str = Field(description="Of the model that answered.")
     fallback: bool = Field(description="The generic score was given, since there is no such fitted user.")
     scale: tuple[float, float]
     scores: list[float | None] = Field(examples=[[4.2, None]])
     low: list[float | None] | None = None
     high: list[float | None] | None = None
+    problem: str | None = Field(None, description="Why the user has no scores; null if there are some.")
 
 
 class Scores(_Json):
@@ -204,6 +221,31 @@ class UserExport(_Json):
         "`piaa users import` reads."
     )
     jobs: list[JobInfo]
+
+
+class ErasedInfo(_Json):
+    """What went with a user."""
+
+    user: str
+    n_ratings: int = Field(description="Those that were history included; likewise below.")
+    n_comparisons: int
+    n_flags: int
+    n_versions: int
+    n_jobs: int
+    n_keys: int = Field(description="Keys of hers that are refused from now on.")
+    n_photos: int = Field(description="Photos of which nobody else said anything: gone with their vectors.")
+    n_remembered: int = Field(description="Pictures that this machine's feature cache has forgotten.")
+    overwritten: bool = Field(
+        description="Whether the bytes are overwritten, in the log too; else a later write does it, or the "
+        "database when it vacuums. Backups are yours to delete."
+    )
+
+
+class Shared(_Json):
+    """Photos that a user may name from now on."""
+
+    user: str
+    n_shared: int = Field(description="How many of them were seen before.")
 
 
 class UserLine(_Json):

@@ -5,23 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 
 import numpy as np
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from numpy.typing import NDArray
 
+from generic.cache.contents import Content
 from generic.cache.features import Features
 from generic.errors import ImageError, ModelMismatch
+from generic.photos.facts import PhotoFacts
 from generic.words import counted, none_of
 from piaa.adapters.prediction import Array, Prediction, bend
 from piaa.ratings.scale import Scale
-from piaa.server.embedder import Outcome
+from piaa.server.embedder import Known, Looked
 from piaa.server.forms import WideRoute
 from piaa.server.gate import Caller
 from piaa.server.problems import Problem
-from piaa.server.schemas import ERRORS, ImageResult, Scores, UserScores
+from piaa.server.schemas import ERRORS, KNOWN, Asked, ImageResult, Scores, UserScores
 from piaa.server.scorers import needs_files
+from piaa.server.served import Served
 from piaa.server.services import Services
 from piaa.store.records import check_user
 from piaa.store.serving import Active
@@ -34,7 +37,7 @@ Uploads = Annotated[list[UploadFile], File(description="Image files.")]
 Digests = Annotated[list[str], Form(description="Content hashes of images seen before.")]
 
 
-@router.post("/score")
+@router.post("/score", openapi_extra=KNOWN)
 async def score(
     request: Request,
     user: Annotated[list[str], Form(description="Whose scores.", examples=[["ana"]])],
@@ -45,60 +48,128 @@ async def score(
 ) -> Scores:
     """Score every image for every user. Images that cannot be read are reported, the others scored."""
     services, caller = of(request)
-    users = list(dict.fromkeys(user))
+    generic: Literal["generic"] | None = "generic" if fallback else None
+    asked = Asked(users=user, sha256=sha256, intervals=intervals, fallback=generic)
+    return await answer(services, caller, asked, image)
+
+
+async def answer(
+    services: Services, caller: Caller, asked: Asked, uploads: Sequence[UploadFile] = ()
+) -> Scores:
+    """What a request for scores is answered, whatever form it came in.
+
+    Raises:
+        Problem: it asks for too much, or for what is not there or not the caller's.
+        ModelMismatch: a user has a version of another model only.
+    """
+    users = list(dict.fromkeys(asked.users))
     for one in users:
         check_user(one)
         caller.check_user(one)
-    limits = services.settings
-    check_count(len(users), _MOST_INTERVALS if intervals else limits.max_users, "users")
-    images, outcomes = await embed(services, image, sha256)
-    actives = await asyncio.to_thread(services.serving.active, users, services.model.generic.hash)
-    _check_users(services, users, actives, fallback)
-    good = [item for item in outcomes if not isinstance(item, ImageError)]
-    if not good:
+    check_count(len(users), _MOST_INTERVALS if asked.intervals else services.settings.max_users, "users")
+    if not uploads and services.before is None:
+        (served,) = services.served
+        look = Look(served, await see(services, served, caller, uploads, asked.sha256))
+        return await asyncio.to_thread(_known_scores, services, look, users, asked)
+    actives = await asyncio.to_thread(services.serving.active, users, services.hashes)
+    actives = _scored_here(services, users, actives, asked.fallback)
+    looks = [
+        Look(one, await see(services, one, caller, uploads, asked.sha256))
+        for one in services.served
+        if one.hash == services.hashes[0] or any(active.model_hash == one.hash for active in actives.values())
+    ]
+    images = _merged([look.images for look in looks])
+    lines: dict[str, UserScores] = {}
+    for look in looks:
+        here = {
+            user: actives.get(user)
+            for user in users
+            if (actives[user].model_hash if user in actives else services.hashes[0]) == look.served.hash
+        }
+        own = [one for one in here.values() if one is not None and needs_files(one)]
+        tuned = await _tuned(look, caller, own, uploads, asked.sha256) if own else {}
+        lines |= await asyncio.to_thread(_score, look, here, asked.intervals, tuned)
+    return _scores(services, images, [lines[user] for user in users])
+
+
+def _known_scores(services: Services, look: Look, users: Sequence[str], asked: Asked) -> Scores:
+    """Scores of photos that were seen before, by a server of one model, in one go."""
+    actives = services.serving.active(users, services.hashes)
+    actives = _scored_here(services, users, actives, asked.fallback)
+    refuse_hashes([one for one in actives.values() if needs_files(one)])
+    lines = _score(look, {user: actives.get(user) for user in users}, asked.intervals, {})
+    return _scores(services, look.images, [lines[user] for user in users])
+
+
+def _scores(services: Services, images: list[ImageResult], users: list[UserScores]) -> Scores:
+    """The answer, unless there is not one score in it."""
+    if all(one.problem for one in images):
         problems = [one.model_dump() for one in images]
         raise Problem(
             422, f"{none_of(len(images), 'image')} can be scored: {images[0].problem}", images=problems
         )
-    readable = np.array([not isinstance(item, ImageError) for item in outcomes])
-    features = np.stack(good)
-    tuned = await _tuned(services, list(actives.values()), image, sha256, readable, features)
-    lines = await asyncio.to_thread(_score, services, users, actives, features, readable, intervals, tuned)
-    return Scores(
-        model=services.model.generic.name, model_hash=services.model.generic.hash, images=images, users=lines
-    )
+    if all(one.problem for one in users):
+        raise Problem(422, str(users[0].problem))
+    generic = services.model.generic
+    return Scores(model=generic.name, model_hash=generic.hash, images=images, users=users)
+
+
+class Look:
+    """What one model saw of the images of a request.
+
+    Args:
+        served: the model.
+        seen: as :func:`see` gives it.
+    """
+
+    def __init__(self, served: Served, seen: Sequence[tuple[ImageResult, Looked]]) -> None:
+        self.served = served
+        self.images = [image for image, _ in seen]
+        self.readable = np.array([image.problem is None for image in self.images])
+        good = [one.outcome for _, one in seen if not isinstance(one.outcome, ImageError)]
+        self.features: Features | None = np.stack(good) if good else None
+
+
+def _merged(images: Sequence[Sequence[ImageResult]]) -> list[ImageResult]:
+    """Of each image what became of it under the model that could make most of it."""
+    return [
+        next((one for one in of_one if one.problem is None), of_one[0])
+        for of_one in zip(*images, strict=True)
+    ]
 
 
 async def _tuned(
-    services: Services,
-    actives: Sequence[Active],
+    look: Look,
+    caller: Caller,
+    own: Sequence[Active],
     uploads: Sequence[UploadFile],
     digests: Sequence[str],
-    readable: NDArray[np.bool_],
-    features: Features,
-) -> dict[str, Prediction]:
+) -> dict[str, Prediction | str]:
     """Predictions for the users whose adapter is a network of their own, which sees the photos."""
-    own = [active for active in actives if needs_files(active)]
-    if not own:
+    features, served = look.features, look.served
+    if features is None:
         return {}
     check_count(len(own), _MOST_NETWORKS, "users with a network of their own")
     if digests:
+        refuse_hashes(own)
+    files = [upload for upload, good in zip(uploads, look.readable, strict=True) if good]
+    contents = [(_name(upload, 0), await _whole(upload)) for upload in files]
+    decoded = [served.embedder.pixels(caller.turn, *one) for one in contents]
+    pixels = np.stack(await asyncio.gather(*decoded))
+    return {
+        active.user: await served.embedder.on_network(partial(served.scorers.tried, active, features, pixels))
+        for active in own
+    }
+
+
+def refuse_hashes(own: Sequence[Active]) -> None:
+    """Raises Problem if there is somebody whose adapter sees the photos themselves."""
+    if own:
         raise Problem(
             422,
             f"adapter {own[0].adapter!r} of user {own[0].user!r} sees the photos themselves; "
             "send files as 'image' instead of 'sha256'",
         )
-    files = [upload for upload, good in zip(uploads, readable, strict=True) if good]
-    for upload in files:
-        await upload.seek(0)
-    decoded = [services.embedder.pixels(_name(upload, 0), await upload.read()) for upload in files]
-    pixels = np.stack(await asyncio.gather(*decoded))
-    return {
-        active.user: await services.embedder.on_network(
-            partial(services.scorers.predict, active, features, pixels)
-        )
-        for active in own
-    }
 
 
 def of(request: Request) -> tuple[Services, Caller]:
@@ -116,18 +187,14 @@ def check_count(n: int, most: int, what: str) -> None:
         raise Problem(413, f"the request has {n} {what}, at most {most} may be; send several requests")
 
 
-async def embed(
-    services: Services, uploads: Sequence[UploadFile], digests: Sequence[str]
-) -> tuple[list[ImageResult], list[Outcome]]:
-    """What became of each upload and each hash, and its vector or error; see :func:`see`."""
-    seen = await see(services, uploads, digests)
-    return [image for image, _, _ in seen], [outcome for _, _, outcome in seen]
-
-
 async def see(
-    services: Services, uploads: Sequence[UploadFile], digests: Sequence[str]
-) -> list[tuple[ImageResult, str, Outcome]]:
-    """What became of each upload and each hash, its photo's identity, and its vector or error.
+    services: Services,
+    served: Served,
+    caller: Caller,
+    uploads: Sequence[UploadFile],
+    digests: Sequence[str],
+) -> list[tuple[ImageResult, Looked]]:
+    """What became of each upload and each hash under one model.
 
     Raises:
         Problem: there is no image, or there are too many, or the server is full.
@@ -136,18 +203,49 @@ async def see(
     if not n:
         raise Problem(422, "the request has no image; send files as 'image', or hashes as 'sha256'")
     check_count(n, services.settings.max_images, "images")
-    contents = [(_name(upload, i), await upload.read()) for i, upload in enumerate(uploads, 1)]
-    found = await services.embedder.embed(contents)
-    seen = [
-        (_result(name, content.sha256, outcome), content.identity, outcome)
-        for (name, _), (content, outcome) in zip(contents, found, strict=True)
-    ]
-    known = await services.embedder.known(digests)
-    for digest in digests:
-        outcome: Outcome = known[digest].vector if digest in known else _unseen(digest)
-        identity = known[digest].identity if digest in known else ""
-        seen.append((_result(digest[:64], digest[:64], outcome), identity, outcome))
-    return seen
+    contents = [(_name(upload, i), await _whole(upload)) for i, upload in enumerate(uploads, 1)]
+    found = await served.embedder.embed(caller.turn, contents, caller.user) if contents else []
+    names = [name for name, _ in contents] + [digest[:64] for digest in digests]
+    known = await known_to(services, served, caller, digests)
+    found += [_of_hash(digest, known.get(digest)) for digest in digests]
+    await keep_vectors_of_rated(services, served, found)
+    return [(_result(name, one), one) for name, one in zip(names, found, strict=True)]
+
+
+async def _whole(upload: UploadFile) -> bytes:
+    await upload.seek(0)
+    return await upload.read()
+
+
+async def keep_vectors_of_rated(services: Services, served: Served, photos: Sequence[Looked]) -> None:
+    """While people move to a model: keep its vectors of photos that they rated and that are sent again."""
+    if services.mover is None:
+        return
+    vectors: dict[str, Features] = {
+        one.identity: one.outcome for one in photos if not isinstance(one.outcome, ImageError)
+    }
+    if vectors:
+        n = await asyncio.to_thread(services.serving.complete, vectors, served.hash)
+        if n:
+            services.mover.wake()
+
+
+async def known_to(
+    services: Services, served: Served, caller: Caller, digests: Sequence[str]
+) -> dict[str, Known]:
+    """The photos that the caller may name by these hashes: her own, and those that were shared with her."""
+    found = await served.embedder.known(digests, caller.user)
+    missing = [digest for digest in digests if digest not in found]
+    if missing and caller.user is not None:
+        said = await asyncio.to_thread(services.serving.photos_of, caller.user, missing, served.hash)
+        found |= {one: Known(Content(one, identity), vector) for one, (identity, vector) in said.items()}
+    return found
+
+
+def _of_hash(digest: str, known: Known | None) -> Looked:
+    if known is None:
+        return Looked(digest[:64], "", PhotoFacts(), _unseen(digest))
+    return Looked(digest, known.content.identity, known.facts or PhotoFacts(), known.vector)
 
 
 def _name(upload: UploadFile, number: int) -> str:
@@ -160,17 +258,25 @@ def _unseen(digest: str) -> ImageError:
     return ImageError(f"no image with the hash {digest[:64]!r} was seen before; send the file")
 
 
-def _result(name: str, digest: str, outcome: Outcome) -> ImageResult:
-    return ImageResult(
-        image=name, sha256=digest, problem=str(outcome) if isinstance(outcome, ImageError) else None
-    )
+def _result(name: str, one: Looked) -> ImageResult:
+    problem = str(one.outcome) if isinstance(one.outcome, ImageError) else None
+    return ImageResult(image=name, sha256=one.sha256, problem=problem)
 
 
-def _check_users(
+def _scored_here(
     services: Services, users: Sequence[str], actives: dict[str, Active], fallback: str | None
-) -> None:
+) -> dict[str, Active]:
+    """The versions of models that are served here.
+
+    Raises:
+        Problem: a user has none at all, and the generic score was not asked for.
+        ModelMismatch: a user has one of another model only, likewise.
+    """
+    here = {user: one for user, one in actives.items() if one.model_hash in services.hashes}
+    if fallback is not None:
+        return here
     missing = [user for user in users if user not in actives]
-    if missing and fallback is None:
+    if missing:
         raise Problem(
             404,
             f"{len(missing)} of {counted(len(users), 'user')} {'is' if len(missing) == 1 else 'are'} not "
@@ -178,51 +284,60 @@ def _check_users(
             "rate photos and fit the user first, or ask with fallback=generic",
         )
     for active in actives.values():
-        if active.model_hash != services.model.generic.hash:
+        if active.user not in here:
             raise ModelMismatch(
                 f"the adapter of user {active.user!r} (version {active.version}) was fitted on another "
                 "model; fit the user again"
             )
+    return here
 
 
 def _score(
-    services: Services,
-    users: Sequence[str],
-    actives: dict[str, Active],
-    features: Features,
-    readable: NDArray[np.bool_],
+    look: Look, users: Mapping[str, Active | None], intervals: bool, tuned: Mapping[str, Prediction | str]
+) -> dict[str, UserScores]:
+    """The scores of users of one model."""
+    features, scorers = look.features, look.served.scorers
+    fitted = [one for user, one in users.items() if one is not None and user not in tuned]
+    found: dict[str, Prediction | str] = dict(tuned)
+    units: dict[str, Array] = {}
+    if features is not None and intervals:
+        found |= {one.user: scorers.tried(one, features) for one in fitted}
+    elif features is not None and fitted:
+        units, broken = scorers.unit_scores(fitted, features)
+        found |= broken
+    if features is not None:
+        units |= {user: bend(features[:, 0]) for user, one in users.items() if one is None}
+    return {
+        user: _line(look, user, one, found.get(user), units.get(user), intervals)
+        for user, one in users.items()
+    }
+
+
+def _line(
+    look: Look,
+    user: str,
+    active: Active | None,
+    one: Prediction | str | None,
+    unit: Array | None,
     intervals: bool,
-    tuned: Mapping[str, Prediction],
-) -> list[UserScores]:
-    fitted = [actives[user] for user in users if user in actives and user not in tuned]
-    rows = services.scorers.unit_scores(fitted, features) if not intervals and fitted else None
-    places = {active.user: place for place, active in enumerate(fitted)}
-    lines = []
-    for user in users:
-        active, low, high = actives.get(user), None, None
-        if active is None:
-            unit: Array = bend(features[:, 0])
-        elif rows is not None and user in places:
-            unit = rows[places[user]]
-        else:
-            prediction = tuned.get(user) or services.scorers.predict(active, features)
-            unit = prediction.score
-            if intervals:
-                low, high = prediction.low, prediction.high
-        ends = active.scale if active else services.model.generic.header.scale
-        scale = Scale(float(ends[0]), float(ends[1]))
-        lines.append(
-            UserScores(
-                user=user,
-                version=active.version if active else None,
-                fallback=active is None,
-                scale=(scale.low, scale.high),
-                scores=_spread(scale, unit, readable) or [],
-                low=_spread(scale, low, readable),
-                high=_spread(scale, high, readable),
-            )
-        )
-    return lines
+) -> UserScores:
+    """One user's scores, or why there are none."""
+    generic = look.served.model.generic
+    low, high = active.scale if active else generic.header.scale
+    scale = Scale(float(low), float(high))
+    if isinstance(one, Prediction):
+        unit = one.score
+    return UserScores(
+        user=user,
+        version=active.version if active else None,
+        model_hash=generic.hash,
+        fallback=active is None,
+        scale=(scale.low, scale.high),
+        scores=_spread(scale, unit, look.readable) or [None] * len(look.readable),
+        low=_spread(scale, one.low, look.readable) if intervals and isinstance(one, Prediction) else None,
+        high=_spread(scale, one.high, look.readable) if intervals and isinstance(one, Prediction) else None,
+        problem=one if isinstance(one, str) else None,
+    )
 
 
 def _spread(scale: Scale, unit: Array | None, readable: NDArray[np.bool_]) -> list[float | None] | None:

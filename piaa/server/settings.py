@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from dataclasses import dataclass
 
 VARIABLE = "PIAA_SERVE"
@@ -18,26 +19,50 @@ class ServeSettings:
     """A SQLite file, or a PostgreSQL URL."""
     model: str = "piaa-lite"
     """An embedded model's name, or a model file."""
+    before: str | None = None
+    """The model of before, which answers for whoever is not yet learned under the model."""
     cache: str | None = None
     """Folder of the feature cache; None remembers in memory only."""
+    workers: int = 1
+    """Processes, which share the cores."""
     keys: bool = True
     """Whether a key is asked for."""
     max_body: int = 64 * 2**20
     """Largest request body, in bytes."""
     max_pixels: int = 50_000_000
     """Photos with more pixels are refused."""
+    photo_seconds: int = 10
+    """Of computing that decoding one photo may take."""
+    photo_memory: int = 2**30
+    """Bytes that decoding one photo may take."""
     max_images: int = 64
     """Most images in one request."""
     max_users: int = 10_000
     """Most users in one request."""
     max_waiting: int = 256
-    """Most images that wait for the network; more are answered 503."""
+    """Most images that wait, half of them of one key; more are answered 503."""
+    fit_seconds: int = 300
+    """Of computing that one fit may take."""
+    fit_memory: int = 2**32
+    """Bytes that one fit may take."""
     max_fits: int = 1000
     """Most fits that wait; more are answered 503."""
     rate: float = 100.0
     """Requests per second and key, over ten seconds."""
+    max_connections: int = 4000
+    """Most connections of one process."""
+    max_per_address: int = 1000
+    """Most of them from one address; a proxy is one address."""
+    head_timeout_s: float = 10.0
+    """How long the head of a request may take, in seconds."""
     body_timeout_s: float = 30.0
-    """How long a client may be silent within a body, in seconds."""
+    """How long a body may take, in seconds, and longer by one for every ``body_rate`` bytes that came."""
+    body_rate: int = 50_000
+
+    @classmethod
+    def from_environment(cls) -> ServeSettings:
+        """Those of this server."""
+        return cls(**json.loads(os.environ[VARIABLE]))
 
     def to_json(self) -> str:
         """For the environment of worker processes."""

@@ -22,6 +22,12 @@ IMAGES = Counter(
 WAITING = Gauge(
     "piaa_waiting_images", "Images that wait for the network.", registry=REGISTRY, multiprocess_mode="livesum"
 )
+LEFT = Gauge(
+    "piaa_users_not_moved",
+    "Users who are still learned under the model of before alone.",
+    registry=REGISTRY,
+    multiprocess_mode="livemostrecent",
+)
 FITS = Counter("piaa_fits_total", "Fits that ended, by how.", ("outcome",), registry=REGISTRY)
 
 

@@ -31,7 +31,8 @@ class Change:
     at: str
     """ISO 8601, UTC."""
     what: str
-    """``rate``, ``replace``, ``compare``, ``flag``, ``import``, ``withdraw``, ``restore`` or ``undo``."""
+    """``rate``, ``replace``, ``compare``, ``flag``, ``clear``, ``unflag``, ``import``, ``withdraw``,
+    ``restore`` or ``undo``."""
     source: str
     """Where it came from: one of :data:`piaa.store.records.SOURCES`."""
     n_added: int

@@ -32,6 +32,14 @@ class Job:
     error: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Claimed(Job):
+    """A fit that a server took up."""
+
+    attempt: int
+    """How often it was taken up by now: who was overtaken has an older number, and changes nothing."""
+
+
 _JOB = "SELECT jobs.id, name, adapter, state, version, error FROM jobs JOIN users ON users.id = user_id"
 
 
@@ -92,10 +100,11 @@ class JobStore:
         with self.database.reading() as sql:
             return int(sql.run("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')")[0][0])
 
-    def claim(self) -> Job | None:
-        """Take the oldest fit that waits, or whose server fell silent; None if there is none.
+    def claim(self) -> Claimed | None:
+        """Take a fit that waits, or whose server fell silent; None if there is none.
 
-        One that was taken up too often fails: whoever did it died of it.
+        First comes who had no fit yet, then whoever's last one lies longest back; nobody has two at once. One
+        that was taken up too often fails: whoever did it died of it.
         """
         with self.database.reading() as sql:
             rows = self._claimable(sql, "")
@@ -105,13 +114,10 @@ class JobStore:
             rows = self._claimable(sql, f"{sql.for_update} SKIP LOCKED" if sql.for_update else "")
             if not rows:
                 return None
-            job, attempts = rows[0]
-            if int(attempts) >= ATTEMPTS:
-                self._end(
-                    sql,
-                    str(job),
-                    f"the server ended {attempts} times while it did this fit; it is not tried again",
-                )
+            job, attempts = str(rows[0][0]), int(rows[0][1])
+            if attempts >= ATTEMPTS:
+                reason = f"the server ended {attempts} times while it did this fit; it is not tried again"
+                self._end(sql, job, attempts, reason)
                 return None
             sql.run(
                 "UPDATE jobs SET state = 'running', lease = :lease, heartbeat = :now, attempts = attempts + 1"
@@ -120,27 +126,54 @@ class JobStore:
                 lease=time.time() + LEASE_S,
                 id=job,
             )
-            return _job(sql.run(f"{_JOB} WHERE jobs.id = :job", job=job)[0])
+            found = _job(sql.run(f"{_JOB} WHERE jobs.id = :job", job=job)[0])
+            return Claimed(**found.__dict__, attempt=attempts + 1)
 
     @staticmethod
     def _claimable(sql: Sql, lock: str) -> Rows:
         return sql.run(
-            "SELECT id, attempts FROM jobs WHERE state = 'queued' OR (state = 'running' AND lease < :now)"  # noqa: S608
-            f" ORDER BY created LIMIT 1{lock}",
+            "SELECT id, attempts FROM jobs WHERE (state = 'queued' OR (state = 'running' AND lease < :now))"  # noqa: S608
+            " AND NOT EXISTS (SELECT 1 FROM jobs AS other WHERE other.user_id = jobs.user_id"
+            " AND other.id <> jobs.id AND other.state = 'running' AND other.lease >= :now)"
+            " ORDER BY coalesce((SELECT max(heartbeat) FROM jobs AS other WHERE other.user_id = jobs.user_id"
+            f" AND other.id <> jobs.id), 0), created LIMIT 1{lock}",
             now=time.time(),
         )
 
-    def beat(self, job: Job) -> None:
+    def beat(self, job: Claimed) -> None:
         """Say that a fit goes on."""
         with self.database.writing() as sql:
             sql.run(
-                "UPDATE jobs SET heartbeat = :now, lease = :lease WHERE id = :id AND state = 'running'",
+                "UPDATE jobs SET heartbeat = :now, lease = :lease WHERE id = :id AND state = 'running'"
+                " AND attempts = :attempt",
                 now=time.time(),
                 lease=time.time() + LEASE_S,
                 id=job.id,
+                attempt=job.attempt,
             )
 
-    def finish(self, job: Job, record: AdapterRecord, learned: Said, linear_form: bytes | None) -> int | None:
+    def release(self, job: Claimed, reason: str | None) -> None:
+        """Give up a fit that did not come to its end: it waits again, or fails if it was tried too often.
+
+        Args:
+            job: the fit.
+            reason: of what its process died; None if it is well, and stops: then this was no attempt.
+        """
+        with self.database.writing() as sql:
+            if reason is not None and job.attempt >= ATTEMPTS:
+                self._end(sql, job.id, job.attempt, f"{reason}, {ATTEMPTS} times; it is not tried again")
+                return
+            sql.run(
+                "UPDATE jobs SET state = 'queued', lease = 0, attempts = :less"
+                " WHERE id = :id AND state = 'running' AND attempts = :attempt",
+                id=job.id,
+                attempt=job.attempt,
+                less=job.attempt - (reason is None),
+            )
+
+    def finish(
+        self, job: Claimed, record: AdapterRecord, learned: Said, linear_form: bytes | None
+    ) -> int | None:
         """Keep what a fit gave and end its job, both or neither.
 
         Returns:
@@ -154,8 +187,11 @@ class JobStore:
                 f" (SELECT user_id FROM jobs WHERE id = :id){sql.for_update}",
                 id=job.id,
             )
-            running = f"SELECT 1 FROM jobs WHERE id = :id AND state = 'running'{sql.for_update}"  # noqa: S608
-            if not owner or not sql.run(running, id=job.id):
+            running = (
+                "SELECT 1 FROM jobs WHERE id = :id AND state = 'running' AND attempts = :attempt"  # noqa: S608
+                f"{sql.for_update}"
+            )
+            if not owner or not sql.run(running, id=job.id, attempt=job.attempt):
                 return None
             user = int(owner[0][0])
             if not still_said(sql, user, record):
@@ -166,22 +202,24 @@ class JobStore:
             sql.run("UPDATE jobs SET state = 'done', version = :v WHERE id = :id", v=version, id=job.id)
             return version
 
-    def fail(self, job: Job, error: str) -> None:
-        """End a job without an adapter; nothing changes if another server took it over and ended it."""
+    def fail(self, job: Claimed, error: str) -> None:
+        """End a job without an adapter; nothing changes if another server took it over."""
         with self.database.writing() as sql:
-            self._end(sql, job.id, error)
+            self._end(sql, job.id, job.attempt, error)
 
     @staticmethod
-    def _end(sql: Sql, job: str, error: str) -> None:
+    def _end(sql: Sql, job: str, attempt: int, error: str) -> None:
         sql.run(
-            "UPDATE jobs SET state = 'failed', error = :error WHERE id = :id AND state = 'running'",
+            "UPDATE jobs SET state = 'failed', error = :error WHERE id = :id AND state = 'running'"
+            " AND attempts = :attempt",
             error=error,
             id=job,
+            attempt=attempt,
         )
 
     def _user(self, sql: Sql, user: str, *, lock: bool = False) -> int:
         check_user(user)
-        return find_user(sql, user, self.database.name, self.database.option(), lock=lock)
+        return find_user(sql, user, self.database, lock=lock)
 
 
 def _job(row: tuple[object, ...]) -> Job:

@@ -164,7 +164,7 @@ def vectors_of(
     )
 
 
-def drop_unused(sql: Sql, photos: Iterable[int]) -> None:
+def drop_unused(sql: Sql, photos: Iterable[int]) -> list[str]:
     """Forget those of these photos of which nobody says anything any more, with their vectors.
 
     A photo for which a star was written stays: else that star would be taken for a person's own.
@@ -172,12 +172,16 @@ def drop_unused(sql: Sql, photos: Iterable[int]) -> None:
     Args:
         sql: a transaction that held the photos before it deleted what was said of them.
         photos: their numbers.
+
+    Returns:
+        the identities of those that went.
     """
     unused = " AND ".join(
         f"NOT EXISTS (SELECT 1 FROM {table} WHERE {column} = photos.id)"  # noqa: S608  (our own names)
         for table, column in _REFERRING
     )
-    run_in(sql, f"DELETE FROM photos WHERE id IN {{chosen}} AND {unused}", sorted(set(photos)))  # noqa: S608
+    gone = f"DELETE FROM photos WHERE id IN {{chosen}} AND {unused} RETURNING identity"  # noqa: S608
+    return [identity for (identity,) in run_in(sql, gone, sorted(set(photos)))]
 
 
 def photos_of_user(sql: Sql, user: int, chosen: Collection[str] | None = None) -> list[int]:

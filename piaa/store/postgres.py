@@ -44,6 +44,7 @@ class PostgresDatabase:
         import psycopg_pool
 
         self._timeout_s = timeout_s
+        self.served = connections > 1
         self._migrate(url)
         self._pool = psycopg_pool.ConnectionPool(
             url,
@@ -75,8 +76,9 @@ class PostgresDatabase:
         with self._transaction("BEGIN") as sql:
             yield sql
 
-    def scrub(self) -> None:
+    def scrub(self) -> bool:
         """Nothing: what a row held goes when the database vacuums."""
+        return False
 
     def close(self) -> None:
         """Let go of all connections."""

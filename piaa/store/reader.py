@@ -218,4 +218,4 @@ class StoreReader:
     def _reading(self, user: str) -> Iterator[tuple[Sql, int]]:
         self._require_file(user)
         with self.database.reading() as sql:
-            yield sql, find_user(sql, user, self.name, self.database.option())
+            yield sql, find_user(sql, user, self.database)

@@ -130,7 +130,7 @@ class AdapterRecord:
     ratings: tuple[StoredRating, ...] = ()
     """The ratings that it was fitted on, in the order of fitting."""
     comparisons: tuple[StoredComparison, ...] = ()
-    """The comparisons that it was fitted on instead, in the order of fitting."""
+    """The comparisons that it was fitted on beside them, in the order of fitting."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Further facts, as JSON can hold them: text, finite numbers, true, false, None, lists and dicts."""
 

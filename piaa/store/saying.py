@@ -27,6 +27,10 @@ class Saying:
     """Two photos and the preferred one: ``a``, ``b`` or ``equal``."""
     flags: Sequence[tuple[SeenPhoto, str]] = ()
     """Photos, each once, and ``pick`` or ``reject``."""
+    cleared: Sequence[str] = ()
+    """Identities of photos whose rating is taken off: it becomes history, and an undo brings it back."""
+    unflagged: Sequence[str] = ()
+    """Likewise, of flags."""
     model_hash: str
     """Of the model that made the photos' vectors."""
     source: str
@@ -97,6 +101,22 @@ def say(sql: Sql, user: int, name: str, saying: Saying, *, replace: bool = False
             for photo, flag in saying.flags
         ]
         _add(sql, "flags", user, change, rows, replace=False)
+    for table, what_happens, identities in (
+        ("ratings", "clear", saying.cleared),
+        ("flags", "unflag", saying.unflagged),
+    ):
+        if identities:
+            _take_off(sql, table, user, begin(sql, user, what_happens, saying.source), identities)
+
+
+def _take_off(sql: Sql, table: str, user: int, change: int, identities: Sequence[str]) -> None:
+    """End what counts of some photos: nothing takes its place."""
+    sql.run_many(
+        f"UPDATE {table} SET ended_by = :change"  # noqa: S608  (our own names)
+        " WHERE user_id = :user AND ended_by IS NULL"
+        " AND photo_id IN (SELECT id FROM photos WHERE identity = :identity)",
+        [{"change": change, "user": user, "identity": identity} for identity in identities],
+    )
 
 
 def _compared(sql: Sql, user: int) -> set[tuple[object, ...]]:

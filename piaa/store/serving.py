@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from piaa.store.photos import keep_vectors
 from piaa.store.sql import Database, run_in
 from piaa.store.states import checksum
 
 _ACTIVE = (
     "FROM users JOIN active ON active.user_id = users.id JOIN versions ON versions.id = active.version_id"
     " JOIN models ON models.id = active.model_id WHERE name IN {chosen}"
+)
+
+_OWN = (
+    "SELECT sha256, identity, vector, checksum FROM file_digests"
+    " JOIN photos ON photos.id = file_digests.photo_id"
+    " JOIN vectors ON vectors.photo_id = photos.id JOIN models ON models.id = model_id"
+    " WHERE hash = :hash AND sha256 IN {chosen} AND photos.id IN (SELECT photo_id FROM ratings WHERE"
+    " user_id = :user UNION SELECT photo_id FROM flags WHERE user_id = :user)"
+)
+
+_LEFT = (
+    "FROM active JOIN models AS old ON old.id = active.model_id JOIN users ON users.id = active.user_id"
+    " JOIN versions ON versions.id = active.version_id WHERE old.hash = :before AND NOT EXISTS"
+    " (SELECT 1 FROM active AS other JOIN models AS new ON new.id = other.model_id"
+    " WHERE new.hash = :now AND other.user_id = active.user_id)"
+)
+_SAID = (
+    "SELECT user_id, photo_id FROM ratings WHERE ended_by IS NULL"
+    " UNION ALL SELECT user_id, photo_id FROM comparisons WHERE ended_by IS NULL"
+    " UNION ALL SELECT user_id, other_id FROM comparisons WHERE ended_by IS NULL"
+)
+
+_READY = (
+    f"SELECT name, adapter {_LEFT} AND NOT EXISTS (SELECT 1 FROM jobs WHERE"  # noqa: S608  (our own words)
+    " jobs.user_id = active.user_id AND state IN ('queued', 'running'))"
+    f" AND NOT EXISTS (SELECT 1 FROM ({_SAID}) AS said WHERE said.user_id = active.user_id"
+    " AND NOT EXISTS (SELECT 1 FROM vectors JOIN models ON models.id = vectors.model_id"
+    " WHERE vectors.photo_id = said.photo_id AND hash = :now))"
 )
 
 
@@ -64,14 +96,22 @@ class ServingStore:
             UserRow(number=number, user=name, active=active, n_ratings=k) for number, name, active, k in rows
         ]
 
-    def active(self, users: Sequence[str], model_hash: str) -> dict[str, Active]:
-        """The version that counts for each of these users that has one: of this model, or else of another."""
+    def active(self, users: Sequence[str], models: Sequence[str]) -> dict[str, Active]:
+        """The version that counts for each of these users that has one.
+
+        Args:
+            users: who.
+            models: hashes; one of the first of them that the user has, or else of another model.
+        """
+        order = {model: place for place, model in enumerate(models)}
         columns = "name, number, adapter, hash, versions.scale_low, versions.scale_high, digest"
         found: dict[str, Active] = {}
         with self.database.reading() as sql:
             rows = run_in(sql, f"SELECT {columns} {_ACTIVE}", users)
         for name, version, adapter, model, low, high, digest in rows:
-            if name not in found or model == model_hash:
+            if name not in found or order.get(model, len(order)) < order.get(
+                found[name].model_hash, len(order)
+            ):
                 found[name] = Active(
                     user=name,
                     version=version,
@@ -81,6 +121,49 @@ class ServingStore:
                     digest=digest,
                 )
         return found
+
+    def photos_of(
+        self, user: str, digests: Sequence[str], model_hash: str
+    ) -> dict[str, tuple[str, NDArray[np.float32]]]:
+        """Of these hashes of files those of photos that a user rated or flagged: identity and vector."""
+        with self.database.reading() as sql:
+            number = sql.run("SELECT id FROM users WHERE name = :name", name=user)
+            rows = run_in(sql, _OWN, digests, user=number[0][0], hash=model_hash) if number else []
+        return {
+            sha256: (identity, np.frombuffer(vector, "<f4"))
+            for sha256, identity, vector, kept in rows
+            if checksum(vector) == kept
+        }
+
+    def complete(self, vectors: Mapping[str, NDArray[np.float32]], model_hash: str) -> int:
+        """Keep a model's vectors of those photos, by identity, that somebody rated and that have none of it.
+
+        Returns:
+            how many there were.
+        """
+        missing = (
+            "SELECT id, identity FROM photos WHERE identity IN {chosen} AND NOT EXISTS (SELECT 1 FROM vectors"
+            " JOIN models ON models.id = model_id WHERE photo_id = photos.id AND hash = :hash)"
+        )
+        with self.database.reading() as sql:
+            if not run_in(sql, missing, sorted(vectors), hash=model_hash):
+                return 0
+        with self.database.writing() as sql:
+            sql.hold_photos()
+            rows = run_in(sql, missing, sorted(vectors), hash=model_hash)
+            keep_vectors(sql, {number: vectors[identity] for number, identity in rows}, model_hash)
+        return len(rows)
+
+    def n_left(self, now: str, before: str) -> int:
+        """How many users have a version that counts of the model of before, and none of the one of now."""
+        with self.database.reading() as sql:
+            return int(sql.run(f"SELECT count(*) {_LEFT}", now=now, before=before)[0][0])
+
+    def ready_to_move(self, now: str, before: str, tried: Collection[str]) -> list[tuple[str, str]]:
+        """Of them those with vectors of now of all that they said and no fit that waits: name, adapter."""
+        with self.database.reading() as sql:
+            rows = sql.run(_READY, now=now, before=before)
+        return [(user, adapter) for user, adapter in rows if user not in tried]
 
     def linear_forms(self, users: Sequence[str], model_hash: str) -> dict[str, tuple[str, bytes | None]]:
         """Digest and linear form, unless it is damaged, of these users' versions of a model that count."""

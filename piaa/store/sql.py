@@ -41,6 +41,8 @@ class Database(Protocol):
 
     name: str
     """What messages call it; holds no password."""
+    served: bool
+    """Whether a server asks, for clients: they are told no names, and none are searched for them."""
 
     def exists(self) -> bool:
         """Whether there may be something to read."""
@@ -54,8 +56,8 @@ class Database(Protocol):
     def writing(self) -> AbstractContextManager[Sql]:
         """A transaction that happens as a whole or not at all; the tables are made or brought up to date."""
 
-    def scrub(self) -> None:
-        """Overwrite what was deleted wherever the database keeps copies of it, if it can be told to."""
+    def scrub(self) -> bool:
+        """Overwrite what was deleted wherever the database keeps copies of it; whether it did so now."""
 
     def close(self) -> None:
         """Let go of all connections."""

@@ -25,6 +25,7 @@ from piaa.store.sqlite_errors import explained
 
 PRIVATE = 0o600
 _PRAGMAS = ("synchronous = FULL", "foreign_keys = ON")
+_SCRUBS = 3
 _TABLES = {1: {"meta", "users", "adapters", "ratings"}, 3: {"meta", "users", "versions", "ratings"}}
 """Some of a store's tables from a schema version on; other programs have databases too."""
 
@@ -57,6 +58,7 @@ class SqliteFile:
         self._timeout_s = timeout_s
         self._kept: queue.LifoQueue[sqlite3.Connection] | None = None
         self._unscrubbed = False
+        self.served = bool(connections)
         if connections:
             with self.writing():
                 pass  # made or migrated, or refused with a clear message
@@ -125,17 +127,23 @@ class SqliteFile:
             with _transaction(connection, "BEGIN IMMEDIATE"):
                 yield SqliteSql(connection)
 
-    def scrub(self) -> None:
-        """Overwrite what was deleted in the write-ahead log as well.
+    def scrub(self) -> bool:
+        """Overwrite what was deleted in the write-ahead log as well; whether it could be done now.
 
-        While somebody reads, a backup for instance, that cannot be: a server does it after a later write.
+        While somebody reads, a backup for instance, that cannot be: a server tries again for a moment, and
+        else does it after a later write.
         """
         with suppress(StoreError), self._connection("rw") as connection:
             if self._kept is not None:
                 connection.execute("PRAGMA busy_timeout = 200")  # no client must wait long for that
-            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            for _ in range(_SCRUBS):
+                busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                if not busy:
+                    break
             self._unscrubbed = bool(busy)
             connection.execute(f"PRAGMA busy_timeout = {int(1000 * self._timeout_s)}")
+            return not busy
+        return False
 
     def close(self) -> None:
         """Let go of all connections; a file that nobody else serves becomes one whole file again."""

@@ -26,7 +26,7 @@ from piaa.store.saying import Saying, say
 from piaa.store.sql import Sql
 from piaa.store.user_content import import_user
 from piaa.store.user_file import read_user_file
-from piaa.store.users import Erased, UserSummary, find_user, list_users
+from piaa.store.users import Erased, UserSummary, count_all, find_user, list_users
 from piaa.store.versions import activate, add_version, matching, restore, user_id
 from piaa.store.written import WrittenStar, forget_written, keep_written, written_stars
 
@@ -207,13 +207,13 @@ class Store(StoreReader):
             UnknownUser: the store, or the file itself, has no such user.
         """
         with self._writing(user) as (sql, number):
-            n_versions, instead = len(self._versions(sql, number)), f"user {number}"
-            _delete(sql, number)
+            counts, instead = count_all(sql, number), f"user {number}"
+            photos = _delete(sql, number)
             forget_name(sql, user, instead)
             note(sql, source, "erase", instead)
             n_keys = revoke_keys_of(sql, user, instead, source)
-        self.database.scrub()
-        return Erased(n_versions=n_versions, n_keys=n_keys)
+        overwritten = self.database.scrub()
+        return Erased(**counts, n_keys=n_keys, photos=tuple(photos), overwritten=overwritten)
 
     def import_(self, path: Path, *, user: str | None = None, replace: bool = False) -> UserSummary:
         """Add a person from an exported file; version numbers and dates stay as they are in the file.
@@ -249,7 +249,7 @@ class Store(StoreReader):
     def _writing(self, user: str) -> Iterator[tuple[Sql, int]]:
         self._require_file(user)
         with self.database.writing() as sql:
-            number = find_user(sql, user, self.name, self.database.option(), lock=True)
+            number = find_user(sql, user, self.database, lock=True)
             yield sql, number
 
 
@@ -257,12 +257,12 @@ Choose = Callable[[str, Sequence[str], Sequence[tuple[str, str, str | None]]], s
 """Given a user, what she names, and (name, identity, sha256) of all that she judged: identities of photos."""
 
 
-def _delete(sql: Sql, number: int) -> None:
-    """Remove a user, and the photos that were hers alone."""
+def _delete(sql: Sql, number: int) -> list[str]:
+    """Remove a user, and the photos that were hers alone; their identities."""
     sql.hold_photos()
     photos = photos_of_user(sql, number)
     sql.run("DELETE FROM users WHERE id = :id", id=number)
-    drop_unused(sql, photos)
+    return drop_unused(sql, photos)
 
 
 def still_said(sql: Sql, user: int, record: AdapterRecord) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from generic.errors import UnknownUser
 from piaa.store.records import VersionSummary
-from piaa.store.sql import Sql
+from piaa.store.sql import Database, Sql
 from piaa.store.versions import FROM, SUMMARY, summary_of
 
 _MAX_NAMES = 5_000
@@ -45,32 +45,51 @@ class UsedModel:
 class Erased:
     """What went with a person who was deleted."""
 
+    n_ratings: int
+    """Those that were history included; likewise below."""
+    n_comparisons: int
+    n_flags: int
     n_versions: int
+    n_jobs: int
     n_keys: int
     """API keys of hers that are refused from now on."""
+    photos: tuple[str, ...]
+    """Identities of those of which nobody else said anything: they went with their vectors."""
+    overwritten: bool
+    """Whether the bytes are overwritten in the file and in its log; if somebody reads, a later write does it.
+    Of PostgreSQL false: it does so when it vacuums."""
 
 
-def find_user(sql: Sql, user: str, store: str, option: str, *, lock: bool = False) -> int:
+def count_all(sql: Sql, user: int) -> dict[str, int]:
+    """How many rows of each kind a user has, by the names of :class:`Erased`."""
+    tables = ("ratings", "comparisons", "flags", "versions", "jobs")
+    count = "SELECT count(*) FROM {} WHERE user_id = :user"
+    return {f"n_{table}": int(sql.run(count.format(table), user=user)[0][0]) for table in tables}
+
+
+def find_user(sql: Sql, user: str, database: Database, *, lock: bool = False) -> int:
     """A user's number.
 
     Args:
         sql: a transaction.
         user: her name.
-        store: what messages call the store.
-        option: what a command needs to reach it.
+        database: whose transaction it is, for messages.
         lock: whether her rows are to be this transaction's alone from here on.
 
     Raises:
-        UnknownUser: there is no such user; the message names similar ones.
+        UnknownUser: there is no such user; a terminal is told similar names.
     """
     rows = sql.run(f"SELECT id FROM users WHERE name = :user{sql.for_update if lock else ''}", user=user)  # noqa: S608
     if rows:
         return int(rows[0][0])
+    if database.served:
+        raise UnknownUser(f"store {database.name!r} has no user {user!r}")
     names = [name for (name,) in sql.run("SELECT name FROM users LIMIT :n", n=_MAX_NAMES)]
     close = difflib.get_close_matches(user, names, n=3)
     meant = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
     raise UnknownUser(
-        f"store {store!r} has no user {user!r}; {meant}see all users with: piaa users list{option}"
+        f"store {database.name!r} has no user {user!r}; {meant}see all users with: piaa users "
+        f"list{database.option()}"
     )
 
 

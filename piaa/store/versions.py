@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import StoreError
+from piaa.adapters.comparing import outcome_scores
 from piaa.store.changes import SAID, begin, none_counts
 from piaa.store.clock import now
 from piaa.store.photos import model_id, vectors_of
@@ -156,7 +157,7 @@ def load_version(sql: Sql, user: str, number: int, store: str) -> StoredAdapter:
     comparisons = tuple(one for _, _, one in compared)
     if hashlib.sha256(state).hexdigest() != digest:
         photos = [photo for photo, _ in rated]
-        pairs = [(a, b) if one.outcome == "a" else (b, a) for a, b, one in compared]
+        pairs = [_sides(a, b, one.outcome) for a, b, one in compared]
         scale = (summary.scale_low, summary.scale_high)
         state = attach(state, *_arrays(sql, photos, pairs, ratings, scale, summary.model_hash))
     return StoredAdapter(
@@ -196,7 +197,7 @@ def _support(sql: Sql, record: AdapterRecord) -> tuple[NDArray[np.float32] | Non
         )
     )
     sides = {
-        number: (a, b) if outcome == "a" else (b, a)
+        number: _sides(a, b, outcome)
         for number, a, b, outcome in run_in(
             sql,
             "SELECT id, photo_id, other_id, outcome FROM comparisons WHERE id IN {chosen}",
@@ -212,7 +213,7 @@ def _support(sql: Sql, record: AdapterRecord) -> tuple[NDArray[np.float32] | Non
 def _arrays(
     sql: Sql,
     photos: Sequence[int],
-    pairs: Sequence[tuple[int, int]],
+    pairs: Sequence[tuple[int, int, bool]],
     ratings: Sequence[StoredRating],
     scale: tuple[float, float],
     model_hash: str,
@@ -220,16 +221,19 @@ def _arrays(
     whole: bool = False,
 ) -> tuple[NDArray[np.float32] | None, NDArray[np.float64]]:
     """Vectors and unit scores of a version's support; a damaged vector is NaN unless all must be whole."""
-    if pairs:
-        photos = [*(better for better, _ in pairs), *(worse for _, worse in pairs)]
-        scores = np.repeat([1.0, 0.0], len(pairs))
-    else:
-        scores = unit_scores(ratings, scale)
+    photos = [*photos, *(one for one, _, _ in pairs), *(other for _, other, _ in pairs)]
+    outcomes = outcome_scores(np.array([equal for _, _, equal in pairs], bool))
+    scores = np.concatenate([unit_scores(ratings, scale), outcomes])
     vectors, _, _ = vectors_of(sql, photos, model_hash)
     if not vectors or (whole and not set(photos) <= set(vectors)):
         return None, scores
     blank = np.full_like(next(iter(vectors.values())), np.nan)
     return np.stack([vectors.get(photo, blank) for photo in photos]), scores
+
+
+def _sides(a: int, b: int, outcome: str) -> tuple[int, int, bool]:
+    """The preferred photo, the other, and whether they are equals: in the order of an adapter's state."""
+    return (b, a, False) if outcome == "b" else (a, b, outcome == "equal")
 
 
 def unit_scores(ratings: Sequence[StoredRating], scale: tuple[float, float]) -> NDArray[np.float64]:

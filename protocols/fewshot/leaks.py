@@ -7,6 +7,7 @@ from typing import Any
 
 from generic.errors import SplitLeak
 from generic.model.generic_model import GenericModel
+from piaa.people.learn_prior import user_digest
 from protocols.fewshot.evaluate import MakeAdapter
 from protocols.splits.split import Split
 
@@ -82,10 +83,13 @@ def check_starts(adapters: Mapping[str, MakeAdapter], split: Split, digests: Map
 def _check(
     trained: Mapping[str, Any], split: Split, digests: Mapping[str, str], *, what: str, cure: str
 ) -> None:
-    users = trained.get("users", ()) if trained.get("dataset") == split.dataset else ()
+    same = trained.get("dataset") == split.dataset
+    named, digests_of = (set(trained.get(key, ()) if same else ()) for key in ("users", "users_sha256"))
     known = set(trained.get("images_sha256", ()))
+    tested = {user: user_digest(split.dataset, user) for user in split.test_users}
+    users = sorted(user for user, digest in tested.items() if user in named or digest in digests_of)
     for kind, leaked, n_test in (
-        ("users", sorted(set(users) & set(split.test_users)), len(split.test_users)),
+        ("users", users, len(split.test_users)),
         ("images", sorted(image for image, digest in digests.items() if digest in known), len(digests)),
     ):
         if leaked:

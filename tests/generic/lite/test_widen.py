@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from generic.lite.mobile_net import MobileNet
 from generic.lite.piaa_lite import PiaaLite, fold_batch_norms
@@ -30,6 +31,9 @@ def trained():
         torch.manual_seed(0)
         network, expert = PiaaLite(**OPTIONS).eval(), MobileNet().eval()
         network.kernel.weights.data.normal_()
+        for module in expert.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):  # torch's usual start lets all photos look the same
+                nn.init.kaiming_normal_(module.weight)
         return fold_batch_norms(network).requires_grad_(requires_grad=False), expert
 
 

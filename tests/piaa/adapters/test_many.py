@@ -43,6 +43,14 @@ def few(monkeypatch):
     monkeypatch.setattr(AutoAdapter, "exact", FEW)
 
 
+def farthest(z):
+    """Rows of the stand-ins: the photo in the middle, then each time the one farthest from all before."""
+    rows = [int(np.argmin(np.linalg.norm(z - z.mean(axis=0), axis=1)))]
+    while len(rows) < FEW:
+        rows.append(int(np.argmax(np.linalg.norm(z[:, None] - z[rows], axis=2).min(axis=1))))
+    return rows
+
+
 def rbf(a, b, width):
     return np.exp(-((a[:, None] - b[None]) ** 2).sum(axis=2) / (2 * width**2))
 
@@ -109,14 +117,14 @@ def with_prior(prior, x, y, new):
         for (size, share), at in itertools.product(sizes, range(len(noises)))
     ]
     z = x[:, 1 : p - 1] @ reach
-    places = (z, new[:, 1 : p - 1] @ reach, z[stand_ins(len(z), FEW)])
+    places = (z, new[:, 1 : p - 1] @ reach, z[farthest(z)])
     return dense(y, places, (prior.basis(x), prior.basis(new)), cells)
 
 
 def without_prior(x, y, new):
     """Likewise without one; of the widths that of the highest evidence."""
     z, there = (rows[:, 1:] / np.sqrt(2 * (rows.shape[1] - 1)) for rows in (x, new))
-    chosen = z[stand_ins(len(z), FEW)]
+    chosen = z[farthest(z)]
     center = chosen.mean(axis=0)
     length = np.sqrt(2 * ((chosen - center) ** 2).sum() / (len(chosen) - 1))
     noises, logs = with_strangers(TYPICAL**2 * np.array(NOISES), np.full(4, -np.log(4)))
@@ -172,12 +180,9 @@ def test_the_evidence_is_that_of_the_dense_model():
         sizes=np.array([[0.05, 0.02]]),
     )
     kernels = [lambda a, b: rbf(a, b, 2.0), lambda a, b: a @ b.T / 6]
-    functions = [lambda a, kernel=kernel: kernel(a, z[rows]) for kernel in kernels]
-
-    def own(a):
-        return np.column_stack((np.ones(len(a)), (a**2).sum(axis=1) / 6))
-
-    got = mixture.evidence_of(Summary.of(basis, y, z, rows, functions, own))
+    functions = [lambda part, kernel=kernel: kernel(z[part], z[rows]) for kernel in kernels]
+    own = np.column_stack((np.ones(K), (z**2).sum(axis=1) / 6))
+    got = mixture.evidence_of(Summary.of(basis, y, rows, functions, own))
     both = [
         (0.05, kernels[0], one),
         (0.02, kernels[1], lambda a: (a**2).sum(axis=1) / 6),
@@ -188,6 +193,15 @@ def test_the_evidence_is_that_of_the_dense_model():
     ]
     *_, wanted = dense(y, (z, z, z[rows]), (basis, basis), cells)
     assert got == pytest.approx(wanted, abs=1e-6)
+
+
+def test_the_photos_that_stand_for_all_are_spread_and_never_twice_the_same():
+    z = photos(K)[:, 1:]
+    rows, squares = stand_ins(z, FEW)
+    assert rows.tolist() == farthest(z)
+    np.testing.assert_allclose(squares, ((z[:, None] - z[rows]) ** 2).sum(axis=2), rtol=0, atol=1e-12)
+    copies = np.repeat(z[:3], 5, axis=0)
+    assert sorted(stand_ins(copies, 15)[0].tolist()) == list(range(15))
 
 
 @pytest.mark.parametrize("used", ["a prior", "none"])

@@ -10,6 +10,7 @@ import pytest
 from generic.metrics import spearman
 from generic.seeds import stream
 from piaa.adapters.auto import AutoAdapter, mixture_of
+from piaa.adapters.compared import Compared
 from piaa.adapters.linear_form import LinearForm, unit_scores
 from piaa.adapters.neighbours import NeighboursAdapter
 from piaa.adapters.prior import Prior
@@ -110,3 +111,25 @@ def test_a_model_file_keeps_it(wide):
     again = Prior.from_tensors(wide.tensors())
     assert again.n_richer == R
     assert not again.knows_richer(1 + wide.n_directions)
+
+
+def test_comparisons_are_heard_in_the_richer_part(photos, wide, prior):
+    scores = rated(photos, wide, np.r_[0.1, 0.06, np.zeros(R - 2)], noise=0.0)
+    order = stream(2, "test", "richer").permutation(100)
+    one, other = order[:50], order[50:]
+    better = scores[one] > scores[other]
+    compared = Compared(
+        one=photos[np.where(better, one, other)],
+        other=photos[np.where(better, other, one)],
+        equal=np.zeros(50, bool),
+    )
+    found = []
+    for used in (wide, prior):
+        fitted = AutoAdapter(used).fit_both(photos[100:130], scores[100:130], compared)
+        expected = fitted.predict(photos[130:])
+        form = LinearForm.unpack(fitted.linear_form().pack(), used, photos.shape[1] - 1)
+        np.testing.assert_allclose(unit_scores([form], photos[130:], used)[0], expected.score, atol=1e-6)
+        again = AutoAdapter(used).restore(fitted.state())
+        assert np.array_equal(again.predict(photos[130:]).score, expected.score)
+        found.append(spearman(expected.score, scores[130:]))
+    assert found[0] > found[1] + 0.1

@@ -20,6 +20,10 @@ def compared(shown, user):
     return [(one["a"], one["b"], one["outcome"]) for one in shown(user)["comparisons"]]
 
 
+def compared_names(shown, user):
+    return [(a, b) for a, b, _ in compared(shown, user)]
+
+
 def test_comparisons_are_learned_and_kept(compare, scores_of, learned, names, tmp_path):
     order = names[:6]
     pairs = [(order[i], order[j]) for i in range(6) for j in range(i + 1, 6)]
@@ -71,7 +75,6 @@ def test_replaced_comparisons_are_history_and_ratings_stay(compare, rate, shown,
     assert result.stderr == (
         "--replace is of comparisons alone: 2 ratings of ana still count; replace them with --ratings FILE "
         "--replace, or delete all that she said of a photo: piaa users forget-rating ana PHOTO\n"
-        "1 comparison of ana kept, but not used: who gave ratings is learned from those\n"
     )
     assert compared(shown, "ana") == [(names[2], names[3], "a")]
     assert rated("ana") == part(table, 0, 1)
@@ -90,47 +93,68 @@ def test_replaced_ratings_leave_comparisons_and_say_so(compare, rate, shown, rat
     assert result.stderr == (
         "--replace is of ratings alone: 1 comparison of ana b still counts; replace it with --pairs FILE "
         "--replace, or delete all that she said of a photo: piaa users forget-rating 'ana b' PHOTO\n"
-        "1 comparison of ana b kept, but not used: who gave ratings is learned from those\n"
     )
     assert rated("ana b") == part(table, 2, 3)
     assert compared(shown, "ana b") == [(names[0], names[1], "a")]
     # Machines see it in the numbers.
     again = rate("ana b", part(table, 4), "--replace", "--json")
     assert again.stderr == ""
-    assert json.loads(again.stdout)["n_pairs_unused"] == 1
+    assert json.loads(again.stdout)["n_pairs"] == 1
 
 
-def test_comparisons_beside_ratings_are_kept_and_told_not_to_be_used(
+def test_comparisons_beside_ratings_are_learned_from(
     compare, rate, scores_of, shown, piaa, learned, early, table, names, tmp_path
 ):
     assert rate("ana", part(table, 0, 1, 2)).exit_code == 0
     before = scores_of("ana")
     result = compare("ana", [(names[0], names[1]), (names[3], names[4])], "--add")
-    assert result.exit_code == 0
-    assert result.stderr == (
-        "2 comparisons of ana kept, but not used: who gave ratings is learned from those\n"
-    )
-    assert result.stdout == (
-        f"{learned('ana', '3 ratings')}{early(3)}stored: {tmp_path / 'piaa.db'}, version 2\n"
-    )
-    assert scores_of("ana") == before
+    assert (result.exit_code, result.stderr) == (0, "")
+    given = learned("ana", "3 ratings and 2 comparisons")
+    assert result.stdout == f"{given}{early(3)}stored: {tmp_path / 'piaa.db'}, version 2\n"
+    assert scores_of("ana") != before
     assert compared(shown, "ana") == [(names[0], names[1], "a"), (names[3], names[4], "a")]
     content = json.loads(compare("ana", [(names[5], names[6])], "--add", "--json").stdout)
-    assert (content["n_ratings"], content["n_pairs_unused"]) == (3, 3)
-    assert "n_pairs" not in content
+    assert (content["n_ratings"], content["n_pairs"]) == (3, 3)
+    assert "n_pairs_unused" not in content
     assert piaa("users", "list").stdout.startswith("ana: 3 ratings, 3 comparisons, auto on piaa-tiny ")
 
 
-def test_ratings_join_comparisons_and_are_learned_from(compare, rate, scores_of, rated, table, names):
+def test_an_adapter_of_ratings_leaves_comparisons_and_says_so(compare, rate, table, names):
     assert compare("ana", [(names[0], names[1])]).exit_code == 0
-    result = rate("ana", part(table, 2, 3), "--add")
+    result = rate("ana", part(table, 2, 3), "--add", "--adapter", "ridge")
     assert result.exit_code == 0
     assert result.stderr == (
-        "1 comparison of ana kept, but not used: who gave ratings is learned from those\n"
+        "1 comparison of ana kept, but not used: adapter ridge learns from ratings alone\n"
     )
+    content = json.loads(rate("ana", part(table, 4), "--add", "--adapter", "ridge", "--json").stdout)
+    assert (content["n_ratings"], content["n_pairs_unused"]) == (3, 1)
+    assert "n_pairs" not in content
+
+
+def test_the_order_in_which_she_said_it_is_all_the_same(compare, rate, scores_of, rated, table, names):
+    pairs = [(names[0], names[1]), (names[4], names[2])]
+    assert compare("ana", pairs).exit_code == 0
+    assert rate("ana", part(table, 2, 3), "--add").exit_code == 0
     assert rate("ben", part(table, 2, 3)).exit_code == 0
+    assert compare("ben", pairs, "--add").exit_code == 0
     assert rated("ana") == part(table, 2, 3)
     assert scores_of("ana") == scores_of("ben")
+
+
+def test_ratings_and_comparisons_are_given_at_once(
+    compare, rate, scores_of, rated, shown, table, names, tmp_path
+):
+    pairs = tmp_path / "both.csv"
+    pairs.write_text(f"better,worse\n{names[0]},{names[1]}\n{names[4]},{names[2]}\n")
+    result = rate("ana", part(table, 2, 3), "--pairs", pairs)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "learned from 2 ratings and 2 comparisons" in result.stdout
+    assert rate("ben", part(table, 2, 3)).exit_code == 0
+    assert compare("ben", compared_names(shown, "ana"), "--add").exit_code == 0
+    assert scores_of("ana") == scores_of("ben")
+    again = rate("ana", part(table, 5), "--pairs", pairs, "--replace")
+    assert (again.exit_code, again.stderr) == (0, "")
+    assert rated("ana") == part(table, 5)
 
 
 def test_suggestions_for_a_person_who_compared_are_those_for_somebody_new(
@@ -144,10 +168,11 @@ def test_suggestions_for_a_person_who_compared_are_those_for_somebody_new(
 
 
 def test_comparisons_are_not_learned_by_an_adapter_of_ratings(compare, shown, names):
-    refused = compare("ana", [(names[0], names[1])], "--adapter", "bayes")
+    refused = compare("ana", [(names[0], names[1])], "--adapter", "ridge")
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr == (
-        "piaa: adapter 'bayes' learns from ratings, but she gave 1 comparison and no rating; leave it out, "
+        "piaa: adapter 'ridge' learns from ratings, but she gave 1 comparison and no rating; leave it out, "
         "or rate some photos (what the table says is kept)\n"
     )
     assert compared(shown, "ana") == [(names[0], names[1], "a")]
+    assert compare("ben", [(names[0], names[1])], "--adapter", "auto").exit_code == 0

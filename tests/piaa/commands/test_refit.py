@@ -110,7 +110,7 @@ def test_json(piaa, fit, moved, newer):
     assert fit().exit_code == 0
     result = piaa("users", "refit", "--all", "--images", moved, "--model", newer, "--json")
     assert json.loads(result.stdout) == [
-        {"user": "ana", "version": 2, "adapter": "auto", "n": 10, "what": "rating", "reason": ""}
+        {"user": "ana", "version": 2, "adapter": "auto", "n_ratings": 10, "n_comparisons": 0, "reason": ""}
     ]
 
 

@@ -91,18 +91,35 @@ def test_every_vector_is_damaged(model, names, said, store):
     )
 
 
-def test_equal_photos_say_nothing_of_what_she_prefers(model, said, ridge):
+@pytest.fixture
+def auto(model):
+    return lambda: make_adapter("auto", model.prior)
+
+
+def test_an_adapter_of_ratings_learns_nothing_from_comparisons(model, said, ridge):
     one, other, _ = (rating.photo for rating in said.ratings)
-    equal = StoredComparison(a="a.jpg", b="b.jpg", outcome="equal", a_photo=one, b_photo=other)
+    compared = StoredComparison(a="a.jpg", b="b.jpg", a_photo=one, b_photo=other)
     with pytest.raises(TooFewRatings) as caught:
-        learn(model, "ana", Said(comparisons=(equal,), vectors=said.vectors), ridge)
+        learn(model, "ana", Said(comparisons=(compared,), vectors=said.vectors), ridge)
     assert str(caught.value) == (
-        "user 'ana' gave 1 comparison, but none that prefers one photo to another and can be used; compare "
-        "some more photos, or rate some"
+        "user 'ana' gave 1 comparison and no rating, but adapter 'ridge' learns from ratings alone; rate "
+        "some photos, or use the adapter auto"
     )
+    beside = replace(said, comparisons=(compared,))
+    learned = learn(model, "ana", beside, ridge)
+    assert (learned.comparisons, learned.n_unused) == ((), 1)
 
 
-def test_a_comparison_is_the_same_from_either_side(model, said, ridge):
+def test_ratings_and_comparisons_are_learned_from_together(model, said, auto):
+    one, other, _ = (rating.photo for rating in said.ratings)
+    compared = StoredComparison(a="a.jpg", b="b.jpg", outcome="equal", a_photo=one, b_photo=other)
+    learned = learn(model, "ana", replace(said, comparisons=(compared,)), auto)
+    assert (learned.ratings, learned.comparisons, learned.n_unused) == (said.ratings, (compared,), 0)
+    assert len(learned.adapter.support[1]) == 3
+    assert learned.adapter.compared.equal.tolist() == [True]
+
+
+def test_a_comparison_is_the_same_from_either_side(model, said, auto):
     one, other, third = (rating.photo for rating in said.ratings)
 
     def state(*outcomes):
@@ -111,17 +128,19 @@ def test_a_comparison_is_the_same_from_either_side(model, said, ridge):
             for a, b, outcome in outcomes
         ]
         what = Said(comparisons=tuple(compared), vectors=said.vectors)
-        return learn(model, "ana", what, ridge).adapter.state()
+        return learn(model, "ana", what, auto).adapter.state()
 
-    expected = state((one, other, "a"), (other, third, "b"))
-    same = state((other, one, "b"), (third, other, "a"), (one, third, "equal"))
-    assert all(np.array_equal(expected[key], same[key]) for key in expected)
+    expected = state((one, other, "a"), (other, third, "b"), (one, third, "equal"))
+    same = state((other, one, "b"), (third, other, "a"), (third, one, "equal"))
+    learned = [key for key in expected if not key.startswith("support.")]
+    assert all(np.array_equal(expected[key], same[key]) for key in learned)
 
 
-def test_comparisons_alone_are_for_one_adapter(said):
+def test_comparisons_alone_are_not_for_every_adapter(said):
     comparison = StoredComparison(a="a.jpg", b="b.jpg", a_photo="1", b_photo="2")
     alone = Said(comparisons=(comparison, comparison))
-    assert [adapter_name(alone, wanted, "auto") for wanted in (None, "pairs")] == ["pairs"] * 2
+    found = [adapter_name(alone, wanted, "ridge") for wanted in (None, "pairs", "auto", "bayes")]
+    assert found == ["pairs", "pairs", "auto", "bayes"]
     assert [adapter_name(said, wanted, "auto") for wanted in (None, "ridge")] == ["auto", "ridge"]
     with pytest.raises(PiaaError) as caught:
         adapter_name(alone, "ridge", "auto")

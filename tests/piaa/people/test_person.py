@@ -77,8 +77,25 @@ def test_comparisons_count_again_once_the_last_rating_is_forgotten(fitted, model
 def test_ratings_join_a_person_who_compared(fitted, model, album, part, names, scores):
     person = model.fit_pairs([(names[3], names[4])], images=album, user="ana")
     more = person.add(part(0, 1), images=album)
-    assert (rated(more), more.n_unused, more.comparisons) == (part(0, 1), 1, ())
-    assert scores(more) == scores(fitted(part(0, 1), adapter=more.adapter.name))
+    assert (rated(more), more.n_unused, len(more.comparisons)) == (part(0, 1), 0, 1)
+    both = fitted(part(0, 1), adapter=more.adapter.name, pairs=[(names[3], names[4])])
+    assert scores(more) == scores(both)
+
+
+def test_comparisons_join_a_person_who_rated_and_are_withdrawn(fitted, album, part, names, scores, store):
+    pairs = [(names[3], names[4]), (names[5], names[3])]
+    person = fitted(part(0, 1)).add_pairs(pairs[:1], images=album).add_pairs(pairs, images=album)
+    assert [one.pair for one in person.comparisons] == pairs
+    both = fitted(part(0, 1), pairs=pairs)
+    assert scores(person) == scores(both) != scores(fitted(part(0, 1)))
+    assert scores(person.forget([names[3]])) == scores(fitted(part(0, 1)))
+    assert scores(person.forget([names[0]])) == scores(fitted(part(1), pairs=pairs))
+    person.save(store)
+    loaded = person.model.load("ana", store=store)
+    assert scores(loaded) == scores(person)
+    assert [one.pair for one in loaded.comparisons] == pairs
+    more = loaded.add(part(2), images=album)
+    assert scores(more) == scores(fitted(part(0, 1, 2), pairs=pairs))
 
 
 def test_an_adapter_that_needs_pixels_does_not_learn_on(fitted, album, part, names):

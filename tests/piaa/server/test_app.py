@@ -122,7 +122,18 @@ def test_versions_rollback_and_erasure(server, album, names):
     assert len(info["ratings"]) == 5
     names_listed = [one["user"] for one in server.http.get("/v1/users", params={"n": 1000}).json()["users"]]
     assert "bea" in names_listed
-    assert server.http.delete("/v1/users/bea").status_code == 204
+    gone = server.http.delete("/v1/users/bea")
+    assert gone.status_code == 200
+    assert {key: value for key, value in gone.json().items() if key not in ("n_photos", "n_remembered")} == {
+        "user": "bea",
+        "n_ratings": 6,  # one of them was history
+        "n_comparisons": 0,
+        "n_flags": 0,
+        "n_versions": 2,
+        "n_jobs": 2,
+        "n_keys": 0,
+        "overwritten": True,
+    }
     assert server.http.get("/v1/users/bea").status_code == 404
     assert server.http.delete("/v1/users/bea").status_code == 404
 

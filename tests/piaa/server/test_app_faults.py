@@ -64,7 +64,7 @@ def test_stopping_finishes_what_is_in_flight(serve, tmp_path, album, names):
     body = request.read()
     host, port = server.url.removeprefix("http://").split(":")
     head = (
-        f"POST {request.url.raw_path.decode()} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        f"POST {request.url.raw_path.decode()} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
         f"Content-Type: {request.headers['content-type']}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     with socket.create_connection((host, int(port)), timeout=60) as connection:
@@ -152,7 +152,7 @@ def check_whole(place, names: int) -> int:
         state = unpack(loaded.state)
         assert len(state["support.features"]) == len(state["support.scores"]) == summary.n_ratings
     if versions:
-        active = ServingStore(database).active(["ana"], summary.model_hash)["ana"]
+        active = ServingStore(database).active(["ana"], [summary.model_hash])["ana"]
         assert active.version == summary.version
         assert active.digest == hashlib.sha256(loaded.state).hexdigest()
     database.close()

@@ -63,7 +63,7 @@ def expected(who: str, what: str) -> set[int]:
             return {404}
         if what in ADMIN | FOREIGN:
             return {403}
-    return {200, 202, 204, 404, 422}
+    return {200, 202, 404, 422}
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ def rows(names, *pairs: tuple[int, int, str]) -> list[dict[str, object]]:
 
 
 def test_who_only_compares_is_learned_from_that(server, album, names, tiny_model):
-    compared = rows(names, (0, 1, "a"), (1, 2, "b"), (2, 3, "a"), (0, 3, "equal"))
+    compared = rows(names, (0, 1, "a"), (1, 2, "b"), (2, 3, "a"))
     answer = server.say("comparisons", "mia", compared, photos(album, names, 0, 1, 2, 3))
     assert (answer.status_code, answer.json()["n_ratings"]) == (200, 0)
     assert [one["problem"] for one in answer.json()["images"]] == [None] * 4
@@ -40,15 +40,27 @@ def test_who_only_compares_is_learned_from_that(server, album, names, tiny_model
     np.testing.assert_allclose(scored["scores"], [expected[name] for name in names], atol=1e-6, rtol=0)
 
 
-def test_who_finds_all_equal_cannot_be_learned(server, album, names):
-    server.say("comparisons", "eva", rows(names, (0, 1, "equal")), photos(album, names, 0, 1))
+def test_two_photos_that_are_equal_to_her_are_brought_together(server, album, names, tiny_model):
+    sent, model = list(photos(album, names, *range(12)).items()), load_model(tiny_model)
+    crowd = [1 + 4 * float(model.vector_of(album / name)[0]) for name in names]
+    apart = int(np.argmax(crowd)), int(np.argmin(crowd))
+    server.say("comparisons", "eva", rows(names, (*apart, "equal")), photos(album, names, *apart))
     job = server.fit("eva")
-    assert (job["state"], job["version"], job["error"]) == (
-        "failed",
-        None,
-        "user 'eva' gave 1 comparison, but none that prefers one photo to another and can be used; "
-        "compare some more photos, or rate some",
-    )
+    assert (job["state"], job["version"], job["error"]) == ("done", 1, None)
+    hers = server.score(["eva"], sent).json()["users"][0]["scores"]
+    assert 0 < hers[apart[0]] - hers[apart[1]] < crowd[apart[0]] - crowd[apart[1]]
+
+
+def test_ratings_and_comparisons_are_learned_from_together(server, album, names, tiny_model):
+    scores = {names[0]: 5, names[1]: 1, names[2]: 4}
+    server.rate("lia", album, scores)
+    server.say("comparisons", "lia", rows(names, (3, 4, "b"), (5, 6, "a")), photos(album, names, 3, 4, 5, 6))
+    assert server.fit("lia")["version"] == 1
+    pairs = [(names[4], names[3]), (names[5], names[6])]
+    frame = load_model(tiny_model).fit_user(scores, images=album, pairs=pairs).score(album)
+    expected = dict(zip(frame["image"], frame["score"], strict=True))
+    (scored,) = server.score(["lia"], list(photos(album, names, *range(12)).items())).json()["users"]
+    np.testing.assert_allclose(scored["scores"], [expected[name] for name in names], atol=1e-6, rtol=0)
 
 
 def test_comparisons_and_flags_are_kept_beside_ratings(server, album, names, tiny_model):

@@ -28,7 +28,7 @@ def jobs(store, sayings, clock) -> JobStore:
     return JobStore(store.database)
 
 
-def test_the_oldest_is_done_first_and_each_once(jobs, clock):
+def test_people_have_their_fits_in_turn_and_each_once(jobs, clock):
     asked = []
     for user, adapter in (("ana", "ridge"), ("ben", "ridge"), ("ana", "bias")):
         clock.now += 1
@@ -40,10 +40,12 @@ def test_the_oldest_is_done_first_and_each_once(jobs, clock):
     ]
     assert jobs.enqueue("ana", "ridge") == asked[0]  # the one that waits will do
     assert jobs.n_waiting() == 3
-    taken = [jobs.claim() for _ in range(4)]
-    assert [one and one.id for one in taken] == [*(one.id for one in asked), None]
-    assert {one.state for one in taken[:3]} == {"running"}
-    assert jobs.n_waiting() == 3
+    taken = [jobs.claim() for _ in range(3)]
+    assert [one and one.id for one in taken] == [asked[0].id, asked[1].id, None]  # nobody has two at once
+    assert {one.state for one in taken[:2]} == {"running"}
+    jobs.fail(taken[0], "for a reason")
+    assert jobs.claim().id == asked[2].id
+    assert jobs.n_waiting() == 2
     assert jobs.enqueue("ana", "ridge").id != asked[0].id  # what runs may have begun before the last rating
     assert jobs.job("none") is None
 
@@ -117,6 +119,41 @@ def test_what_was_withdrawn_meanwhile_is_learned_again_however_often(jobs, store
         assert jobs.finish(taken, *learned, None) is None
         assert jobs.job(job.id).state == "queued"
     assert jobs.finish(jobs.claim(), *sayings.fitted(store, "ana"), None) == 1
+
+
+def test_who_asks_for_many_fits_keeps_nobody_waiting(jobs, clock):
+    many = [jobs.enqueue("ana", adapter).id for adapter in ("ridge", "bias", "auto", "bayes")]
+    order = []
+    for turn in range(5):
+        clock.now += 1
+        order.append(jobs.claim())
+        jobs.fail(order[-1], "for a reason")
+        if not turn:
+            late = jobs.enqueue("ben", "auto").id
+    assert [one.id for one in order[:2]] == [many[0], late]
+    assert {one.id for one in order[2:]} == set(many[1:])
+
+
+def test_a_fit_whose_process_dies_is_tried_three_times(jobs):
+    job = jobs.enqueue("ana", "ridge")
+    for attempt in range(1, ATTEMPTS + 1):
+        taken = jobs.claim()
+        assert (taken.id, taken.attempt) == (job.id, attempt)
+        jobs.release(taken, "its process was ended by signal 9")
+    found = jobs.job(job.id)
+    assert (found.state, found.error) == (
+        "failed",
+        "its process was ended by signal 9, 3 times; it is not tried again",
+    )
+
+
+def test_a_fit_that_is_left_by_a_server_that_stops_was_no_attempt(jobs):
+    job = jobs.enqueue("ana", "ridge")
+    for _ in range(2 * ATTEMPTS):
+        taken = jobs.claim()
+        assert (taken.id, taken.attempt) == (job.id, 1)
+        jobs.release(taken, None)
+    assert jobs.job(job.id).state == "queued"
 
 
 def test_a_failed_fit_says_why(jobs):

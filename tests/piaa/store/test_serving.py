@@ -32,7 +32,7 @@ def test_versions_that_count_of_many_people(store, sayings):
     sayings.fit(store, "ben", model_hash=sayings.OTHER_MODEL)
     serving = ServingStore(store.database)
     names = [*(f"nobody-{n}" for n in range(N)), "ben", "ana", "cleo"]
-    found = serving.active(names, sayings.MODEL)
+    found = serving.active(names, [sayings.MODEL])
     assert {user: (one.version, one.model_hash) for user, one in found.items()} == {
         "ana": (1, sayings.MODEL),
         "ben": (1, sayings.OTHER_MODEL),
@@ -40,7 +40,7 @@ def test_versions_that_count_of_many_people(store, sayings):
     forms = serving.linear_forms(names, sayings.MODEL)
     assert forms == {"ana": (found["ana"].digest, b"one")}
     store.restore("ana", 2, source="terminal")
-    assert serving.active(["ana"], sayings.MODEL)["ana"].version == 1  # of each model one counts
+    assert serving.active(["ana"], [sayings.MODEL])["ana"].version == 1  # of each model one counts
 
 
 def test_a_digest_changes_with_the_state_alone(store, sayings):
@@ -48,9 +48,11 @@ def test_a_digest_changes_with_the_state_alone(store, sayings):
     digests = []
     for _ in range(2):
         sayings.fit(store, "ana")
-        digests.append(ServingStore(store.database).active(["ana"], sayings.MODEL)["ana"].digest)
+        digests.append(ServingStore(store.database).active(["ana"], [sayings.MODEL])["ana"].digest)
     store.say("ana", sayings.rated({2: 5}))
     sayings.fit(store, "ana")
     assert (
-        digests[0] == digests[1] != ServingStore(store.database).active(["ana"], sayings.MODEL)["ana"].digest
+        digests[0]
+        == digests[1]
+        != ServingStore(store.database).active(["ana"], [sayings.MODEL])["ana"].digest
     )

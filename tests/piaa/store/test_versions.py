@@ -33,7 +33,7 @@ def test_a_version_comes_back_as_it_was_kept(store, sayings):
     created = datetime.datetime.fromisoformat(loaded.created)
     assert before <= created <= datetime.datetime.now(datetime.UTC)
     assert created.utcoffset() == datetime.timedelta(0)
-    active = ServingStore(store.database).active(["ana", "zoe"], sayings.MODEL)
+    active = ServingStore(store.database).active(["ana", "zoe"], [sayings.MODEL])
     assert [(one.version, one.scale) for one in active.values()] == [(1, (1, 5))]
     forms = ServingStore(store.database).linear_forms(["ana"], sayings.MODEL)
     assert forms == {"ana": (active["ana"].digest, b"form")}

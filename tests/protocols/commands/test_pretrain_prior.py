@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from generic.model.checkpoint import read_header
+from piaa.people.learn_prior import user_digest
 
 pytestmark = pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("torch", "timm", "accelerate")),
@@ -70,7 +71,8 @@ def test_training_users_are_in_it_and_bayes_runs(piaa):
     trained = train("0.5")
     assert trained.exit_code == 0
     header = read_header(Path("run-0.5/best.safetensors"))
-    assert header.training["prior_from"]["users"] == USERS[2:]
+    taught = sorted(user_digest("table", user) for user in USERS[2:])
+    assert header.training["prior_from"]["users_sha256"] == taught
     assert (
         f"run-0.5/best.safetensors: now {header.hash[:8]}, with the prior of 23 people on 48 photos, 24 new "
         "to the model"

@@ -12,8 +12,9 @@ from piaa import load_model
 from piaa.adapters import registry
 from piaa.adapters.bias import BiasAdapter
 from piaa.people.choose import choose_photos
-from piaa.server import fitter as fitters
-from piaa.server.fitter import Fitter
+from piaa.server.fitting import fitter as fitters
+from piaa.server.fitting.fitter import Fitter
+from piaa.server.fitting.work import Work
 from piaa.store import jobs
 from piaa.store.place import open_database
 from piaa.store.records import SeenPhoto
@@ -72,7 +73,9 @@ def servers(place, model):
         source="python",
     )
     Store(database=databases[0]).say("ana", saying)
-    both = [Fitter(Store(database=database), model) for database in databases]
+    both = [
+        Fitter(jobs.JobStore(database), Work(Store(database=database), [model])) for database in databases
+    ]
     yield both
     Slow.go_on.release(10)
     for one in both:
@@ -112,12 +115,12 @@ def test_a_fit_that_outlasts_its_lease_stays_with_its_server(servers, slow, monk
     assert (ended(store, job).state, attempts(store, job)) == ("done", 1 if beats else 2)
     one.stop()
     two.stop()
-    assert [version.version for version in one._store.versions("ana")] == [1]
+    assert [version.version for version in one._worker._store.versions("ana")] == [1]
 
 
 def test_what_is_withdrawn_during_a_fit_is_learned_without(servers, slow):
     one, _ = servers
-    store, kept = one._jobs, one._store
+    store, kept = one._jobs, one._worker._store
     job = store.enqueue("ana", "slow").id
     one.start()
     for at in range(3):  # three times, which is no sign that the fit ends servers
@@ -136,7 +139,7 @@ def test_all_withdrawn_during_a_fit_ends_it(servers, slow):
     job = one._jobs.enqueue("ana", "slow").id
     one.start()
     assert slow.started.acquire(timeout=60)
-    one._store.withdraw("ana", [f"{at}.jpg" for at in range(4)], choose_photos, source="terminal")
+    one._worker._store.withdraw("ana", [f"{at}.jpg" for at in range(4)], choose_photos, source="terminal")
     slow.go_on.release()
     found = ended(one._jobs, job)
     assert (found.state, found.version, found.error) == (
@@ -151,11 +154,11 @@ def test_who_is_erased_during_a_fit_does_not_come_back(servers, slow):
     job = one._jobs.enqueue("ana", "slow").id
     one.start()
     assert slow.started.acquire(timeout=60)
-    one._store.delete("ana", source="terminal")
+    one._worker._store.delete("ana", source="terminal")
     slow.go_on.release()
     one.stop()
     assert one._jobs.job(job) is None
-    assert one._store.users() == []
+    assert one._worker._store.users() == []
 
 
 def test_ratings_during_a_fit_are_kept_for_the_next(servers, slow, model):
@@ -164,8 +167,8 @@ def test_ratings_during_a_fit_are_kept_for_the_next(servers, slow, model):
     one.start()
     assert slow.started.acquire(timeout=60)
     more = SeenPhoto(identity="f" * 64, image="new.jpg", vector=np.ones(9, "f4"))
-    one._store.say("ana", Saying(ratings=[(more, 5.0)], model_hash=model.generic.hash, source="http"))
+    one._worker._store.say("ana", Saying(ratings=[(more, 5.0)], model_hash=model.generic.hash, source="http"))
     slow.go_on.release()
     assert ended(one._jobs, job).version == 1
-    assert len(one._store.load("ana").ratings) == 4
-    assert len(one._store.said("ana", model.generic.hash).ratings) == 5
+    assert len(one._worker._store.load("ana").ratings) == 4
+    assert len(one._worker._store.said("ana", model.generic.hash).ratings) == 5

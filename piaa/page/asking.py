@@ -1,0 +1,189 @@
+"""What to ask next, so that few answers teach much; and an honest word on what answers are worth.
+
+How much a photo's rating would narrow what is known of a person's taste is known before she rates it, see
+:mod:`piaa.people.suggest`. A pair is made of photos that teach much and that she is expected to like about
+equally well, of which nobody could foretell the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generic.errors import PiaaError
+from generic.words import counted
+from piaa.adapters.prediction import Array, State
+from piaa.adapters.prior import Prior
+from piaa.adapters.registry import DEFAULT
+from piaa.page.album import Album, Rows
+from piaa.page.taste import Taste
+from piaa.people.estimate import RankEstimate
+from piaa.people.expected import Measured, gain_of, measured_with
+from piaa.people.model import Model
+from piaa.people.suggest import knowledge, suggest
+from piaa.people.suggest_photos import support_of
+
+AHEAD = 12
+"""Photos that are picked at once: those after the first are shown while she rates it."""
+_SAMPLE = 2000
+"""Photos of a large album that stand for all of it: picks cost as much as they are."""
+_ENOUGH = 0.002
+"""Share of pairs that ten more answers must bring to be worth asking for."""
+_PAIRS_OF = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """What could be asked of a person, of one album."""
+
+    album: Album
+    model: Model
+    taste: Taste
+
+    def photos(self, n: int = AHEAD, leave_out: Collection[int] = ()) -> list[int]:
+        """Rows of unrated photos to rate next, the most instructive first; none if all are rated.
+
+        Args:
+            n: how many.
+            leave_out: rows that are not asked for now.
+        """
+        rows = self._sample()
+        own = set(self.taste.words(self.album).own) | set(leave_out)
+        candidates = [place for place, row in enumerate(rows) if int(row) not in own]
+        if not candidates:
+            return []
+        if self.model.prior is None:
+            return [int(rows[place]) for place in _evenly(candidates, n)]
+        try:
+            picks = suggest(
+                self.model.prior, self._knowledge(), self.album.vectors(rows), n, candidates=candidates
+            )
+        except PiaaError:  # ratings of another model alone
+            return [int(rows[place]) for place in _evenly(candidates, n)]
+        return [int(rows[one.row]) for one in picks]
+
+    def pair(self, scores: NDArray[np.float32], skip: int = 0) -> tuple[int, int] | None:
+        """Rows of two photos to compare; None if there is no further pair.
+
+        Args:
+            scores: of all photos, shape (n,), NaN where unknown.
+            skip: pairs that she did not want to answer.
+        """
+        compared = {frozenset((one.a_photo, one.b_photo)) for one in self.taste.said.comparisons}
+        taught = self.falls()
+        rows = self.album.known_rows()
+        best = [int(row) for row in rows[np.argsort(-taught[rows], kind="stable")][:_PAIRS_OF]]
+        pairs = sorted(
+            (abs(float(scores[a] - scores[b])), place, a, b)
+            for place, a in enumerate(best)
+            for b in best[place + 1 :]
+        )
+        for _, _, a, b in pairs:
+            one, other = self.album.photos[a].identity, self.album.photos[b].identity
+            if one != other and frozenset((one, other)) not in compared:
+                if not skip:
+                    return a, b
+                skip -= 1
+        return None
+
+    def falls(self) -> NDArray[np.float32]:
+        """How much each photo's rating would teach, in any units, NaN where unknown; shape (n,)."""
+        found, rows = np.full(len(self.album), np.nan, np.float32), self.album.known_rows()
+        prior = self.model.prior
+        if prior is None or not len(rows):
+            return found
+        try:
+            known = self._knowledge()
+        except PiaaError:
+            return found
+        found[rows] = expected_falls(prior, known, self.album, rows)
+        return found
+
+    def _knowledge(self) -> State:
+        return knowledge(self.model.prior, support_of(self.model, self.taste.user, self.taste.said))
+
+    def _sample(self) -> Rows:
+        rows = self.album.known_rows()
+        if len(rows) <= _SAMPLE:
+            return rows
+        return rows[np.linspace(0, len(rows) - 1, _SAMPLE).astype(np.intp)]
+
+
+def expected_falls(prior: Prior, known: State, album: Album, rows: Rows) -> Array:
+    """By how much a rating of each photo would lower the variance of the album's ranking, shape (n,)."""
+    covariance, noise = known["covariance"], float(known["noise"])
+    basis = np.concatenate(
+        [prior.basis(album.vectors(rows[start : start + 4096])) for start in range(0, len(rows), 4096)]
+    )
+    centred = basis - basis.mean(axis=0)
+    scatter = centred.T @ centred / len(basis)
+    reach = basis @ covariance
+    variance = np.einsum("np,np->n", reach, basis)
+    return np.asarray(np.einsum("np,np->n", reach @ scatter, reach) / (variance + noise))
+
+
+def _evenly(candidates: Iterable[int], n: int) -> list[int]:
+    some = list(candidates)
+    return [some[place] for place in np.linspace(0, len(some) - 1, min(n, len(some))).astype(int)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worth:
+    """What answers are worth, by people who were measured and by her own ratings."""
+
+    line: str
+    """For a person."""
+    is_enough: bool
+    """Whether ten more would bring next to nothing."""
+
+
+def worth_of(taste: Taste, model: Model, estimate: RankEstimate | None) -> Worth:
+    """How well she is ranked by now, what ten more ratings would bring, and when to stop.
+
+    Args:
+        taste: hers.
+        model: the generic model.
+        estimate: from her own ratings, if there are enough.
+    """
+    k, n_compared = len(taste.said.ratings), len(taste.said.comparisons)
+    unused = compared_words(k, n_compared)
+    measured = measured_with(max(k, 1), DEFAULT, model.generic.hash)
+    gain = gain_of(k, 10, DEFAULT, model.generic.hash)
+    if measured is None or gain is None:
+        line = f"{counted(k, 'rating')}. How much they are worth was not measured for this model.{unused}"
+        return Worth(line=line, is_enough=False)
+    if k == 0:
+        line = (
+            "Nothing rated yet: this is the crowd’s order. It puts "
+            f"{1000 * measured.pairwise_generic:.0f} of 1,000 pairs in a person’s own order, ten ratings "
+            f"bring about {1000 * gain:.0f} more ({measured.users} people were measured).{unused}"
+        )
+        return Worth(line=line, is_enough=False)
+    line = f"{counted(k, 'rating')}: {_by_now(measured, estimate)} {{}}{unused}"
+    if gain < _ENOUGH:
+        return Worth(line=line.format("Ten more change next to nothing: stop when you like."), is_enough=True)
+    return Worth(line=line.format(f"Ten more bring about {1000 * gain:.0f}."), is_enough=False)
+
+
+def _by_now(measured: Measured, estimate: RankEstimate | None) -> str:
+    """How many pairs are in order by now: hers, if that can be told, else those of people like her."""
+    if estimate is None:
+        share, crowd, whose = measured.pairwise, measured.pairwise_generic, "people’s pairs"
+    else:
+        share, crowd, whose = estimate.pairwise, estimate.pairwise_generic, "your pairs"
+    return f"of 1,000 {whose} about {1000 * share:.0f} are in order, by the crowd’s order {1000 * crowd:.0f}."
+
+
+def compared_words(k: int, n: int) -> str:
+    """What becomes of comparisons, for a person with k ratings and n comparisons."""
+    if not n:
+        return ""
+    if k:
+        return (
+            f" {counted(n, 'comparison')} kept: this release learns from ratings where there are some, "
+            "and from comparisons where there are none."
+        )
+    return f" Learned from {counted(n, 'comparison')}."

@@ -1,0 +1,1 @@
+"""Photos of strangers are decoded in processes of their own, which may be ended at any time."""

@@ -1,0 +1,84 @@
+"""Fits in the background: every server takes jobs from the store, so a killed one's jobs go to others."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import suppress
+from typing import Protocol
+
+from generic.errors import PiaaError
+from piaa.server import telemetry
+from piaa.server.fitting.work import Ended
+from piaa.store.jobs import LEASE_S, Claimed, JobStore
+
+_POLL_S = 0.25
+_LOG = logging.getLogger(__name__)
+
+
+class Worker(Protocol):
+    """What does a fit."""
+
+    def do(self, job: Claimed) -> Ended:
+        """Do it, and keep its version if it comes to one."""
+
+
+class Fitter:
+    """One thread that takes fits, and sees each to its end.
+
+    Args:
+        jobs: the fits of a store.
+        worker: does them.
+    """
+
+    def __init__(self, jobs: JobStore, worker: Worker) -> None:
+        self._jobs, self._worker = jobs, worker
+        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="piaa-fit", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is a new job."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End after the fit at hand; jobs that wait stay in the store."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(timeout=20)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                job = self._jobs.claim()
+                if job is not None:
+                    self._do(job)
+                    continue
+            except PiaaError as error:  # the database is away: the job's lease ends, and it is taken again
+                _LOG.warning("fits pause: %s", error)
+            self._wake.wait(_POLL_S)
+
+    def _do(self, job: Claimed) -> None:
+        done = threading.Event()
+        beat = threading.Thread(target=self._beat, args=(job, done), name="piaa-beat", daemon=True)
+        beat.start()
+        try:
+            ended = self._worker.do(job)
+        finally:
+            done.set()
+            beat.join()
+        telemetry.FITS.labels(ended.outcome).inc()
+        if ended.outcome == "failed":
+            self._jobs.fail(job, ended.reason)
+        elif ended.outcome in ("died", "stopped"):
+            self._jobs.release(job, ended.reason or None)
+
+    def _beat(self, job: Claimed, done: threading.Event) -> None:
+        """Say that the fit goes on, so that no other server takes it over."""
+        while not done.wait(LEASE_S / 3):
+            with suppress(PiaaError):  # the database is away for a moment; the lease has two more beats
+                self._jobs.beat(job)

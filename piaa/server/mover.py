@@ -1,0 +1,90 @@
+"""People move to the model of now: each is learned again as soon as it has vectors of all that she rated.
+
+The version of the model of before answers until then. Vectors come as photos are sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+
+from generic.errors import PiaaError
+from piaa.people.model import Model
+from piaa.server.fitting.fitter import Fitter
+from piaa.server.fitting.work import check_adapter
+from piaa.server.problems import Problem
+from piaa.store.jobs import JobStore
+from piaa.store.serving import ServingStore
+
+_AT_ONCE = 20
+"""Fits that wait for the sake of moving: those that somebody asked for come between them."""
+_SOON_S, _LATER_S = 1.0, 30.0
+_LOG = logging.getLogger(__name__)
+
+
+class Mover:
+    """One thread that asks for the fits.
+
+    Args:
+        serving: who is there.
+        jobs: where fits are asked for.
+        fitter: does them.
+        models: the one of now, and that of before.
+    """
+
+    def __init__(
+        self, serving: ServingStore, jobs: JobStore, fitter: Fitter, models: Sequence[Model]
+    ) -> None:
+        self._serving, self._jobs, self._fitter = serving, jobs, fitter
+        self._now, self._before = models
+        self._tried: set[str] = set()
+        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="piaa-move", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There are new vectors."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(timeout=20)
+
+    def n_left(self) -> int:
+        """How many people are still learned under the model of before alone."""
+        return self._serving.n_left(self._now.generic.hash, self._before.generic.hash)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            asked = 0
+            try:
+                asked = self._ask()
+            except PiaaError as error:  # the database is away
+                _LOG.warning("moving people pauses: %s", error)
+            if asked:
+                self._stopping.wait(_SOON_S)
+            else:
+                self._wake.wait(_LATER_S)
+                self._stopping.wait(_SOON_S)  # one question for many new vectors
+
+    def _ask(self) -> int:
+        """Ask for some fits; how many there were to ask for."""
+        room = _AT_ONCE - self._jobs.n_waiting()
+        if room <= 0:
+            return 1
+        ready = self._serving.ready_to_move(self._now.generic.hash, self._before.generic.hash, self._tried)
+        for user, adapter in ready[:room]:
+            self._tried.add(user)
+            with suppress(Problem, PiaaError):  # one that is learned from photos, which a server has not
+                check_adapter(self._now, adapter)
+                self._jobs.enqueue(user, adapter)
+        self._fitter.wake()
+        return len(ready)

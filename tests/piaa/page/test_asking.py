@@ -1,0 +1,102 @@
+"""What is asked next, and what answers are said to be worth."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from piaa.page.asking import Asking, worth_of
+from piaa.page.taste import Taste, learned_from, look
+from piaa.people.estimate import RankEstimate
+from piaa.people.expected import TABLE, gain_of
+from piaa.people.suggest import knowledge, suggest
+from piaa.store.records import StoredRating
+from piaa.store.said import Said
+
+
+def asking(state, user="ana"):
+    taste = learned_from(look(state.store, state.model, user), state.store, state.model, quick=True)
+    return Asking(album=state.album, model=state.model, taste=taste)
+
+
+def test_photos_are_those_of_suggest_without_the_rated_ones(state):
+    state.answers.rate("ana", 4, 5)
+    found = asking(state).photos(3)
+    prior = state.model.prior
+    rated = (state.album.vectors([4]), np.array([1.0]))
+    left = [row for row in range(12) if row != 4]
+    picks = suggest(prior, knowledge(prior, rated), state.album.vectors(range(12)), 3, candidates=left)
+    assert found == [one.row for one in picks]
+
+
+def test_the_photo_that_teaches_most_is_the_first_one_asked_for(state):
+    one = asking(state)
+    assert int(np.argmax(one.falls())) == one.photos(1)[0]
+
+
+def test_nothing_is_asked_when_all_are_rated(state):
+    for row in range(12):
+        state.answers.rate("ana", row, 1 + row % 5)
+    assert asking(state).photos() == []
+
+
+def test_pairs_are_near_in_score_and_never_asked_twice(state):
+    scores = state.learner.of("ana").scores
+    a, b = asking(state).pair(scores)
+    gaps = np.abs(scores[:, None] - scores[None])[np.triu_indices(12, 1)]
+    assert abs(scores[a] - scores[b]) == pytest.approx(gaps.min())
+    state.answers.compare("ana", a, b, "equal")
+    assert set(asking(state).pair(scores)) != {a, b}
+    assert asking(state).pair(scores, skip=66) is None
+
+
+def rated(k):
+    return Taste(user="ana", said=Said(ratings=tuple(StoredRating(image=f"{n}", score=3) for n in range(k))))
+
+
+class Measured:
+    """The model that was measured, as far as its worth is asked for."""
+
+    class generic:  # noqa: N801
+        hash = json.loads(TABLE.read_text())["model_hash"]
+
+
+@pytest.mark.parametrize(
+    ("k", "line"),
+    [
+        (
+            0,
+            "Nothing rated yet: this is the crowd’s order. It puts 727 of 1,000 pairs in a person’s own "
+            "order, ten ratings bring about 6 more (651 people were measured).",
+        ),
+        (
+            12,
+            "12 ratings: of 1,000 people’s pairs about 733 are in order, by the crowd’s order 726. "
+            "Ten more bring about 5.",
+        ),
+        (
+            100,
+            "100 ratings: of 1,000 people’s pairs about 753 are in order, by the crowd’s order 726. "
+            "Ten more change next to nothing: stop when you like.",
+        ),
+    ],
+)
+def test_worth_is_told_in_pairs_of_people_who_were_measured(k, line):
+    assert worth_of(rated(k), Measured, None).line == line
+
+
+def test_her_own_estimate_comes_before_that_of_others():
+    estimate = RankEstimate(srcc=0.7, error=0.1, generic=0.6, pairwise=0.8, pairwise_generic=0.75)
+    assert worth_of(rated(25), Measured, estimate).line == (
+        "25 ratings: of 1,000 your pairs about 800 are in order, by the crowd’s order 750. Ten more bring "
+        "about 3."
+    )
+
+
+def test_gain_falls_with_the_ratings_and_is_unknown_for_another_model():
+    gains = [gain_of(k, 10, "auto", Measured.generic.hash) for k in (0, 10, 30, 60, 200)]
+    assert gains == sorted(gains, reverse=True)
+    assert gains[-1] == 0
+    assert gain_of(10, 10, "auto", "0" * 64) is None
