@@ -179,9 +179,14 @@ class Prior:
             raise CheckpointError(
                 f"the model file's prior cannot be understood ({error!r}); train the model again"
             ) from error
-        scalars = {"center": center, "spread": spread, "residual": residual}
-        n_richer = int(tensors.get("n_richer", 0))
-        return cls(**arrays, **scalars, projection=projection, n_richer=n_richer)
+        return cls(
+            **arrays,
+            center=center,
+            spread=spread,
+            residual=residual,
+            projection=projection,
+            n_richer=int(tensors.get("n_richer", 0)),
+        )
 
 
 def _projection(tensors: Mapping[str, NDArray[Any]], m: int) -> Projection | None:
