@@ -24,7 +24,7 @@ from piaa.adapters.auto import AutoAdapter
 from piaa.adapters.prior import Prior
 from piaa.people.estimate import estimate_ranking, refits_of
 
-RATINGS = (100, 200, 300, 512, 600, 1000, 3000, 10_000)
+RATINGS = (100, 300, 512, 1000, 10_000)
 
 
 def measure(k: int, prior: Prior | None) -> dict[str, float]:

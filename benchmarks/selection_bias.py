@@ -8,9 +8,8 @@ the ones that she likes best; *at random*, as many drawn by chance. Then the pho
 rating count as ratings too: *below*, one fixed step under the lowest rating given; *censored*, what is to be
 expected of a rating that is lower than that (Tobin, "Estimation of relationships for limited dependent
 variables", Econometrica 1958), learned from and expected again, three times. Both are done to the upper
-third, where they are true, and to ratings at random, where a photo without one says nothing. SRCC of
-``auto`` over all ranked photos, differences with 95 % intervals over people. Writes
-``results/selection_bias.json``.
+third, where they are true, and to ratings at random, where a photo without one says nothing. SRCC of ``auto``
+over all ranked photos, differences with 95 % intervals over people. Writes ``results/selection_bias.json``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Many ratings of one person: learned by photos that stand for all, against learned from all as they are.
 
-    uv run --group train python benchmarks/stand_ins.py ROOT --away AI
+    uv run --group train python benchmarks/stand_ins.py ROOT --away AI --kinds group curve
 
 Nobody in OASIS (ROOT) or in the other domain (AI, a folder with ``images/`` and ``ratings.csv``) rated so
 many photos. So there are crops of each photo, and people made of real ones: a *group* is four raters (of each
@@ -177,7 +177,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("root", type=Path, help="folder of OASIS")
-    parser.add_argument("--away", type=Path, required=True, help="folder of another domain")
+    parser.add_argument("--away", type=Path, help="folder of another domain")
+    parser.add_argument("--kinds", nargs="*", default=("group", "curve"), help="which people")
     parser.add_argument("--out", type=Path, default=Path("runs/stand-ins"))
     given = parser.parse_args()
     model = GenericModel(find_model("piaa-lite"))
@@ -192,12 +193,11 @@ def main() -> None:
 
     found: dict[str, Any] = {}
     with threadpool_limits(limits=1):
-        for place, root in (("home", given.root), ("away", given.away)):
+        places = {"home": given.root} | ({"away": given.away} if given.away else {})
+        for place, root in places.items():
             x, names = vectors(model, place, root, given.out)
-            for kind, people in (
-                ("group", list(groups(root, names, place))),
-                ("curve", list(curves(x, place))),
-            ):
+            for kind in given.kinds:
+                people = list(groups(root, names, place) if kind == "group" else curves(x, place))
                 for used in (prior, None):
                     found |= measure(place, kind, x, names, people, used, keep)
     rows = [
@@ -212,7 +212,8 @@ def main() -> None:
     ]
     text = table(("people", "all ratings as they are", "stand-ins", "difference", "lowest"), rows)
     print(text)
-    command = "uv run --group train python benchmarks/stand_ins.py ROOT --away AI"
+    command = f"uv run --group train python benchmarks/stand_ins.py ROOT --kinds {' '.join(given.kinds)}"
+    command += " --away AI" if given.away else ""
     write_result("stand_ins", command, {"figures": found, "markdown": text})
 
 

@@ -211,7 +211,7 @@ class PiaaLite(nn.Module):
             variance too, and behind them the sketch, where there are such.
         """
         whole, early = self.stem.maps(x)
-        z = self.project(_filled(self.stem.taps(whole) - self.tap_mean))
+        z = self.project(_filled(self.stem.taps(whole) - cast("Tensor", self.tap_mean)))
         tuned, late = self.tuned.look(early[-1])
         score = self.kernel(z)[: len(x)] + tuned[:, 0]
         parts, maps = [(z * self.whiten)[: len(x)]], [*whole, *early, *late]

@@ -40,7 +40,7 @@ class Sketch(nn.Module):
         """Sketches (b, r) of features (b, t)."""
         order, mean, scale = (cast("Tensor", each) for each in (self.order, self.mean, self.scale))
         terms = (features[:, order] - mean) * scale
-        return terms.unflatten(1, (-1, self.r)).sum(1)
+        return terms.reshape(len(terms), -1, self.r).sum(1)
 
 
 def fit_sketch(features: NDArray[Any], r: int, seed: int) -> dict[str, NDArray[Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -104,7 +104,7 @@ def widen(
         sketch = fit_sketch(seen.features, config.n_richer, seed)
         state |= {f"sketch.{key}": torch.from_numpy(value) for key, value in sketch.items()}
     whole.load_state_dict(state)
-    return cast("PiaaLite", whole.eval().requires_grad_(requires_grad=False)), wider
+    return whole.eval().requires_grad_(requires_grad=False), wider
 
 
 def _scaled(seen: Seen, config: WidenConfig) -> dict[str, float]:
@@ -115,4 +115,4 @@ def _scaled(seen: Seen, config: WidenConfig) -> dict[str, float]:
 
 def added(seen: Seen, config: WidenConfig) -> NDArray[np.float64]:
     """What the expert adds to the unit scores of the training photos, none of which it knows, shape (n,)."""
-    return config.weight * (seen.expert - seen.expert.mean())
+    return np.asarray(config.weight * (seen.expert - seen.expert.mean()))

@@ -138,15 +138,23 @@ class AutoAdapter(ComparingAdapter):
         check_memory(self._side(k), copies=cells + _WORKING, cure=cure)
 
     def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
+        like = self._likeness(learned)
+        own = like.own(self._places(x)) if _has_two(learned, like) else None
+        return normal_of(_unpacked(learned), self._features(learned, x), own)
+
+    def _apart(self, learned: State, one: Array, other: Array) -> tuple[Array, Array, State]:
+        gap, like = self._features(learned, one) - self._features(learned, other), self._likeness(learned)
+        own = like.apart(self._places(one), self._places(other))
+        return gap, own if _has_two(learned, like) else own[:, :1], _unpacked(learned)
+
+    def _features(self, learned: State, x: Array) -> Array:
+        """Of photos (n, 1 + d), what the learned weights are of, shape (n, q)."""
         z, like = self._places(x), self._likeness(learned)
-        # Otherwise: with a prior alone, or of a release that knew the smooth function alone.
-        two = WIDTH in learned or isinstance(like, TwoKinds)
-        alike = like.both(z) if two else like.smooth(z)
+        alike = like.both(z) if _has_two(learned, like) else like.smooth(z)
         if TURN in learned:
             kinds = alike.reshape(len(z), -1, len(learned[TURN]))
             alike = np.einsum("nck,kr->ncr", kinds, learned[TURN]).reshape(len(z), -1)
-        basis = np.concatenate([self._basis(x), alike], axis=1)
-        return normal_of(_unpacked(learned), basis, like.own(z) if two else None)
+        return np.concatenate([self._basis(x), alike], axis=1)
 
     def _likeness(self, learned: State) -> Likeness | TwoKinds:
         n_richer = self._n_richer(self.support[0].shape[1])
@@ -166,7 +174,7 @@ class AutoAdapter(ComparingAdapter):
         like = self._likeness(learned)
         if TURN in learned:
             alike = (alike.reshape(-1, learned[TURN].shape[1]) @ learned[TURN].T).ravel()
-        if WIDTH in learned or isinstance(like, TwoKinds):
+        if _has_two(learned, like):
             form = like.linear_form(coefficients, alike)
         else:
             form = LinearForm(coefficients=coefficients, weights=alike, places=z)
@@ -324,6 +332,11 @@ def _free_mixture(*, smooth_alone: bool = False) -> Mixture:
         sizes=unit * sizes,
         n_for_mean=len(NOISES),
     )
+
+
+def _has_two(learned: State, like: Likeness | TwoKinds) -> bool:
+    """Whether two functions were learned: not with a prior alone, or by releases that knew one."""
+    return WIDTH in learned or isinstance(like, TwoKinds)
 
 
 def line_basis(x: Array) -> Array:

@@ -94,7 +94,7 @@ class Adapter(ABC):
     keeps_support: ClassVar[bool] = False
     """Its state holds what it was fitted on: it has :attr:`support`."""
     takes_comparisons: ClassVar[bool] = False
-    """It has :meth:`fit_both`."""
+    """It has :meth:`fit_both` and :meth:`preferring`."""
     most_both: ClassVar[int] = 0
     """Most ratings and comparisons together that it takes."""
     has_linear_form: ClassVar[bool] = False
@@ -204,6 +204,21 @@ class Adapter(ABC):
             ShapeError: the arrays do not fit together, or a number is not finite.
         """
         raise NotImplementedError(self._lacks("fit_both"))
+
+    def preferring(self, one: NDArray[Any], other: NDArray[Any]) -> Array:
+        """Probability that she prefers the one photo to the other if she has to choose; changes nothing.
+
+        Args:
+            one: model vectors, shape (n, 1 + d).
+            other: of the photos that they are compared with, shape (n, 1 + d).
+
+        Returns:
+            shape (n,).
+
+        Raises:
+            NotFitted: ``fit`` was not called.
+        """
+        raise NotImplementedError(self._lacks("preferring"))
 
     @property
     def compared(self) -> Compared | None:

@@ -45,6 +45,10 @@ class BayesAdapter(ComparingAdapter):
         grid = mixture_of(self.prior)
         return rows_of(grid, self.prior.basis(photos), y, equal).posterior(grid)
 
+    def _apart(self, learned: State, one: Array, other: Array) -> tuple[Array, Array, State]:
+        gap = self.prior.basis(one) - self.prior.basis(other)
+        return gap, np.zeros((len(gap), 0)), learned
+
     def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
         return normal_of(learned, self.prior.basis(x))
 

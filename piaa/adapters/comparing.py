@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generic.errors import StoreError
-from piaa.adapters.checks import check_most, check_support
+from piaa.adapters.checks import check_finite, check_most, check_support, check_width, fitted
 from piaa.adapters.compared import Compared
 from piaa.adapters.prediction import Array, State
+from piaa.adapters.preference import preferring
 from piaa.adapters.vectors import FEATURES, SCORES, VectorAdapter, canonical_order, lost
 
 COMPARISONS = "comparisons"
@@ -43,6 +44,28 @@ class ComparingAdapter(VectorAdapter):
             y: unit scores, shape (k,); k may be 0.
             equal: which comparisons prefer neither, shape (m,); m is 1 or more.
         """
+
+    @abstractmethod
+    def _apart(self, learned: State, one: Array, other: Array) -> tuple[Array, Array, State]:
+        """Of n pairs of photos, (n, 1 + d) each, what their scores differ by.
+
+        Returns:
+            what the learned weights are of, shape (n, q); each function's variance beside it, at size 1,
+            shape (n, m); and the state, with its covariance whole.
+        """
+
+    def preferring(self, one: NDArray[Any], other: NDArray[Any]) -> Array:
+        """See :class:`piaa.adapters.base.Adapter`."""
+        learned, width = fitted(self._learned, self.name), self.support[0].shape[1]
+        sides = [np.asarray(side, np.float64, order="C") for side in (one, other)]
+        for side in sides:
+            check_width(side, width, self.name)
+            check_finite(side, "features")
+        gap, own, state = self._apart(learned, *sides)
+        spread = np.einsum("nq,qr->nr", gap, state["covariance"])
+        variance = np.einsum("nr,nr->n", spread, gap) + own @ np.atleast_1d(state["size"])[: own.shape[1]]
+        mean = np.einsum("nq,q->n", gap, state["mean"])
+        return preferring(mean, variance, float(np.asarray(state["noise"]).item()))
 
     def fit_both(self, features: NDArray[Any], unit_scores: NDArray[Any], compared: Compared) -> Self:
         """See :class:`piaa.adapters.base.Adapter`. The order of ratings and comparisons is all the same."""

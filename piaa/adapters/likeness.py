@@ -66,6 +66,11 @@ class Likeness:
         away = z - self.center
         return np.column_stack([np.ones(len(z)), self.scale * np.einsum("nd,nd->n", away, away)])
 
+    def apart(self, z: Array, others: Array) -> Array:
+        """Each function's variance of the difference between places z and others, (n, d) each: (n, 2)."""
+        squares = np.einsum("nd,nd->n", z - others, z - others)
+        return np.column_stack([-2 * np.expm1(-squares / (2 * self.width**2)), self.scale * squares])
+
     def linear_form(self, line: Array, weights: Array) -> LinearForm:
         """The functions with weights (2 k,), beside a line: coefficients (2 + d,) on (1, model vector)."""
         smooth, linear = np.split(weights, 2)

@@ -56,6 +56,24 @@ def preferring(mean: Array, variance: Array, noise: float) -> Array:
     return np.asarray(ndtr(mean / np.sqrt(np.maximum(variance, 0.0) + 2 * noise)))
 
 
+def expected_information(mean: Array, variance: Array, noise: float) -> Array:
+    """Curvature of the log probability of what she will say, averaged over what that may be.
+
+    Under a normal difference the average over both answers is density^2 / (P (1 - P)) / width^2.
+
+    Args:
+        mean: of the difference of two photos, of any shape.
+        variance: of the difference, noise left out, of the same shape.
+        noise: variance of a rating.
+    """
+    from scipy.special import log_ndtr
+
+    width = np.sqrt(np.maximum(variance, 0.0) + 2 * noise)
+    at = mean / width
+    log = -(at**2) - np.log(2 * np.pi) - log_ndtr(at) - log_ndtr(-at)
+    return np.asarray(np.exp(log) / width**2)
+
+
 def _preferred(mean: Array, width: Array) -> tuple[Array, Array, Array]:
     from scipy.special import log_ndtr
 

@@ -67,6 +67,12 @@ class TwoKinds:
         """Each function's variance at places z, shape (n, 2)."""
         return self._rich.own(z[:, -self.n_richer :])
 
+    def apart(self, one: Array, other: Array) -> Array:
+        """Variance of the difference of each function between places (n, m + r), shape (n, 2)."""
+        n = self.n_richer
+        smooth = self._near.apart(one[:, :-n], other[:, :-n])[:, :1]
+        return np.column_stack([smooth, self._rich.apart(one[:, -n:], other[:, -n:])[:, 1]])
+
     def linear_form(self, line: Array, weights: Array) -> LinearForm:
         """The functions with weights (2 k,), beside a line: coefficients (2 + d,) on (1, model vector)."""
         smooth, linear = np.split(weights, 2)

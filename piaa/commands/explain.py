@@ -45,27 +45,32 @@ def explain(
     if user is None and out is None:
         raise typer.BadParameter("give --user NAME, or --out PICTURE, or both")
     facts: dict[str, Any] = {}
-    lines: list[str] = []
     if out is not None:
-        facts, lines = _drawn(photo, out, model, max_pixels)
+        from generic.explain.picture import check_output
+
+        check_output(out, photo=photo)  # what can be refused at once is refused before the work
     if user is not None:
         chosen = options.open_model(model, None, False, max_pixels)
-        facts["person"], told = _told(chosen, photo, user, store)
-        lines = [*told, *lines]
+        facts["person"], lines = _told(chosen, photo, user, store)
+        _say(lines, as_json)  # her reasons are told, even where the heat map cannot be drawn
+    if out is not None:
+        drawn, lines = _drawn(photo, out, model, max_pixels)
+        facts |= drawn
+        _say(lines, as_json)
     if as_json:
         print_json(facts)
-        return
-    for line in lines:
+
+
+def _say(lines: Sequence[str], as_json: bool) -> None:
+    for line in () if as_json else lines:
         typer.echo(line)
 
 
 def _drawn(photo: Path, out: Path, model: str, max_pixels: int | None) -> tuple[dict[str, Any], list[str]]:
     """Where the model looked, as a picture."""
-    from generic.explain.picture import caption, check_output, draw
+    from generic.explain.picture import caption, draw
     from generic.model.registry import find_model
 
-    # What can be refused at once is refused before torch is imported.
-    check_output(out, photo=photo)
     file = find_model(model)
 
     from generic.explain.explanation import explain as look_at

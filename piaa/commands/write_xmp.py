@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from generic.words import counted
-from piaa.commands.progress import progress_bar
+from piaa.commands.progress import progress_bar, stopping
 from piaa.commands.terminal import note, print_json, report_skipped
 
 if TYPE_CHECKING:
     from piaa.people.person import Person
     from piaa.people.score_table import ScoreTable
     from piaa.stars.plan import Plan, Wishes
+
+STOPPED = (
+    "each sidecar is as before or wholly written: the same command goes on, --undo takes back what is written"
+)
+"""Said to whoever stops the writing; a journal knows every sidecar before the first is written."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,7 @@ def write_scores(
     if not dry_run and plan.wishes:
         if sys.stdin.isatty() and not typer.confirm("Write them?", default=False, err=True):
             raise typer.Abort
-        with progress_bar("writing sidecars", len(plan.wishes)) as advance:
+        with stopping(STOPPED), progress_bar("writing sidecars", len(plan.wishes)) as advance:
             done = carry_out(plan, keeper, person.user, progress=advance)
     keeper.close()
     return {

@@ -83,6 +83,18 @@ class Album:
             raise PiaaError(f"there is no photo {row} among {len(self.photos)}; open the page again")
         return self.photos[row]
 
+    def file(self, row: int) -> Path:
+        """The file of a row, if it still lies in the folder: it may have become a link since.
+
+        Raises:
+            PiaaError: there is no such row, or the file is gone or leads out of the folder.
+        """
+        photo = self.photo(row)
+        inside = photo.path == self.given or photo.path.resolve().is_relative_to(self.root.resolve())
+        if inside and photo.path.is_file():
+            return photo.path
+        raise PiaaError(f"{photo.name!r} is not in the folder any more; open the page again")
+
     def note(
         self,
         row: int,

@@ -24,7 +24,7 @@ from piaa.people.estimate import RankEstimate
 from piaa.people.expected import Measured, gain_of, measured_with
 from piaa.people.model import Model
 from piaa.people.suggest import knowledge, suggest
-from piaa.people.suggest_photos import support_of
+from piaa.people.suggest_photos import answers_of
 
 AHEAD = 12
 """Photos that are picked at once: those after the first are shown while she rates it."""
@@ -103,7 +103,7 @@ class Asking:
         return found
 
     def _knowledge(self) -> State:
-        return knowledge(self.model.prior, support_of(self.model, self.taste.user, self.taste.said))
+        return knowledge(self.model.prior, *answers_of(self.model, self.taste.user, self.taste.said))
 
     def _sample(self) -> Rows:
         rows = self.album.known_rows()
@@ -148,12 +148,17 @@ def worth_of(taste: Taste, model: Model, estimate: RankEstimate | None) -> Worth
         model: the generic model.
         estimate: from her own ratings, if there are enough.
     """
-    k, n_compared = len(taste.said.ratings), len(taste.said.comparisons)
-    unused = compared_words(k, n_compared)
+    k, unused = len(taste.said.ratings), compared_words(taste)
     measured = measured_with(max(k, 1), DEFAULT, model.generic.hash)
     gain = gain_of(k, 10, DEFAULT, model.generic.hash)
     if measured is None or gain is None:
         line = f"{counted(k, 'rating')}. How much they are worth was not measured for this model.{unused}"
+        return Worth(line=line, is_enough=False)
+    if k == 0 and taste.said.comparisons:
+        line = (
+            f"{counted(len(taste.said.comparisons), 'comparison')} and no rating: this is your order as far "
+            "as they tell. Some ratings beside them say more."
+        )
         return Worth(line=line, is_enough=False)
     if k == 0:
         line = (
@@ -171,19 +176,25 @@ def worth_of(taste: Taste, model: Model, estimate: RankEstimate | None) -> Worth
 def _by_now(measured: Measured, estimate: RankEstimate | None) -> str:
     """How many pairs are in order by now: hers, if that can be told, else those of people like her."""
     if estimate is None:
-        share, crowd, whose = measured.pairwise, measured.pairwise_generic, "people’s pairs"
+        share, crowd = measured.pairwise, measured.pairwise_generic
+        whose = f"pairs are in order ({measured.users} people were measured)"
     else:
-        share, crowd, whose = estimate.pairwise, estimate.pairwise_generic, "your pairs"
-    return f"of 1,000 {whose} about {1000 * share:.0f} are in order, by the crowd’s order {1000 * crowd:.0f}."
-
-
-def compared_words(k: int, n: int) -> str:
-    """What becomes of comparisons, for a person with k ratings and n comparisons."""
-    if not n:
-        return ""
-    if k:
-        return (
-            f" {counted(n, 'comparison')} kept: this release learns from ratings where there are some, "
-            "and from comparisons where there are none."
+        share, crowd, whose = (
+            estimate.pairwise,
+            estimate.pairwise_generic,
+            "pairs of your photos are in order",
         )
-    return f" Learned from {counted(n, 'comparison')}."
+    return f"about {1000 * share:.0f} of 1,000 {whose}, {1000 * crowd:.0f} by the crowd’s order."
+
+
+def compared_words(taste: Taste) -> str:
+    """What becomes of a person's comparisons."""
+    n, learned = len(taste.said.comparisons), taste.learned
+    if not n or learned is None:
+        return ""
+    if learned.n_unused:
+        return (
+            f" {counted(n, 'comparison')} kept, but {learned.adapter.name} does not learn from them beside "
+            f"{counted(len(learned.ratings), 'rating')}."
+        )
+    return f" Learned from {counted(n, 'comparison')}, too." if taste.said.ratings else ""

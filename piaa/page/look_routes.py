@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -61,6 +62,7 @@ async def news(
     state: State, user: User, facts: int, said: int, scored: int, bursts: int, stars: int
 ) -> dict[str, Any]:
     """Waits for news, beginning from what the page knows."""
+    await asyncio.to_thread(state.learner.of, user)  # of somebody new this takes a moment
 
     def look() -> dict[str, int]:
         standing = state.learner.of(user)
@@ -117,7 +119,7 @@ def said(state: State, user: User) -> dict[str, Any]:
         "is_learned": taste.learned is not None,
         "can_undo": can_undo,
         "can_redo": can_redo,
-        "compared": compared_words(len(taste.said.ratings), words.n_comparisons).strip(),
+        "compared": compared_words(taste).strip(),
         "worth": worth.line,
         "is_enough": worth.is_enough,
     }
@@ -188,7 +190,7 @@ def stars(state: State, user: User) -> dict[str, Any]:
 
 
 @router.get("/thumb/{row}")
-def thumb(state: State, row: int) -> Response:
+def thumb(state: State, row: int, v: str = "") -> Response:
     """A thumbnail; made anew if it went to make room."""
     photo = state.album.photo(row)
     if not photo.identity:
@@ -196,25 +198,30 @@ def thumb(state: State, row: int) -> Response:
     content = state.pictures.get(photo.identity)
     if content is None:
         limit = state.model.settings.max_pixels or 200_000_000
-        content = state.pictures.keep(photo.identity, small_picture(photo.path, limit))
-    return Response(content, media_type="image/webp", headers=_FOREVER)
+        content = state.pictures.keep(photo.identity, small_picture(state.album.file(row), limit))
+    return _picture(content, "image/webp", v)
 
 
 @router.get("/photo/{row}")
-def photo(state: State, row: int) -> Response:
+def photo(state: State, row: int, v: str = "") -> Response:
     """A photo as large as a screen."""
     one = state.album.photo(row)
     if not one.identity:
         state.reader.need(row)
-    content, kind = state.pictures.large(one.identity, one.path, state.model.settings.max_pixels)
-    return Response(content, media_type=kind, headers=_FOREVER)
+    content, kind = state.pictures.large(one.identity, state.album.file(row), state.model.settings.max_pixels)
+    return _picture(content, kind, v)
 
 
 @router.get("/photo/{row}/whole")
-def whole_photo(state: State, row: int) -> Response:
+def whole_photo(state: State, row: int, v: str = "") -> Response:
     """A photo at its full size."""
-    content, kind = whole(state.album.photo(row).path, state.model.settings.max_pixels)
-    return Response(content, media_type=kind, headers=_FOREVER)
+    content, kind = whole(state.album.file(row), state.model.settings.max_pixels)
+    return _picture(content, kind, v)
+
+
+def _picture(content: bytes, kind: str, version: str) -> Response:
+    """Kept by the browser if it named the picture: another album may have the row next time."""
+    return Response(content, media_type=kind, headers=_FOREVER if version else None)
 
 
 def _asking(state: PageState, user: str) -> Asking:

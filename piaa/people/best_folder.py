@@ -10,7 +10,7 @@ import errno
 import filecmp
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,13 +37,18 @@ class Placed:
     """Names of those that were there already, the same photo."""
     clashes: tuple[str, ...]
     """Photos that were left out, since another file has their name."""
+    beside: frozenset[str] = frozenset()
+    """Names among all these that are further files of a photo: the raw one of a JPEG."""
 
     def lines(self) -> list[str]:
         """For a person."""
-        there = f", {counted(len(self.there), 'photo')} there already" if self.there else ""
-        text = (
-            f"{counted(len(self.placed), 'photo')} {_DONE[self.how]} to {printable(str(self.folder))}{there}"
+        placed, there = (
+            [name for name in names if name not in self.beside] for names in (self.placed, self.there)
         )
+        raws = len(self.placed) - len(placed)
+        text = f"{counted(len(placed), 'photo')} {_DONE[self.how]} to {printable(str(self.folder))}"
+        text += f", with {counted(raws, 'raw file')}" if raws else ""
+        text += f", {counted(len(there), 'photo')} there already" if there else ""
         return [text, *(f"not {_DONE[self.how]}: {clash}" for clash in self.clashes)]
 
     def facts(self) -> dict[str, object]:
@@ -57,7 +62,9 @@ class Placed:
         }
 
 
-def place_best(photos: Iterable[Path], folder: Path, how: How) -> Placed:
+def place_best(
+    photos: Iterable[Path], folder: Path, how: How, beside: Mapping[Path, Sequence[Path]] | None = None
+) -> Placed:
     """Copy photos into a folder, or link to them from it.
 
     A copy keeps the photo's times. A link is a symbolic one to the photo's absolute path.
@@ -66,6 +73,7 @@ def place_best(photos: Iterable[Path], folder: Path, how: How) -> Placed:
         photos: the files, the best first.
         folder: where; made if it is missing. :func:`generic.photos.outside.check_outside` says if it may be.
         how: ``copy`` or ``link``.
+        beside: raw files of photos, which go where these go.
 
     Raises:
         OutputError: a file cannot be written; those before it are in the folder.
@@ -74,7 +82,8 @@ def place_best(photos: Iterable[Path], folder: Path, how: How) -> Placed:
     placed: list[str] = []
     there: list[str] = []
     clashes: list[str] = []
-    for photo in photos:
+    others = beside or {}
+    for photo in (file for one in photos for file in (one, *others.get(one, ()))):
         target = folder / photo.name
         try:
             (_link if how == "link" else _copy)(photo, target)
@@ -87,7 +96,14 @@ def place_best(photos: Iterable[Path], folder: Path, how: How) -> Placed:
             raise OutputError(_explain(photo, target, how, error, len(placed))) from error
         else:
             placed.append(photo.name)
-    return Placed(folder=folder, how=how, placed=tuple(placed), there=tuple(there), clashes=tuple(clashes))
+    return Placed(
+        folder=folder,
+        how=how,
+        placed=tuple(placed),
+        there=tuple(there),
+        clashes=tuple(clashes),
+        beside=frozenset(file.name for some in others.values() for file in some),
+    )
 
 
 def _link(photo: Path, target: Path) -> None:

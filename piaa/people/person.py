@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from generic.cache.features import Features
-from generic.errors import TooFewRatings
+from generic.errors import PiaaError, TooFewRatings
 from generic.photos.find import find_images
 from generic.progress import Progress, no_progress
 from piaa.adapters.base import Adapter
@@ -83,6 +83,25 @@ class Person(Fitted):
         predicted = self.adapter.predict(given)
         unit = (predicted.score, predicted.low, predicted.high, bend(features[:, 0]))
         return np.stack([self.scale.from_unit(column) for column in unit])
+
+    def prefers(self, one: str | Path, other: str | Path) -> float:
+        """Probability that she prefers the one photo to the other if she has to choose; changes nothing.
+
+        Args:
+            one: a photo file.
+            other: another one.
+
+        Raises:
+            ImageError: one of them cannot be read.
+            PiaaError: her adapter does not say how sure it is of two photos.
+        """
+        if not self.adapter.takes_comparisons:
+            raise PiaaError(
+                f"adapter {self.adapter.name!r} does not say how sure it is of two photos; learn "
+                f"{self.user!r} by auto or bayes"
+            )
+        sides = [self.model.vector_of(Path(photo))[None] for photo in (one, other)]
+        return float(self.adapter.preferring(*sides)[0])
 
     def add(
         self,

@@ -1,19 +1,22 @@
-"""Which photos to rate next: those whose ratings teach most about the ranking of the album.
+"""What to ask next: photos to rate, or pairs to compare, whose answers teach most about the album's ranking.
 
-Under the Gaussian posterior over a person's weights (:mod:`piaa.adapters.bayes`) it is known before a photo
-is rated how much its rating will narrow the posterior: the variance does not depend on the score. Photos are
-picked one by one for the largest expected fall of the album's mean variance (A-optimal experimental design;
-Chaloner & Verdinelli, "Bayesian experimental design", Statistical Science 1995; Cohn, Ghahramani & Jordan,
-"Active learning with statistical models", JAIR 1996). What all photos share, the person's level, is left out:
-it moves no rank. Each pick counts on those before it, so a batch holds no two photos that teach the same.
+Under the Gaussian posterior over a person's weights (:mod:`piaa.adapters.bayes`) it is known before an answer
+how far it will narrow the posterior: of a rating exactly, of a comparison on average over what she may say.
+Questions are picked one by one for the largest expected fall of the album's mean variance, for each second
+that the answer takes (A-optimal experimental design; Chaloner & Verdinelli, "Bayesian experimental design",
+Statistical Science 1995; Cohn, Ghahramani & Jordan, "Active learning with statistical models", JAIR 1996).
+What all photos share, the person's level, is left out: it moves no rank. Each pick counts on those before it,
+so a batch holds no two questions that teach the same.
 
-Costs n p^2 for each pick and no n x n matrix; numpy alone. Notation: n photos, p weights.
+Every photo is looked at once; then the most instructive ones alone are, a thousand of them, and pairs of the
+few hundred that lie farthest apart in what is open. No n x n matrix; numpy alone. Notation: n photos, p
+weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,32 +24,28 @@ from numpy.typing import NDArray
 
 from generic.errors import CheckpointError, PiaaError
 from piaa.adapters.bayes import BayesAdapter, mixture_of
+from piaa.adapters.compared import Compared
 from piaa.adapters.prediction import Array, State
 from piaa.adapters.prior import Prior
 from piaa.adapters.prior_checks import check_narrow, check_prior_memory
+from piaa.people.asking import RATINGS, Asking, Seconds, Suggestion
 
 _CHUNK = 4096
+_LOOKED_AT = 1_000
+"""Photos that are looked at again for every pick."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Suggestion:
-    """One photo to rate, and what its rating is expected to teach."""
-
-    row: int
-    """Which of the candidates' rows."""
-    before: float
-    """Standard deviation of what the person would give the album's photos, level aside, in unit scores,
-    before this rating and after those above."""
-    after: float
-    """The same once it is rated."""
-
-
-def knowledge(prior: Prior | None, support: tuple[NDArray[Any], Array] | None) -> State:
+def knowledge(
+    prior: Prior | None,
+    support: tuple[NDArray[Any], Array] | None,
+    compared: Compared | None = None,
+) -> State:
     """Mean, covariance and noise of a person's weights, as :class:`BayesAdapter` learns them.
 
     Args:
         prior: the model's.
-        support: features (k, 1 + d) and unit scores (k,) of what she rated; None for somebody new.
+        support: features (k, 1 + d) and unit scores (k,) of what she rated; None if that is nothing.
+        compared: what she compared; None if that is nothing.
 
     Raises:
         CheckpointError: the model file has no prior.
@@ -57,9 +56,12 @@ def knowledge(prior: Prior | None, support: tuple[NDArray[Any], Array] | None) -
             "model that has one, such as piaa-lite"
         )
     check_prior_memory(prior)
-    if support is None:
+    if support is None and compared is None:
         return mixture_of(prior).before()
-    return BayesAdapter(prior).fit(*support).state()
+    features, scores = support or (np.zeros((0, 0)), np.zeros(0))
+    if compared is None:
+        return BayesAdapter(prior).fit(features, scores).state()
+    return BayesAdapter(prior).fit_both(features, scores, compared).state()
 
 
 def suggest(
@@ -70,36 +72,48 @@ def suggest(
     *,
     candidates: Sequence[int] | None = None,
     bursts: Sequence[int] | NDArray[np.intp] | None = None,
+    seconds: Seconds = RATINGS,
 ) -> list[Suggestion]:
-    """Pick the photos of an album to rate next, the most instructive first.
+    """Pick what to ask next of an album, the most instructive for a second of her time first.
 
     Args:
         prior: the model's.
         known: see :func:`knowledge`.
         album: model vectors of all photos that are to be ranked, shape (m, 1 + d).
-        n: how many to pick; fewer if there are fewer candidates, or fewer bursts of them.
+        n: how many questions to pick; fewer if there are fewer candidates, or fewer bursts of them.
         candidates: rows of the album to pick from; None is all.
         bursts: of each photo of the album, of which no two are picked; None is no two photos alike.
+        seconds: what an answer costs, of either kind.
 
     Raises:
-        PiaaError: there is no candidate.
+        PiaaError: there is no candidate, or a single one, and comparisons alone are asked for.
     """
     check_narrow(album.shape[1], prior)
     rows = np.arange(len(album)) if candidates is None else np.asarray(candidates, dtype=np.intp)
+    scene = np.arange(len(album)) if bursts is None else np.asarray(bursts)
     if not len(rows):
         raise PiaaError("there is no photo to suggest; name a folder with photos that are not rated yet")
-    scatter, covariance, noise = _scatter(prior, album), known["covariance"], float(known["noise"])
-    scene = np.arange(len(album)) if bursts is None else np.asarray(bursts)
-    left = np.ones(len(rows), dtype=bool)
-    picked: list[Suggestion] = []
-    while len(picked) < n and left.any():
-        before = float(np.sum(covariance * scatter))
-        place, reach, variance = _best(prior, album, rows, left, covariance, scatter, noise)
-        covariance = covariance - np.outer(reach, reach) / (variance + noise)
-        left &= scene[rows] != scene[rows[place]]
-        after = float(np.sum(covariance * scatter))
-        picked.append(Suggestion(row=int(rows[place]), before=_root(before), after=_root(after)))
-    return picked
+    if seconds.rating is None and len(set(scene[rows].tolist())) < 2:
+        raise PiaaError("there are no two photos to compare; name a folder with more photos")
+    scatter = _scatter(prior, album)
+    rows = _shortlist(prior, album, rows, scene, known, scatter)
+    asking = Asking(
+        basis=prior.basis(album[rows]),
+        scene=scene[rows],
+        scatter=scatter,
+        mean=known["mean"],
+        noise=float(known["noise"]),
+        seconds=seconds,
+        covariance=known["covariance"],
+        left=np.ones(len(rows), dtype=bool),
+    )
+    return [_numbered(one, rows) for one in asking.picks(n)]
+
+
+def _numbered(one: Suggestion, rows: NDArray[np.intp]) -> Suggestion:
+    """With rows of the album for those of the shortlist."""
+    other = None if one.other is None else int(rows[one.other])
+    return replace(one, row=int(rows[one.row]), other=other)
 
 
 def _scatter(prior: Prior, album: NDArray[Any]) -> Array:
@@ -113,32 +127,24 @@ def _scatter(prior: Prior, album: NDArray[Any]) -> Array:
     return np.asarray(square / len(album) - np.outer(mean, mean))
 
 
-def _best(
+def _shortlist(
     prior: Prior,
     album: NDArray[Any],
     rows: NDArray[np.intp],
-    left: NDArray[np.bool_],
-    covariance: Array,
+    scene: NDArray[np.intp],
+    known: State,
     scatter: Array,
-    noise: float,
-) -> tuple[int, Array, float]:
-    """Place among the candidates of the largest fall, C phi of it, and phi^T C phi.
-
-    With C' = C - C phi phi^T C / (phi^T C phi + noise) the trace of C scatter falls by
-    phi^T C scatter C phi / (phi^T C phi + noise).
-    """
+) -> NDArray[np.intp]:
+    """Candidates that may be picked: of many those that would teach most now, one of each burst."""
+    if len(rows) <= _LOOKED_AT:
+        return rows
+    covariance, falls = known["covariance"], np.empty(len(rows))
     both = covariance @ scatter @ covariance
-    falls = np.full(len(rows), -np.inf)
     for start in range(0, len(rows), _CHUNK):
         part = slice(start, start + _CHUNK)
         basis = prior.basis(album[rows[part]])
         variance = np.einsum("np,np->n", basis @ covariance, basis)
-        falls[part] = np.einsum("np,np->n", basis @ both, basis) / (variance + noise)
-    place = int(np.argmax(np.where(left, falls, -np.inf)))
-    phi = prior.basis(album[rows[place]][None])[0]
-    reach = covariance @ phi
-    return place, reach, float(phi @ reach)
-
-
-def _root(variance: float) -> float:
-    return float(np.sqrt(max(variance, 0.0)))
+        falls[part] = np.einsum("np,np->n", basis @ both, basis) / (variance + float(known["noise"]))
+    order = rows[np.argsort(-falls, kind="stable")]
+    _, first = np.unique(scene[order], return_index=True)
+    return np.sort(order[np.sort(first)[:_LOOKED_AT]])

@@ -208,9 +208,12 @@ class Client:
             yield from page.users
             after = page.next
 
-    def suggest(self, user: str, sha256: Sequence[str], n: int = 10) -> list[Suggestion]:
-        """Which of these photos to rate next."""
-        answer = self._call("GET", f"{_path(user)}/suggest", params={"sha256": list(sha256), "n": n})
+    def suggest(
+        self, user: str, sha256: Sequence[str], n: int = 10, *, ask: str = "ratings"
+    ) -> list[Suggestion]:
+        """Which of these photos to rate next, or, with ``both`` and ``comparisons``, to compare."""
+        asked = {"sha256": list(sha256), "n": n, "ask": ask}
+        answer = self._call("GET", f"{_path(user)}/suggest", params=asked)
         return TypeAdapter(list[Suggestion]).validate_python(answer.json())
 
     def rollback(self, user: str, version: int) -> UserInfo:

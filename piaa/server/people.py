@@ -11,10 +11,11 @@ import numpy as np
 from fastapi import APIRouter, Body, Query, Request
 
 from generic.words import all_are
+from piaa.people.asking import Seconds, asking_for
 from piaa.people.model import Model
 from piaa.people.suggest import knowledge
 from piaa.people.suggest import suggest as pick
-from piaa.people.suggest_photos import support_of
+from piaa.people.suggest_photos import answers_of
 from piaa.server.paths import LARGEST, UserId
 from piaa.server.problems import Problem
 from piaa.server.schemas import (
@@ -194,22 +195,28 @@ async def suggest(
     user: UserId,
     sha256: Annotated[list[str], Query(description="Hashes of images seen before.", max_length=500)],
     n: Annotated[int, Query(ge=1, le=100)] = 10,
+    ask: Annotated[str, Query(pattern="^(ratings|comparisons|both)$")] = "ratings",
+    rating_seconds: Annotated[float, Query(gt=0, le=3600)] = 5.0,
+    comparison_seconds: Annotated[float, Query(gt=0, le=3600)] = 2.0,
 ) -> list[Suggestion]:
-    """Which of these photos to rate next: those whose ratings teach most about their ranking."""
+    """Which of these photos to rate, or to compare, next: what teaches most of their ranking for a second."""
     services, caller = of(request)
     check_user(user)
     caller.check_user(user)
     digests = list(dict.fromkeys(sha256))
+    seconds = asking_for(ask, rating_seconds, comparison_seconds)
     known = {one.hash: await known_to(services, one, caller, digests) for one in services.served}
     if any(known.values()):
         model, said = await asyncio.to_thread(said_under, services.store, services.models, user)
         if album := known[model.generic.hash]:
-            return await asyncio.to_thread(_suggest, model, said, user, album, n)
+            return await asyncio.to_thread(_suggest, model, said, user, album, n, seconds)
     raise Problem(404, "none of these images was seen before; score or rate them first")
 
 
-def _suggest(model: Model, said: Said, user: str, album: dict[str, Known], n: int) -> list[Suggestion]:
-    prior, state = model.prior, knowledge(model.prior, support_of(model, user, said))
+def _suggest(
+    model: Model, said: Said, user: str, album: dict[str, Known], n: int, seconds: Seconds
+) -> list[Suggestion]:
+    prior, state = model.prior, knowledge(model.prior, *answers_of(model, user, said))
     digests = sorted(album)
     rated = {key for one in said.ratings for key in (one.photo, one.sha256)}
     # Of copies of a photo the first alone, as in the terminal.
@@ -221,10 +228,16 @@ def _suggest(model: Model, said: Said, user: str, album: dict[str, Known], n: in
             f"{all_are(len(digests), 'image')} rated already; ask about others",
         )
     vectors = np.stack([album[one].vector for one in digests])
-    picks = pick(cast("Prior", prior), state, vectors, n, candidates=candidates)
+    picks = pick(cast("Prior", prior), state, vectors, n, candidates=candidates, seconds=seconds)
     width = said.scale[1] - said.scale[0]
     return [
-        Suggestion(sha256=digests[one.row], before=width * one.before, after=width * one.after)
+        Suggestion(
+            sha256=digests[one.row],
+            other=None if one.other is None else digests[one.other],
+            before=width * one.before,
+            after=width * one.after,
+            gain=one.gain,
+        )
         for one in picks
     ]
 

@@ -264,11 +264,15 @@ class UserPage(_Json):
 
 
 class Suggestion(_Json):
-    """A photo whose rating would teach most about the ranking of the photos asked about."""
+    """A photo to rate, or two to compare, that would teach most about the photos' ranking."""
 
     sha256: str
+    other: str | None = Field(None, description="The photo to compare it with; null: it is to be rated.")
     before: float = Field(
         description="Standard deviation of what the user would give these photos, level aside, before this "
-        "rating and after those above; in the user's scale."
+        "answer and after those above; in the user's scale."
     )
-    after: float = Field(description="The same once it is rated.")
+    after: float = Field(description="The same after the answer.")
+    gain: float = Field(
+        description="What it is expected to add to the SRCC of their ranking with her ratings."
+    )

@@ -162,10 +162,9 @@ def keep_stars(
     seen = see(model, {one.name: one.shot.main for one in found.stars}, progress=progress)
     read = [one for one in found.stars if one.name in seen.photos]
     before = _imported(store, user)
-    new = [one for one in read if seen.photos[one.name].identity not in before]
-    changed = [
-        one for one in read if one not in new and before[seen.photos[one.name].identity].score != one.stars
-    ]
+    earlier = {one.name: before.get(seen.photos[one.name].identity) for one in read}
+    new = [one for one in read if earlier[one.name] is None]
+    changed = [one for one in read if (known := earlier[one.name]) and known.score != one.stars]
     proof = None
     if read and not make().needs_pixels:
         ordered = sorted(read, key=lambda one: seen.photos[one.name].identity)  # whatever files are called

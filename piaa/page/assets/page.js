@@ -187,14 +187,12 @@ const isKnown = (row) => !Number.isNaN(facts.crowd[row]);
 
 function ranked(rows, key, isUpwards = false) {
   // NaN, of photos that nobody looked at yet, goes to the end; equals are in the order of the rows.
-  const keys = new Map(rows.map((row) => [row, key(row)]));
-  const sign = isUpwards ? 1 : -1;
-  return rows.sort((a, b) => {
-    const [one, other] = [keys.get(a), keys.get(b)];
-    const [isOne, isOther] = [one === one, other === other];
-    if (!isOne || !isOther) return isOther - isOne || a - b;
-    return sign * (one - other) || a - b;
-  });
+  const values = new Float64Array(album.n);
+  for (const row of rows) {
+    const found = isUpwards ? key(row) : -key(row);
+    values[row] = found === found ? found : Infinity;
+  }
+  return rows.sort((a, b) => (values[a] === values[b] ? a - b : values[a] - values[b]));
 }
 
 const mine = (row) => {

@@ -230,3 +230,20 @@ def test_what_a_photo_sent_by_somebody_holds_is_remembered(tmp_path):
         found = cache.get_many([one.sha256 for one in contents], "m")
     for one in contents:
         np.testing.assert_array_equal(found[one.sha256], VECTOR)
+
+
+def test_files_that_did_not_change_are_recalled_without_being_opened(tmp_path, monkeypatch):
+    known, changed, new = (tmp_path / name for name in ("known.jpg", "changed.jpg", "new.jpg"))
+    for path in (known, changed):
+        path.write_bytes(photo())
+    with FeatureCache(tmp_path / "cache") as cache:
+        time.sleep(2.1)  # a file of this moment is not relied on
+        (expected, _) = contents(cache, known, changed)
+        changed.write_bytes(photo(stars=3))
+        new.write_bytes(photo())
+
+        def unopened(self, *args, **options):
+            raise AssertionError(f"{self} was opened")
+
+        monkeypatch.setattr(Path, "open", unopened)
+        assert cache.recall_many([known, changed, new, tmp_path / "gone.jpg"]) == {known: expected}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from generic.errors import ShapeError
-from generic.photos.open import load_pixels, open_rgb
+from generic.photos.open import load_pixels, load_pixels_and_picture, open_rgb
 from generic.photos.to_rgb import to_rgb
 
 try:
@@ -410,3 +410,15 @@ def test_sizes_must_be_positive():
     with pytest.raises(ShapeError) as caught:
         open_rgb(io.BytesIO(), at_least=(7, -1))
     assert str(caught.value) == "at_least must be 1 x 1 pixels or more, got 7 x -1"
+
+
+@pytest.mark.parametrize("fit", ["squash", "pad"])
+def test_one_decoding_gives_the_same_pixels_and_a_small_picture(tmp_path, fit):
+    path = tmp_path / "photo.jpg"
+    noise = np.random.default_rng(0).integers(0, 255, (900, 1400, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(noise).save(path, exif=exif)
+    pixels, picture = load_pixels_and_picture(path, 64, 128, fit=fit)
+    np.testing.assert_array_equal(pixels, load_pixels(path, 64, fit=fit))
+    assert (picture.size, picture.mode) == ((82, 128), "RGB")

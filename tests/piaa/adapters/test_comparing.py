@@ -168,6 +168,50 @@ def test_a_state_of_the_release_before_is_read(prior):
     assert_same(again, fitted, photos(5, 5))
 
 
+@pytest.mark.parametrize("m", [0, 9])
+def test_what_she_prefers_is_the_posterior_of_the_difference(make, m):
+    """Against the scores' own variances: of a photo and a far one, and of a photo and itself."""
+    x, y, compared = answers(6, max(m, 1))
+    fitted = make().fit_both(x, y, compared) if m else make().fit(x, y)
+    one, other = photos(40, 8), photos(40, 9)
+    sure = fitted.preferring(one, other)
+    np.testing.assert_allclose(sure + fitted.preferring(other, one), 1, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(fitted.preferring(one, one), 0.5, rtol=0, atol=1e-9)
+    means = [fitted._normal(fitted._learned, side.astype(float))[0] for side in (one, other)]
+    assert ((sure > 0.5) == (means[0] > means[1])).all()
+    alone = np.concatenate([fitted.preferring(one[row : row + 1], other[row : row + 1]) for row in range(40)])
+    assert alone.tobytes() == sure.tobytes()
+
+
+def test_probabilities_are_right_as_often_as_they_say(prior):
+    """Of people drawn from the prior: pairs said to be preferred with p are, in a share p of cases."""
+    from piaa.adapters.bayes import mixture_of
+
+    grid, told, true = mixture_of(prior), [], []
+    weights = np.exp(grid.log_weights)[:, 0]
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        c, v = np.unravel_index(rng.choice(weights.size, p=weights.ravel() / weights.sum()), weights.shape)
+        w = rng.multivariate_normal(grid.mean, grid.covariances[c])
+        x, one, other = photos(5, seed), photos(60, 500 + seed), photos(60, 900 + seed)
+        gap = (prior.basis(one) - prior.basis(other)) @ w + np.sqrt(2 * grid.noise[v]) * rng.standard_normal(
+            60
+        )
+        y = prior.basis(x) @ w + np.sqrt(grid.noise[v]) * rng.standard_normal(5)
+        better, worse = np.where((gap > 0)[:, None], (one, other), (other, one))
+        told.append(
+            BayesAdapter(prior)
+            .fit_both(x, y, Compared.preferring(better[:8], worse[:8]))
+            .preferring(one[8:], other[8:])
+        )
+        true.append(gap[8:] > 0)
+    told, true = np.concatenate(told), np.concatenate(true)
+    for low, high in ((0.5, 0.65), (0.65, 0.8), (0.8, 0.95)):
+        inside = (np.maximum(told, 1 - told) >= low) & (np.maximum(told, 1 - told) < high)
+        right = (true == (told > 0.5))[inside].mean()
+        assert right == pytest.approx(np.maximum(told, 1 - told)[inside].mean(), abs=0.04)
+
+
 def test_nothing_at_all_is_too_few(make):
     x, y, compared = answers(2, 2)
     with pytest.raises(TooFewRatings):

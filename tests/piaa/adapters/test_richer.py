@@ -132,4 +132,8 @@ def test_comparisons_are_heard_in_the_richer_part(photos, wide, prior):
         again = AutoAdapter(used).restore(fitted.state())
         assert np.array_equal(again.predict(photos[130:]).score, expected.score)
         found.append(spearman(expected.score, scores[130:]))
+        chances = fitted.preferring(photos[130:190], photos[190:250])
+        turned = fitted.preferring(photos[190:250], photos[130:190])
+        np.testing.assert_allclose(chances + turned, 1, atol=1e-9)
+        assert spearman(chances, expected.score[:60] - expected.score[60:120]) > 0.9
     assert found[0] > found[1] + 0.1

@@ -88,6 +88,24 @@ def test_the_best_are_copied_and_linked(score, ranked, album, tmp_path):
     assert content["copy_top"]["there_already"] == [image.split("/")[-1] for image in top[:3]]
 
 
+def test_the_raw_file_of_a_photo_goes_where_its_jpeg_goes(score, ranked, album, tmp_path):
+    folder, best = tmp_path / "pairs", tmp_path / "best"
+    shutil.copytree(album, folder)
+    first, second = [name for name in ranked(photos=folder) if name.endswith(".jpg")][:2]
+    raw = folder / f"{first.removesuffix('.jpg')}.CR2"
+    raw.write_bytes(b"raw of the first")
+    assert raw.name not in ranked(photos=folder)
+    n = ranked(photos=folder).index(second) + 1
+    result = score("--copy-top", n, best, "--top", 1, photos=folder)
+    assert result.stderr.splitlines()[-1] == f"{n} photos copied to {best}, with 1 raw file"
+    assert (best / raw.name).read_bytes() == raw.read_bytes()
+    assert len(list(best.iterdir())) == n + 1
+    result = score("--copy-top", n, best, "--top", 1, photos=folder)
+    assert result.stderr.splitlines()[-1] == f"0 photos copied to {best}, {n} photos there already"
+    score("--link-top", n, tmp_path / "links", "--top", 1, photos=folder)
+    assert (tmp_path / "links" / raw.name).readlink() == raw
+
+
 def test_folders_are_refused_before_the_work(score, album, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path)
     for option in (("--copy-top", 3), ("--link-top", 3), ("--html",)):

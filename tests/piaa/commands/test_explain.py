@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,21 @@ def test_a_persons_score_is_told_by_photos_that_she_rated(piaa, fit, album, name
             assert photo["score"] == given[photo["image"]]
             if round(one["adds"], 2):
                 assert f"{photo['image']} (gave {photo['score']:g})" in result.stdout
+
+
+def test_without_the_extra_a_person_hears_her_reasons_and_one_line(
+    piaa, fit, album, names, tiny_model, tmp_path, monkeypatch
+):
+    assert fit().exit_code == 0
+    command = ("explain", album / names[10], "--user", "ana", "--model", tiny_model)
+    reasons = piaa(*command).stdout
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "generic.explain.explanation", raising=False)
+    result = piaa(*command, "--out", tmp_path / "why.png")
+    assert (result.exit_code, result.stdout) == (1, reasons)
+    assert len(result.stderr.splitlines()) == 1
+    assert "torch, which is not installed; install it: pip install 'piaa[train]'" in result.stderr
+    assert not (tmp_path / "why.png").exists()
 
 
 def test_the_heat_map_says_how_much_it_means_as_measured():

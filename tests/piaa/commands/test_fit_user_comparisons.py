@@ -157,14 +157,15 @@ def test_ratings_and_comparisons_are_given_at_once(
     assert rated("ana") == part(table, 5)
 
 
-def test_suggestions_for_a_person_who_compared_are_those_for_somebody_new(
-    compare, piaa, album, tiny_model, names
-):
+def test_suggestions_for_a_person_who_compared_are_of_other_photos(compare, piaa, album, tiny_model, names):
     assert compare("ana", [(names[0], names[1])]).exit_code == 0
-    command = ("suggest", album, "-n", 4, "--model", tiny_model, "--json")
+    command = ("suggest", album, "-n", 20, "--model", tiny_model, "--json")
     mine = piaa(*command, "--user", "ana")
-    assert mine.stderr == "the store knows no ratings of ana yet: suggestions are for somebody new\n"
-    assert json.loads(mine.stdout)["suggestions"] == json.loads(piaa(*command).stdout)["suggestions"]
+    assert mine.stderr == ""
+    picks = json.loads(mine.stdout)["suggestions"]
+    assert {one["image"] for one in picks} == set(names[2:])
+    nobody = json.loads(piaa(*command).stdout)["suggestions"]
+    assert picks[0]["before"] < nobody[0]["before"]
 
 
 def test_comparisons_are_not_learned_by_an_adapter_of_ratings(compare, shown, names):

@@ -18,10 +18,13 @@ def test_suggestions_are_photos_that_are_not_rated(rate, piaa, album, tiny_model
     assert rate("ana", part(table, *range(7))).exit_code == 0
     command = ("suggest", album, "--user", "ana", "-n", 3, "--model", tiny_model)
     result = piaa(*command)
-    assert (result.exit_code, result.stderr) == (0, "")
+    content = json.loads(piaa(*command, "--json").stdout)
+    gain = f"{content['gain_of_more']:.3f}"
+    little = ": that is little, stop here" * (content["gain_of_more"] < 0.005)
+    assert result.exit_code == 0
+    assert result.stderr == f"5 more answers would add about {gain} to the ranking's SRCC{little}\n"
     lines = result.stdout.splitlines()
     assert lines[0].split(maxsplit=1) == ["image", "uncertainty of the album's scores"]
-    content = json.loads(piaa(*command, "--json").stdout)
     assert (content["user"], content["n_album"], content["n_rated"]) == ("ana", 12, 7)
     picks = content["suggestions"]
     assert len({pick["image"] for pick in picks} - set(names[:7])) == 3
@@ -49,6 +52,25 @@ def test_somebody_new_gets_suggestions_in_her_scale_too(piaa, album, tiny_model,
     as_json = tmp_path / "next.json"
     assert piaa(*command, "--out", as_json).exit_code == 0
     assert json.loads(as_json.read_text()) == nobody
+
+
+def test_pairs_are_suggested_where_they_teach_more_for_a_second(piaa, album, tiny_model, names):
+    command = ("suggest", album, "-n", 4, "--model", tiny_model)
+    shown = piaa(*command, "--ask", "both")
+    content = json.loads(piaa(*command, "--ask", "both", "--json").stdout)["suggestions"]
+    assert any(one["other"] for one in content)
+    asked = [name for one in content for name in (one["image"], one["other"]) if name]
+    assert len(asked) == len(set(asked))
+    assert set(asked) <= set(names)
+    for line, one in zip(shown.stdout.splitlines()[1:], content, strict=True):
+        assert (f"{one['image']} or {one['other']}" if one["other"] else one["image"]) in line
+    alone = json.loads(piaa(*command, "--ask", "comparisons", "--json").stdout)["suggestions"]
+    assert all(one["other"] for one in alone)
+    slow = json.loads(piaa(*command, "--ask", "both", "--comparison-seconds", 90, "--json").stdout)
+    assert not any(one["other"] for one in slow["suggestions"])
+    wrong = piaa(*command, "--ask", "everything")
+    assert wrong.exit_code == 2
+    assert "--ask takes 'ratings', 'comparisons' or 'both', not 'everything'" in wrong.stderr
 
 
 def test_copies_are_suggested_once_and_all_that_are_left_if_fewer(

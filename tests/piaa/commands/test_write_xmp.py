@@ -171,3 +171,21 @@ def test_nothing_to_take_back_is_one_line(score, photos):
         f"piaa: nothing was written into sidecars of {photos} that could be taken back; name the folder that "
         "was given to --write-xmp\n"
     )
+
+
+def test_who_stops_the_writing_is_told_what_is_kept_and_how_to_go_on(
+    stopped, write, score, photos, tiny_model
+):
+    write("--dry-run")  # ana is learned
+    before = files(photos)
+    command = ("score", photos, "--user", "ana", "--write-xmp", "--model", tiny_model)
+    assert stopped("writing sidecars", 4, *command) == (
+        130,
+        "scores of ana for 12 sidecars, 11 of them new\npiaa: stopped; each sidecar is as before or wholly "
+        "written: the same command goes on, --undo takes back what is written\n",
+    )
+    assert len(files(photos).items() - before.items()) == 5  # four sidecars and the journal
+    assert write().stdout == "8 sidecars written for ana; take it back with --undo\n"
+    for _ in range(2):
+        assert score("--undo", photos=photos).exit_code == 0
+    assert files(photos) == before

@@ -53,3 +53,15 @@ def test_a_row_that_is_none_is_refused(photos):
     with pytest.raises(PiaaError) as error:
         found.seen(0)
     assert str(error.value) == "'photo-01.jpg' was not read yet; wait a moment and answer again"
+
+
+def test_a_photo_that_became_a_link_out_of_the_folder_is_not_read(photos, tmp_path):
+    found = opened(photos)
+    assert found.file(0) == photos / "photo-01.jpg"
+    shutil.move(photos / "photo-01.jpg", tmp_path / "elsewhere.jpg")
+    (photos / "photo-01.jpg").symlink_to(tmp_path / "elsewhere.jpg")
+    (photos / "photo-02.jpg").unlink()
+    for row, name in ((0, "photo-01.jpg"), (1, "photo-02.jpg")):
+        with pytest.raises(PiaaError) as error:
+            found.file(row)
+        assert str(error.value) == f"{name!r} is not in the folder any more; open the page again"

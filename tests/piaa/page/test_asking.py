@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from piaa.page.asking import Asking, worth_of
+from piaa.page.asking import Asking, compared_words, worth_of
 from piaa.page.taste import Taste, learned_from, look
 from piaa.people.estimate import RankEstimate
 from piaa.people.expected import TABLE, gain_of
@@ -73,13 +73,13 @@ class Measured:
         ),
         (
             12,
-            "12 ratings: of 1,000 people’s pairs about 733 are in order, by the crowd’s order 726. "
-            "Ten more bring about 5.",
+            "12 ratings: about 733 of 1,000 pairs are in order (651 people were measured), 726 by the "
+            "crowd’s order. Ten more bring about 5.",
         ),
         (
             100,
-            "100 ratings: of 1,000 people’s pairs about 753 are in order, by the crowd’s order 726. "
-            "Ten more change next to nothing: stop when you like.",
+            "100 ratings: about 753 of 1,000 pairs are in order (651 people were measured), 726 by the "
+            "crowd’s order. Ten more change next to nothing: stop when you like.",
         ),
     ],
 )
@@ -90,8 +90,8 @@ def test_worth_is_told_in_pairs_of_people_who_were_measured(k, line):
 def test_her_own_estimate_comes_before_that_of_others():
     estimate = RankEstimate(srcc=0.7, error=0.1, generic=0.6, pairwise=0.8, pairwise_generic=0.75)
     assert worth_of(rated(25), Measured, estimate).line == (
-        "25 ratings: of 1,000 your pairs about 800 are in order, by the crowd’s order 750. Ten more bring "
-        "about 3."
+        "25 ratings: about 800 of 1,000 pairs of your photos are in order, 750 by the crowd’s order. "
+        "Ten more bring about 3."
     )
 
 
@@ -100,3 +100,20 @@ def test_gain_falls_with_the_ratings_and_is_unknown_for_another_model():
     assert gains == sorted(gains, reverse=True)
     assert gains[-1] == 0
     assert gain_of(10, 10, "auto", "0" * 64) is None
+
+
+def test_comparisons_are_learned_from_beside_ratings_and_the_page_says_so(state):
+    state.answers.rate("ana", 0, 4)
+    state.answers.compare("ana", 1, 2, "a")
+    taste = asking(state).taste
+    assert [(one.a, one.b) for one in taste.learned.comparisons] == [("photo-02.jpg", "photo-03.jpg")]
+    assert compared_words(taste) == " Learned from 1 comparison, too."
+
+
+def test_comparisons_alone_are_told_as_such(state):
+    state.answers.compare("ana", 1, 2, "a")
+    line = worth_of(asking(state).taste, Measured, None).line
+    assert line == (
+        "1 comparison and no rating: this is your order as far as they tell. Some ratings beside them say "
+        "more."
+    )

@@ -82,6 +82,20 @@ def test_ratings_join_a_person_who_compared(fitted, model, album, part, names, s
     assert scores(more) == scores(both)
 
 
+def test_which_of_two_photos_she_prefers(fitted, album, names, scores):
+    table = {name: 1 + place % 5 for place, name in enumerate(names)}
+    person = fitted(table)
+    ranked = sorted(names, key=scores(person).__getitem__)
+    sure = person.prefers(album / ranked[-1], album / ranked[0])
+    assert 0.5 < person.prefers(album / ranked[6], album / ranked[5]) < sure < 1
+    assert person.prefers(album / ranked[0], album / ranked[-1]) == pytest.approx(1 - sure)
+    with pytest.raises(PiaaError) as caught:
+        fitted(table, adapter="ridge").prefers(album / names[0], album / names[1])
+    assert str(caught.value) == (
+        "adapter 'ridge' does not say how sure it is of two photos; learn 'ana' by auto or bayes"
+    )
+
+
 def test_comparisons_join_a_person_who_rated_and_are_withdrawn(fitted, album, part, names, scores, store):
     pairs = [(names[3], names[4]), (names[5], names[3])]
     person = fitted(part(0, 1)).add_pairs(pairs[:1], images=album).add_pairs(pairs, images=album)

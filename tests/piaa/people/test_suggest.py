@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from generic.errors import CheckpointError, PiaaError, ShapeError
+from generic.metrics import spearman
 from piaa.adapters.bayes import BayesAdapter
+from piaa.adapters.compared import Compared
+from piaa.adapters.preference import log_likelihood
 from piaa.adapters.prior import TASTES, Prior
+from piaa.people.asking import BOTH, COMPARISONS, Seconds
 from piaa.people.suggest import knowledge, suggest
 
 
@@ -51,6 +57,86 @@ def by_brute_force(prior, known, album, n):
         picks.append((best, uncertainty(prior, covariance, album), uncertainty(prior, after[best], album)))
         covariance = after[best]
     return picks
+
+
+def pair_by_brute_force(prior, known, album):
+    """The pair whose answer is expected to narrow most, each by both answers she may give."""
+    covariance, noise = known["covariance"], np.array([[float(known["noise"])]])
+    basis, best = prior.basis(album), (np.inf, None)
+    for one in range(len(album)):
+        for other in range(one):
+            gap = basis[one] - basis[other]
+            mean, variance = gap @ known["mean"], gap @ covariance @ gap
+            worth = 0.0
+            for way in (1, -1):
+                log, _, curve = log_likelihood(
+                    np.array([[way * mean]]), np.array([[variance]]), noise, np.array([False])
+                )
+                worth += float(np.exp(log[0, 0]) * curve[0, 0])
+            reach = covariance @ gap
+            left = uncertainty(prior, covariance - worth * np.outer(reach, reach), album)
+            best = min(best, (left, {one, other}), key=lambda found: found[0])
+    return best
+
+
+def test_a_pair_is_the_best_of_all_pairs(prior):
+    x = photos(5, 7)
+    compared = Compared.preferring(photos(2, 8), photos(2, 9))
+    known, album = knowledge(prior, (x, np.linspace(0.3, 0.7, 5)), compared), photos(20, 1)
+    (found,) = suggest(prior, known, album, 1, seconds=COMPARISONS)
+    after, pair = pair_by_brute_force(prior, known, album)
+    assert {found.row, found.other} == pair
+    assert found.after == pytest.approx(after, rel=1e-9)
+
+
+def test_seconds_decide_which_kind_is_asked(prior):
+    known, album = knowledge(prior, None), photos(40, 1)
+    kinds = {
+        cost: {one.other is None for one in suggest(prior, known, album, 6, seconds=Seconds(comparison=cost))}
+        for cost in (0.01, 500.0)
+    }
+    assert kinds == {0.01: {False}, 500.0: {True}}
+
+
+def test_no_burst_is_asked_about_twice_nor_within_a_pair(prior):
+    album, scenes = photos(30, 1), np.arange(30) // 3
+    picks = suggest(prior, knowledge(prior, None), album, 50, bursts=scenes, seconds=BOTH)
+    asked = [scenes[row] for one in picks for row in (one.row, one.other) if row is not None]
+    assert len(asked) == len(set(asked)) == 10
+    with pytest.raises(PiaaError) as caught:
+        suggest(prior, knowledge(prior, None), album[:3], 1, bursts=scenes[:3], seconds=COMPARISONS)
+    assert str(caught.value) == "there are no two photos to compare; name a folder with more photos"
+
+
+def test_of_many_photos_the_most_instructive_are_looked_at(prior, monkeypatch):
+    album, known = photos(300, 3), knowledge(prior, None)
+    whole = suggest(prior, known, album, 3)
+    monkeypatch.setattr("piaa.people.suggest._LOOKED_AT", 60)
+    some = suggest(prior, known, album, 3)
+    assert some[0].row == whole[0].row
+    assert some[-1].after < 1.05 * whole[-1].after
+    scenes = np.arange(300) // 30
+    picks = suggest(prior, known, album, 50, bursts=scenes)
+    assert sorted(scenes[one.row] for one in picks) == list(range(10))
+
+
+def test_the_gain_is_that_of_people_drawn_from_the_prior(prior):
+    """Expected before the answers, against what 15 answers do for the ranking of an album."""
+    taste = np.log(np.array([[1e-9] * 2] * 2 + [[0.5] * 2] + [[1e-9] * 2] * 3))
+    small = replace(prior, log_weights=taste)
+    known, told, found = knowledge(small, None), [], []
+    for person in range(40):
+        rng, album = np.random.default_rng(person), photos(150, person)
+        basis, noise = small.basis(album), small.noise[person % 2]
+        truth = basis @ rng.multivariate_normal(small.mean, small.covariance)
+        rated = truth + np.sqrt(noise) * rng.standard_normal(150)
+        picks = suggest(small, known, album, 15)
+        told.append(sum(one.gain for one in picks))
+        rows = [one.row for one in picks]
+        rest = np.setdiff1d(np.arange(150), rows)
+        score = BayesAdapter(small).fit(album[rows], rated[rows]).predict(album[rest]).score
+        found.append(spearman(score, rated[rest]) - spearman(basis[rest] @ small.mean, rated[rest]))
+    assert np.mean(told) == pytest.approx(np.mean(found), abs=3 * np.std(found) / np.sqrt(40))
 
 
 @pytest.mark.parametrize("k", [0, 1, 8])

@@ -20,8 +20,9 @@ def fitted(serve, tmp_path_factory, album, names):
     """A server with people fitted, and what they scored one photo."""
     server = serve(tmp_path_factory.mktemp("damaged") / "piaa.db", "--no-keys")
     users = ["ana", *(f"{what}-{adapter}" for what in DAMAGE for adapter in ("ridge", "neighbours"))]
-    for user in users:
-        rated = {name: 1 + place % 5 for place, name in enumerate(names)}
+    for number, user in enumerate(users):
+        # Each another taste: what was computed of one state is right for whoever has the same.
+        rated = {name: 1 + place * (number + 1) % 5 for place, name in enumerate(names[: 4 + number])}
         assert server.rate(user, album, rated).status_code == 200
         adapter = user.rpartition("-")[2] if "-" in user else "auto"
         assert server.fit(user, adapter)["state"] == "done"

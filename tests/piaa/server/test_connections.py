@@ -75,7 +75,7 @@ def test_health_beside_thousands_that_say_nothing(serve, tmp_path):
         thread.start()
         try:
             for _ in range(3):
-                answer = httpx.get(f"{server.url}/health", timeout=5)
+                answer = httpx.get(f"{server.url}/health", timeout=30)
                 assert answer.json() == {"status": "ok"}
         finally:
             stop.set()

@@ -208,6 +208,15 @@ def test_somebody_who_rated_nothing_yet_gets_suggestions(server, album, names):
     server.score(["new"], list(files.items()), params={"fallback": "generic"})
     got = server.http.get("/v1/users/new/suggest", params={"sha256": digests, "n": 2})
     assert (got.status_code, len(got.json())) == (200, 2)
+    assert [one["other"] for one in got.json()] == [None, None]
+    asked = {"sha256": digests, "n": 2, "ask": "comparisons"}
+    pairs = server.http.get("/v1/users/new/suggest", params=asked).json()
+    assert len({one[side] for one in pairs for side in ("sha256", "other")} & set(digests)) == 4
+    slow = server.http.get("/v1/users/new/suggest", params={**asked, "ask": "both", "comparison_seconds": 99})
+    assert [one["other"] for one in slow.json()] == [None, None]
+    alone = server.http.get("/v1/users/new/suggest", params={**asked, "sha256": digests[:1]})
+    assert alone.status_code == 422
+    assert alone.json()["detail"] == "there are no two photos to compare; name a folder with more photos"
 
 
 def test_a_long_name_from_the_terminal_is_shown(server):

@@ -1,5 +1,8 @@
 # ruff: noqa: E501  (sidecars are as long as programs write them)
-"""Sidecars as raw developers and managers of photos lay them out, written by hand for these tests."""
+"""Sidecars as raw developers and managers of photos lay them out, written by hand for these tests.
+
+The last one is of no program: a byte order mark, CRLF and two descriptions, which some write.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,8 @@ DARKTABLE = """<?xml version="1.0" encoding="UTF-8"?>
    darktable:xmp_version="5"
    darktable:raw_params="0"
    darktable:auto_presets_applied="1"
-   darktable:history_end="2">
+   darktable:history_end="2"
+   darktable:iop_order_version="4">
    <darktable:masks_history>
     <rdf:Seq/>
    </darktable:masks_history>
@@ -62,7 +66,12 @@ DARKTABLE = """<?xml version="1.0" encoding="UTF-8"?>
       darktable:operation="rawprepare"
       darktable:enabled="1"
       darktable:modversion="1"
-      darktable:params="00000000000000000000000000000000"/>
+      darktable:params="00000000000000000000000000000000"
+      darktable:multi_name=""
+      darktable:multi_name_hand_edited="0"
+      darktable:multi_priority="0"
+      darktable:blendop_version="14"
+      darktable:blendop_params="gz08eJxjYGBgYAZiCQYGBgAAdAAQ"/>
      <rdf:li
       darktable:num="1"
       darktable:operation="exposure"
@@ -78,7 +87,25 @@ DARKTABLE = """<?xml version="1.0" encoding="UTF-8"?>
 DIGIKAM = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="XMP Core 4.4.0-Exiv2"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:MicrosoftPhoto="http://ns.microsoft.com/photo/1.0/" xmlns:digiKam="http://www.digikam.org/ns/1.0/" xmp:Rating='RATING' digiKam:PickLabel="3" digiKam:ColorLabel="0"><digiKam:TagsList><rdf:Seq><rdf:li>Places/Sea</rdf:li></rdf:Seq></digiKam:TagsList></rdf:Description></rdf:RDF></x:xmpmeta>
 <?xpacket end="w"?>"""
-CAPTURE_ONE = """\ufeff<?xml version="1.0" encoding="UTF-8"?>
+CAPTURE_ONE = """<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="XMP Core 5.5.0">
+   <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+      <rdf:Description rdf:about=""
+            xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+            xmlns:dc="http://purl.org/dc/elements/1.1/"
+            xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/">
+         <xmp:Rating>RATING</xmp:Rating>
+         <xmp:Label>Green</xmp:Label>
+         <dc:creator>
+            <rdf:Seq>
+               <rdf:li>Ana</rdf:li>
+            </rdf:Seq>
+         </dc:creator>
+         <photoshop:Urgency>2</photoshop:Urgency>
+      </rdf:Description>
+   </rdf:RDF>
+</x:xmpmeta>
+"""
+MARKED = """\ufeff<?xml version="1.0" encoding="UTF-8"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="XMP Core 5.5.0">
    <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
       <rdf:Description rdf:about=""
@@ -98,6 +125,7 @@ PROGRAMS = {
     "darktable": DARKTABLE,
     "digikam": DIGIKAM,
     "capture one": CAPTURE_ONE,
+    "a mark and CRLF": MARKED,
 }
 
 

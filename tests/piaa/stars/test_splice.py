@@ -22,7 +22,7 @@ def kept(before: bytes, after: bytes) -> bool:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_what_goes_in_comes_out_byte_for_byte(sidecar, program, encoding):
-    if program == "capture one" and encoding != "utf-8":
+    if program == "a mark and CRLF" and encoding != "utf-8":
         pytest.skip("it has a mark of its own")
     raw = sidecar(program, 3, encoding)
     marked = with_marks(raw, MARKS, "a.xmp")
@@ -62,7 +62,7 @@ def test_exiftool_reads_what_we_write_and_all_that_was_there(sidecar, program, e
     words = after.pop("XMP-dc:Subject")
     assert set([words] if isinstance(words, str) else words) >= {"best & more"}
     before.pop("XMP-dc:Subject", None)
-    if program not in ("lightroom", "capture one"):
+    if program not in ("lightroom", "capture one", "a mark and CRLF"):
         assert after.pop("XMP-xmp:Label") == "Blue"
     ours = {key: value for key, value in after.items() if key not in before}
     assert ours.pop("XMP-piaa:User") == "Ána <&\"'"
