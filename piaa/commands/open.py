@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @reporting
-def open_photos(
+def open_(
     photos: Annotated[Path, typer.Argument(help="A folder of photos, searched with its subfolders.")],
     user: Annotated[str, typer.Option("--user", "-u", help="Who rates; others can be chosen there.")] = "me",
     port: Annotated[
@@ -101,4 +101,4 @@ def _serve(app: FastAPI, listening: socket.socket) -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command("open", epilog="Example: piaa open ~/Pictures/summer --user ana")(open_photos)
+    app.command("open", epilog="Example: piaa open ~/Pictures/summer --user ana")(open_)

@@ -8,7 +8,6 @@ is told by the photos that it was not trained on.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from generic.errors import TooFewRatings
 from generic.model.arrays import with_arrays
 from generic.model.checkpoint import Header
 from generic.model.generic_model import GenericModel
+from generic.model.known_users import user_digest
 from generic.model.parts import RICHER, Parts
 from generic.seeds import stream
 from generic.threads import one_blas_thread
@@ -79,11 +79,6 @@ def add_prior(
     kept = {key: value for key, value in origin.items() if key != "users"}
     header = with_arrays(model.path, out, PREFIX, prior.tensors(), {ORIGIN: {**kept, **known}})
     return WithPrior(header=header, n_people=n_people, n_photos=n_photos, n_new=int(new.sum()))
-
-
-def user_digest(dataset: str, user: str) -> str:
-    """By which a header knows a user of a dataset, in hex."""
-    return hashlib.sha256(f"{dataset}\n{user}".encode()).hexdigest()
 
 
 def unseen(model: GenericModel, digests: Sequence[str]) -> NDArray[np.bool_]:
