@@ -28,7 +28,7 @@ from generic.eat.layers import Block, Mlp
 from generic.lite.mobile_net import MobileNet
 from generic.lite.sketch import Sketch
 from generic.lite.stems import TUNED, Late, Stem, fold, fold_head, pooled, smaller
-from generic.model.parts import AVA, RICHER
+from generic.parts import AVA, RICHER
 
 _ROWS = 4
 """Rows that a matrix product has at least, filled up with zeros."""
@@ -172,7 +172,7 @@ class PiaaLite(nn.Module):
         eat_dims: widths of the two EAT stages.
         k_in: interest kernel of the stride-16 stage.
         features: number of pooled features of every block there is, if there is a sketch of them.
-        parts: of the embedding, see :mod:`generic.model.parts`; None: directions alone.
+        parts: of the embedding, see :mod:`generic.parts`; None: directions alone.
     """
 
     def __init__(
