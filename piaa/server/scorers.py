@@ -78,8 +78,8 @@ class Scorers:
             return self.predict(user, features, pixels)
         except (Changed, StoreUnavailable):
             raise
-        except Exception:
-            _LOG.exception("version %d of a user cannot be used", user.version)
+        except Exception as error:
+            _LOG.warning("version %d of a user cannot be used: %r", user.version, error)
             return damaged(user)
 
     def predict(
@@ -133,8 +133,8 @@ class Scorers:
                 form = self._form(user, *stored.get(user.user, ("", None)), d)
             except (Changed, StoreUnavailable):
                 raise
-            except Exception:
-                _LOG.exception("version %d of a user cannot be used", user.version)
+            except Exception as error:
+                _LOG.warning("version %d of a user cannot be used: %r", user.version, error)
                 broken[user.user] = damaged(user)
             else:
                 forms[user.user] = form

@@ -52,7 +52,7 @@ def said_under(store: Store, models: Sequence[Model], user: str) -> tuple[Model,
 
 def _missing(said: Said) -> set[str]:
     sides = {photo for one in said.comparisons for photo in (one.a_photo, one.b_photo)}
-    photos = {one.photo for one in said.ratings} or sides
+    photos = {one.photo for one in said.ratings} | sides
     return photos - set(said.vectors) - said.damaged
 
 
@@ -63,6 +63,6 @@ def _with_vectors(said: Said) -> Said:
         one for one in said.comparisons if one.a_photo in said.vectors and one.b_photo in said.vectors
     )
     # Of nobody at all the usual error is to tell.
-    if not ratings and (said.ratings or not comparisons):
+    if not ratings and not comparisons:
         return said
     return replace(said, ratings=ratings, comparisons=comparisons)

@@ -126,7 +126,7 @@ def test_versions_rollback_and_erasure(server, album, names):
     assert gone.status_code == 200
     assert {key: value for key, value in gone.json().items() if key not in ("n_photos", "n_remembered")} == {
         "user": "bea",
-        "n_ratings": 6,  # one of them was history
+        "n_ratings": 7,  # two of them are history: one was given anew, one was rolled back
         "n_comparisons": 0,
         "n_flags": 0,
         "n_versions": 2,

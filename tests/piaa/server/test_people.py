@@ -216,7 +216,10 @@ def test_somebody_who_rated_nothing_yet_gets_suggestions(server, album, names):
     assert [one["other"] for one in slow.json()] == [None, None]
     alone = server.http.get("/v1/users/new/suggest", params={**asked, "sha256": digests[:1]})
     assert alone.status_code == 422
-    assert alone.json()["detail"] == "there are no two photos to compare; name a folder with more photos"
+    assert (
+        alone.json()["detail"]
+        == "a comparison needs two images that are not rated yet; ask about more of them"
+    )
 
 
 def test_a_long_name_from_the_terminal_is_shown(server):
