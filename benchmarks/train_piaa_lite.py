@@ -36,7 +36,7 @@ from generic.lite.widen import WidenConfig, added, look, widen
 from generic.metrics import spearman
 from generic.model.checkpoint import NETWORK, Header, load_checkpoint, save_checkpoint
 from generic.model.generic_model import GenericModel
-from generic.model.parts import KEY, RICHER, Parts
+from generic.parts import KEY, RICHER, Parts
 from generic.photos.open import load_pixels
 from piaa.adapters.prior import PREFIX, Prior, learn_prior
 from piaa.ratings.table import Ratings

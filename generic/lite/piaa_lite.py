@@ -28,7 +28,7 @@ from generic.eat.layers import Block, Mlp
 from generic.lite.mobile_net import MobileNet
 from generic.lite.sketch import Sketch
 from generic.lite.stems import TUNED, Late, Stem, fold, fold_head, pooled, smaller
-from generic.model.parts import AVA, RICHER
+from generic.parts import AVA, RICHER
 
 _ROWS = 4
 """Rows that a matrix product has at least, filled up with zeros."""
@@ -172,7 +172,7 @@ class PiaaLite(nn.Module):
         eat_dims: widths of the two EAT stages.
         k_in: interest kernel of the stride-16 stage.
         features: number of pooled features of every block there is, if there is a sketch of them.
-        parts: of the embedding, see :mod:`generic.model.parts`; None: directions alone.
+        parts: of the embedding, see :mod:`generic.parts`; None: directions alone.
     """
 
     def __init__(
@@ -210,11 +210,11 @@ class PiaaLite(nn.Module):
             variance over the training photos, the widest first; before them the expert's score, of unit
             variance too, and behind them the sketch, where there are such.
         """
-        whole, early = self.stem.maps(x)
-        z = self.project(_filled(self.stem.taps(whole) - cast("Tensor", self.tap_mean)))
-        tuned, late = self.tuned.look(early[-1])
+        taps, middle, maps = self._see(x)
+        z = self.project(_filled(taps - cast("Tensor", self.tap_mean)))
+        tuned, late = self.tuned.look(middle)
         score = self.kernel(z)[: len(x)] + tuned[:, 0]
-        parts, maps = [(z * self.whiten)[: len(x)]], [*whole, *early, *late]
+        parts, maps = [(z * self.whiten)[: len(x)]], [*maps, *late]
         if self.expert is not None:
             own, expert = self.expert(x)
             score, maps = score + cast("Tensor", self.expert.weight) * expert, [*maps, *own]
@@ -222,6 +222,13 @@ class PiaaLite(nn.Module):
         if self.sketch is not None:
             parts.append(self.sketch(pooled(maps)))
         return score, torch.cat(parts, 1)
+
+    def _see(self, x: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Pooled moments, the stride-16 map, and where they are sketched the maps of all blocks of the stem."""
+        if self.sketch is None:  # what a stem said before may stand in for it: it has no maps
+            return *self.stem(x), []
+        whole, early = self.stem.maps(x)
+        return self.stem.taps(whole), early[-1], [*whole, *early]
 
 
 def fold_batch_norms(network: PiaaLite) -> PiaaLite:

@@ -19,7 +19,7 @@ from generic.lite.mobile_net import MobileNet
 from generic.lite.piaa_lite import Expert, PiaaLite, fold_batch_norms
 from generic.lite.sketch import fit_sketch
 from generic.lite.stems import pooled, smaller
-from generic.model.parts import AVA, DIRECTIONS, KEY, RICHER
+from generic.parts import AVA, DIRECTIONS, KEY, RICHER
 from generic.progress import Progress, no_progress
 
 _BATCH = 16

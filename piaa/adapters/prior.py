@@ -79,7 +79,7 @@ class Prior:
     projection: Projection | None = None
     """What makes its directions of an embedding; None: they are the embedding's own, the leading ones."""
     n_richer: int = 0
-    """Last numbers of an embedding that are its richer part, see :mod:`generic.model.parts`."""
+    """Last numbers of an embedding that are its richer part, see :mod:`generic.parts`."""
 
     def knows_richer(self, width: int) -> bool:
         """Whether vectors of so many numbers have the richer part; those of a small form have it not."""

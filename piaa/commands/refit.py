@@ -21,7 +21,7 @@ KEPT = "who was learned anew so far is kept: the same command goes on from there
 
 
 @reporting
-def refit(
+def users_refit(
     user: Annotated[str | None, typer.Argument(help="Whom; or --all.")] = None,
     everybody: Annotated[bool, typer.Option("--all", help="Everybody in the store.")] = False,
     images: Annotated[
@@ -79,4 +79,4 @@ def _given(one: Refitted) -> str:
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command("refit", epilog="Example: piaa users refit ana --images photos/")(refit)
+    app.command("refit", epilog="Example: piaa users refit ana --images photos/")(users_refit)

@@ -21,7 +21,7 @@ from generic.model.arrays import with_arrays
 from generic.model.checkpoint import Header
 from generic.model.generic_model import GenericModel
 from generic.model.known_users import user_digest
-from generic.model.parts import RICHER, Parts
+from generic.parts import RICHER, Parts
 from generic.seeds import stream
 from generic.threads import one_blas_thread
 from piaa.adapters.prior import PREFIX, Array, Prior, Projection, learn_prior

@@ -10,7 +10,7 @@ from torch import nn
 from generic.lite.mobile_net import MobileNet
 from generic.lite.piaa_lite import PiaaLite, fold_batch_norms
 from generic.lite.widen import WidenConfig, added, look, widen
-from generic.model.parts import Parts
+from generic.parts import Parts
 
 SIDE = 64
 OPTIONS = {

@@ -29,9 +29,8 @@ def exiftool(*arguments: object) -> None:
 
 def told(result) -> str:
     """What was said beside the result, but for the note that a rendered album is unlike photos."""
-    """What was said beside the result, but for the note that a rendered album is unlike photos."""
-        line for line in result.stderr.splitlines(keepends=True) if "unlike those that" not in line
-    )
+    lines = result.stderr.splitlines(keepends=True)
+    return "".join(line for line in lines if "unlike those that" not in line)
 
 
 @pytest.fixture(scope="session")

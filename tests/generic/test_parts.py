@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from generic.errors import CheckpointError
-from generic.model.parts import Parts
+from generic.parts import Parts
 
 
 def test_parts_follow_one_another():
