@@ -224,7 +224,7 @@ class PiaaLite(nn.Module):
         return score, torch.cat(parts, 1)
 
     def _see(self, x: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Pooled moments, the stride-16 map, and where they are sketched the maps of all blocks of the stem."""
+        """Pooled moments, the stride-16 map, and where they are sketched the maps of all blocks of it."""
         if self.sketch is None:  # what a stem said before may stand in for it: it has no maps
             return *self.stem(x), []
         whole, early = self.stem.maps(x)
