@@ -181,7 +181,7 @@ def test_the_tables_are_those_of_the_measurements():
 
 def test_the_shipped_model_says_what_was_measured():
     """To a training's noise: the file stays as it is when models like it are trained and measured again."""
-    header, noise = read_header(find_model()), {"srcc": 0.002, "plcc": 0.002, "coverage": 0.03}
+    header, noise = read_header(find_model()), {"srcc": 0.003, "plcc": 0.003, "coverage": 0.03}
     results = ROOT / "benchmarks" / "results"
     for name, figures in json.loads((results / "oasis_protocol.json").read_text())["left_out"].items():
         said, measured = header.figures[f"{name}, auto k=10"], figures["auto"]["10"]
