@@ -17,6 +17,7 @@ from piaa.commands import (
     model_build,
     model_export,
     model_import,
+    refit,
     score,
     serve,
     suggest,
@@ -133,6 +134,7 @@ pretrain.add_to(app, add_prior)
 distill.add_to(app)
 evaluate_generic.add_to(app)
 gaze.add_to(app)
+refit.add_to(users_app)
 app.add_typer(users_app, name="users")
 model_export.add_to(models_app)
 model_import.add_to(models_app)

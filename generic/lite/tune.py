@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from generic.eat.points import set_progress
-from generic.lite.piaa_lite import Late, TunedBranch
+from generic.lite.piaa_lite import TunedBranch
+from generic.lite.stems import Late
 from generic.seeds import stream
 
 log = logging.getLogger(__name__)

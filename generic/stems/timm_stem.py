@@ -25,7 +25,7 @@ from generic.cache.features import Features
 from generic.engine.engine import Engine
 from generic.errors import CheckpointError
 from generic.lite.packaged_weights import PACKAGES, package_of, packaged_state
-from generic.lite.piaa_lite import moments
+from generic.lite.stems import moments
 from generic.model.third_party import read_weights
 from generic.photos.find import printable
 

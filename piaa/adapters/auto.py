@@ -30,6 +30,8 @@ from piaa.adapters.posterior import Mixture, normal_of
 from piaa.adapters.prediction import Array, State
 from piaa.adapters.prior import STRANGERS, TASTES, Prior, coefficients_of
 from piaa.adapters.prior_checks import check_memory, check_narrow, check_prior_memory
+from piaa.adapters.richer import SIZES as RICHER_SIZES
+from piaa.adapters.richer import TwoKinds, wide_places, with_richer
 from piaa.adapters.spread import TYPICAL, own_spread
 from piaa.adapters.strangers import with_strangers
 
@@ -78,7 +80,9 @@ class AutoAdapter(ComparingAdapter):
 
     def _side(self, k: int) -> int:
         k = min(k, self.exact)
-        return 2 * k + 2 if self._prior is None else k + len(self._prior.mean)
+        if self._prior is None:
+            return 2 * k + 2
+        return (2 if self._prior.n_richer else 1) * k + len(self._prior.mean)
 
     def _learn(self, x: Array, y: Array) -> list[State]:
         u, k, width = x.shape
@@ -86,55 +90,78 @@ class AutoAdapter(ComparingAdapter):
         if self._prior is not None:
             check_narrow(width, self._prior)
         flat = x.reshape(u * k, width)
-        z = places(flat, self._prior).reshape(u, k, -1)
+        z = self._places(flat).reshape(u, k, -1)
         basis = self._basis(flat).reshape(u, k, -1)
+        n_richer = self._n_richer(width)
         if k > self.exact:
             people = zip(basis, y, z, strict=True)
-            return [_packed(_learn_many(self._prior, *person, self.exact)) for person in people]
-        found = _learn_free(basis, y, z) if self._prior is None else _learn_tastes(self._prior, basis, y, z)
+            return [_packed(_learn_many(self._prior, *person, self.exact, n_richer)) for person in people]
+        if self._prior is None:
+            found = _learn_free(basis, y, z)
+        else:
+            found = _learn_tastes(self._prior, basis, y, z, n_richer)
         return [{**_packed(state), "rated": one} for state, one in zip(found, z, strict=True)]
 
     def _learn_both(self, photos: Array, y: Array, equal: NDArray[np.bool_]) -> State:
         self._check_memory(len(y) + len(equal))
         if self._prior is not None:
             check_narrow(photos.shape[1], self._prior)
-        z, basis = places(photos, self._prior), self._basis(photos)
+        z, basis = self._places(photos), self._basis(photos)
         if self._prior is None:
             state, turn = _compare_free(basis, y, equal, z)
         else:
-            state, turn = _compare_tastes(self._prior, basis, y, equal, z)
+            n_richer = self._n_richer(photos.shape[1])
+            state, turn = _compare_tastes(self._prior, basis, y, equal, z, n_richer)
         return {**_packed(state), TURN: turn.astype(np.float32), "rated": z}
 
     def _derive(self, x: Array, learned: State) -> State:
-        return {"rated": places(x[learned.get(STAND_INS, slice(None))], self._prior)}
+        return {"rated": self._places(x[learned.get(STAND_INS, slice(None))])}
+
+    def _n_richer(self, width: int) -> int:
+        """Of how many numbers the richer part of vectors of ``width`` numbers is."""
+        known = self._prior is not None and self._prior.knows_richer(width)
+        return self._prior.n_richer if self._prior is not None and known else 0
+
+    def _places(self, x: Array) -> Array:
+        if self._prior is not None and self._n_richer(x.shape[1]):
+            return wide_places(x, self._prior)
+        return places(x, self._prior)
 
     def _check_memory(self, k: int) -> None:
         """Raises TooLarge unless the cells of the average, which are held together, fit into memory."""
         if self._prior is None:
             cells, cure = 1 + 2 * len(FREE_SIZES), "leave out some of the ratings"
         else:
-            cells = len(SIZES) * (1 + len(TASTES)) + len(FREE_SIZES)
+            sizes = len(SIZES) + (len(RICHER_SIZES) if self._prior.n_richer else 0)
+            cells = sizes * (1 + len(TASTES)) + len(FREE_SIZES)
             cure = "use --adapter bayes, whose memory grows with the ratings only"
         check_memory(self._side(k), copies=cells + _WORKING, cure=cure)
 
     def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
-        own = _likeness(learned).own(places(x, self._prior)) if WIDTH in learned else None
+        like = self._likeness(learned)
+        own = like.own(self._places(x)) if _has_two(learned, like) else None
         return normal_of(_unpacked(learned), self._features(learned, x), own)
 
     def _apart(self, learned: State, one: Array, other: Array) -> tuple[Array, Array, State]:
-        gap = self._features(learned, one) - self._features(learned, other)
-        own = _likeness(learned).apart(places(one, self._prior), places(other, self._prior))
-        return gap, own if WIDTH in learned else own[:, :1], _unpacked(learned)
+        gap, like = self._features(learned, one) - self._features(learned, other), self._likeness(learned)
+        own = like.apart(self._places(one), self._places(other))
+        return gap, own if _has_two(learned, like) else own[:, :1], _unpacked(learned)
 
     def _features(self, learned: State, x: Array) -> Array:
         """Of photos (n, 1 + d), what the learned weights are of, shape (n, q)."""
-        z, like = places(x, self._prior), _likeness(learned)
-        # Without a width: with a prior, or of a release that knew the smooth function alone.
-        alike = like.both(z) if WIDTH in learned else like.smooth(z)
+        z, like = self._places(x), self._likeness(learned)
+        alike = like.both(z) if _has_two(learned, like) else like.smooth(z)
         if TURN in learned:
             kinds = alike.reshape(len(z), -1, len(learned[TURN]))
             alike = np.einsum("nck,kr->ncr", kinds, learned[TURN]).reshape(len(z), -1)
         return np.concatenate([self._basis(x), alike], axis=1)
+
+    def _likeness(self, learned: State) -> Likeness | TwoKinds:
+        n_richer = self._n_richer(self.support[0].shape[1])
+        if n_richer:
+            return TwoKinds(places=learned["rated"], n_richer=n_richer)
+        width = float(np.asarray(learned.get(WIDTH, 1.0)).item())
+        return Likeness(places=learned["rated"], width=width)
 
     def linear_form(self) -> LinearForm:
         """See :class:`piaa.adapters.base.Adapter`."""
@@ -144,23 +171,28 @@ class AutoAdapter(ComparingAdapter):
         coefficients = coefficients_of(weights, width, *LINE)
         if prior is not None:
             coefficients = prior.coefficients(weights, width)
+        like = self._likeness(learned)
         if TURN in learned:
             alike = (alike.reshape(-1, learned[TURN].shape[1]) @ learned[TURN].T).ravel()
-        if WIDTH in learned:
-            form = _likeness(learned).linear_form(coefficients, alike)
+        if _has_two(learned, like):
+            form = like.linear_form(coefficients, alike)
         else:
             form = LinearForm(coefficients=coefficients, weights=alike, places=z)
         if self.support[0].dtype != np.float32:
             return form
-        rows = learned.get(STAND_INS, slice(None))
-        return replace(form, rated=self._whole()[rows].astype(np.float32))
+        rows, leading = learned.get(STAND_INS, slice(None)), width - self._n_richer(width)
+        return replace(form, rated=self._whole()[rows, :leading].astype(np.float32))
 
     def _basis(self, x: Array) -> Array:
         return line_basis(x) if self._prior is None else self._prior.basis(x)
 
 
-def _learn_tastes(prior: Prior, basis: Array, y: Array, z: Array) -> list[State]:
+def _learn_tastes(prior: Prior, basis: Array, y: Array, z: Array, n_richer: int) -> list[State]:
     """What people teach where training users say how people differ."""
+    if n_richer:
+        likes = [TwoKinds(places=one, n_richer=n_richer) for one in z]
+        pairs = [np.stack([like.smooth(one), like.linear(one)]) for like, one in zip(likes, z, strict=True)]
+        return mixture_of(prior, richer=True).posterior(basis, y, np.stack(pairs))
     kernels = np.stack([Likeness(places=one, width=1.0).smooth(one) for one in z])
     return mixture_of(prior).posterior(basis, y, kernels[:, None])
 
@@ -183,12 +215,19 @@ def _learn_free(basis: Array, y: Array, z: Array) -> list[State]:
 
 
 def _compare_tastes(
-    prior: Prior, basis: Array, y: Array, equal: NDArray[np.bool_], z: Array
+    prior: Prior, basis: Array, y: Array, equal: NDArray[np.bool_], z: Array, n_richer: int
 ) -> tuple[State, Array]:
     """As :func:`_learn_tastes`, of one person who compared photos, too; and the turn."""
-    grid, (smooth, _) = mixture_of(prior), Likeness(places=z, width=1.0).among()
-    rows = rows_of(grid, basis, y, equal, smooth[None])
+    grid, kernels = mixture_of(prior, richer=n_richer > 0), _kernels(z, n_richer)
+    rows = rows_of(grid, basis, y, equal, kernels)
     return rows.posterior(grid), rows.turn
+
+
+def _kernels(z: Array, n_richer: int) -> Array:
+    """Covariances of the functions between photos at places z, beside a prior, shape (m, k, k)."""
+    if n_richer:
+        return np.stack(TwoKinds(places=z, n_richer=n_richer).among())
+    return Likeness(places=z, width=1.0).among()[0][None]
 
 
 def _compare_free(basis: Array, y: Array, equal: NDArray[np.bool_], z: Array) -> tuple[State, Array]:
@@ -203,15 +242,19 @@ def _compare_free(basis: Array, y: Array, equal: NDArray[np.bool_], z: Array) ->
     return {**rows.posterior(whole), WIDTH: np.array(like.width)}, rows.turn
 
 
-def _learn_many(prior: Prior | None, basis: Array, y: Array, z: Array, n: int) -> State:
+def _learn_many(prior: Prior | None, basis: Array, y: Array, z: Array, n: int, n_richer: int) -> State:
     """What one person teaches of whose many photos n stand for all."""
-    rows, squares = stand_ins(z, n)
+    rows, squares = stand_ins(z[:, : z.shape[1] - n_richer], n)
     kept = {"rated": z[rows], STAND_INS: rows}
 
-    def summary(like: Likeness, *further: Covariance) -> Summary:
+    def summary(like: Likeness | TwoKinds, *further: Covariance) -> Summary:
         functions = (lambda part: like.smooth_at(squares[part]), *further)
         return Summary.of(basis, y, rows, functions, like.own(z)[:, : len(functions)])
 
+    if prior is not None and n_richer:
+        two = TwoKinds(places=z[rows], n_richer=n_richer)
+        found = summary(two, lambda part: two.linear(z[part]))
+        return {**mixture_of(prior, richer=True).posterior_of(found), **kept}
     if prior is not None:
         like = Likeness(places=z[rows], width=1.0)
         return {**mixture_of(prior).posterior_of(summary(like)), **kept}
@@ -222,11 +265,16 @@ def _learn_many(prior: Prior | None, basis: Array, y: Array, z: Array, n: int) -
     return {**state, **kept, WIDTH: np.array(like.width)}
 
 
-def mixture_of(prior: Prior) -> Mixture:
+def mixture_of(prior: Prior, *, richer: bool = False) -> Mixture:
     """The grid of (taste or none, size, noise) before any rating.
 
     Beside the tastes of training users, at sizes of the smooth function, there are tastes alike in all
     directions without one: those of somebody who is like nobody.
+
+    Args:
+        prior: the model's.
+        richer: whether vectors have a richer part: its function then stands beside tastes as well, in the
+            place of the smooth one.
     """
     unit = own_spread(prior) ** 2
     noise, known = with_strangers(prior.noise, prior.log_weights)
@@ -235,12 +283,15 @@ def mixture_of(prior: Prior) -> Mixture:
     free = np.full((len(FREE_SIZES), len(SIZES), len(noise)), -np.inf)
     free[:, 0] = every + np.log(FREE / len(FREE_SIZES))
     sized = tastes[:, None] + np.log(SIZE_WEIGHTS)[:, None] + np.log(1 - FREE)
+    weights, sizes = np.concatenate([sized, free]), unit * np.array(SIZES)[:, None]
+    if richer:
+        weights, sizes = with_richer(weights, sizes, tastes + np.log(1 - FREE), unit)
     return Mixture(
         mean=prior.mean,
         covariances=np.concatenate([_crowd(prior)[None], prior.covariances(), _alike(prior, unit)]),
         noise=noise,
-        log_weights=np.concatenate([sized, free]),
-        sizes=unit * np.array(SIZES)[:, None],
+        log_weights=weights,
+        sizes=sizes,
         n_for_mean=len(prior.noise),
     )
 
@@ -283,8 +334,9 @@ def _free_mixture(*, smooth_alone: bool = False) -> Mixture:
     )
 
 
-def _likeness(learned: State) -> Likeness:
-    return Likeness(places=learned["rated"], width=float(np.asarray(learned.get(WIDTH, 1.0)).item()))
+def _has_two(learned: State, like: Likeness | TwoKinds) -> bool:
+    """Whether two functions were learned: not with a prior alone, or by releases that knew one."""
+    return WIDTH in learned or isinstance(like, TwoKinds)
 
 
 def line_basis(x: Array) -> Array:

@@ -23,6 +23,11 @@ def places(x: Array, prior: Prior | None) -> Array:
     return np.asarray(np.einsum("nd,dm->nm", prior.directions(x), prior.reach))
 
 
+def richer_places(x: Array, prior: Prior) -> Array:
+    """Likewise by the richer part of vectors that have one, shape (n, prior.n_richer)."""
+    return np.asarray(x[:, -prior.n_richer :] / np.sqrt(2 * prior.n_richer))
+
+
 def squared_distances(a: Array, b: Array) -> Array:
     """Shape (n, m), of places (n, d) and (m, d): row by row, so that none depends on the others."""
     lengths = np.einsum("nd,nd->n", a, a)[:, None] + np.einsum("md,md->m", b, b)

@@ -40,8 +40,8 @@ class LinearForm:
     places: Array = field(default_factory=lambda: np.zeros((0, 0)))
     """Where the rated photos lie, shape (k, m)."""
     rated: NDArray[np.float32] | None = None
-    """The rated photos' vectors, shape (k, 1 + d), from which the places come, if they are float32: half as
-    large, they are packed in their stead."""
+    """The rated photos' vectors, shape (k, 1 + d), without a richer part, from which the places come, if they
+    are float32: half as large, they are packed in their stead."""
     width: float = 1.0
     """Of the smooth function, in units of the places."""
 
@@ -91,11 +91,12 @@ class LinearForm:
     @classmethod
     def _of_vectors(cls, content: bytes, prior: Prior | None, d: int) -> LinearForm | None:
         numbers = content.removesuffix(_VECTORS)
-        k, rest = divmod(len(numbers) - 8 * (2 + d), 8 + 4 * (1 + d))
+        leading = 1 + d - (0 if prior is None or not prior.knows_richer(1 + d) else prior.n_richer)
+        k, rest = divmod(len(numbers) - 8 * (2 + d), 8 + 4 * leading)
         if k < 0 or rest or numbers == content:
             return None
         coefficients, weights = np.split(np.frombuffer(numbers, "<f8", 2 + d + k), [2 + d])
-        rated = np.frombuffer(numbers, "<f4", offset=8 * (2 + d + k)).reshape(k, 1 + d)
+        rated = np.frombuffer(numbers, "<f4", offset=8 * (2 + d + k)).reshape(k, leading)
         return cls(
             coefficients=coefficients,
             weights=weights,

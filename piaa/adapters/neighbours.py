@@ -4,16 +4,18 @@ Rasmussen & Williams, Gaussian Processes for Machine Learning, 2006, chapters 2 
 generic score is a level, a slope and a smooth function of the embedding. Its size, its width and the noise
 are those of the highest marginal likelihood on the support, among a grid whose weights favour small sizes: no
 taste before there is evidence for one. Distances are in the directions in which people differ, if the model
-has a prior. Costs one eigendecomposition of k x k for each width and size; its state keeps k x k numbers.
+has a prior, or by the vectors' richer part, if they have one and it has the higher evidence. Costs one
+eigendecomposition of k x k for each width and size; its state keeps k x k numbers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
 
-from piaa.adapters.kernel import places, squared_distances
+from piaa.adapters.kernel import places, richer_places, squared_distances
 from piaa.adapters.prediction import Array, State
 from piaa.adapters.spread import own_spread
 from piaa.adapters.vectors import VectorAdapter
@@ -45,12 +47,9 @@ class NeighboursAdapter(VectorAdapter):
         return [self._learn_one(*person) for person in zip(x, y, strict=True)]
 
     def _learn_one(self, x: Array, y: Array) -> State:
-        z, unit = places(x, self._prior), own_spread(self._prior) ** 2
-        squares = squared_distances(z, z)
-        line = _line(x, x)
-        grid: list[tuple[float, Array, Array, float, float, float]] = []
-        for width in WIDTHS:
-            kernel = np.exp(-squares / (2 * width**2))
+        unit, line = own_spread(self._prior) ** 2, _line(x, x)
+        grid: list[tuple[float, Array, Array, float, float, float, bool]] = []
+        for width, richer, kernel in self._kernels(x):
             for size in SIZES:
                 values, vectors = np.linalg.eigh(line + size * unit * kernel)
                 along = vectors.T @ (y - x[:, 0])
@@ -59,22 +58,36 @@ class NeighboursAdapter(VectorAdapter):
                     evidence = -0.5 * float((np.log(total) + along**2 / total).sum())
                     evidence -= _CONFIDENCE / 2 * (np.log(noise) + 1 / noise)  # inverse chi-square
                     evidence -= 2 * size
-                    grid.append((evidence, vectors, total, width, size * unit, noise * unit))
+                    grid.append((evidence, vectors, total, width, size * unit, noise * unit, richer))
         best = grid[0]
         for one in grid[1:]:
             best = one if one[0] > best[0] + 1e-9 else best  # of equals the simpler, which comes first
-        _, vectors, total, width, size, noise = best
+        _, vectors, total, width, size, noise, richer = best
         inverse = (vectors / total) @ vectors.T
         return {
-            "rated": np.column_stack((x[:, :1], z)),
+            "rated": np.column_stack((x[:, :1], self._places(x, richer=richer))),
             "weights": inverse @ (y - x[:, 0]),
             "inverse": inverse,
-            "kernel": np.array([width, size, noise]),
+            "kernel": np.array([width, size, noise, *[1.0] * richer]),
         }
 
+    def _kernels(self, x: Array) -> Iterator[tuple[float, bool, Array]]:
+        """Of each width, in the directions, and by the richer part of vectors that have one."""
+        has_richer = self._prior is not None and self._prior.knows_richer(x.shape[1])
+        for richer in (False, True)[: 1 + has_richer]:
+            z = self._places(x, richer=richer)
+            squares = squared_distances(z, z)
+            for width in WIDTHS:
+                yield width, richer, np.exp(-squares / (2 * width**2))
+
+    def _places(self, x: Array, *, richer: bool) -> Array:
+        if richer and self._prior is not None:
+            return richer_places(x, self._prior)
+        return places(x, self._prior)
+
     def _normal(self, learned: State, x: Array) -> tuple[Array, Array]:
-        width, size, noise = learned["kernel"]
-        z, rated = places(x, self._prior), learned["rated"]
+        width, size, noise, *richer = learned["kernel"]
+        z, rated = self._places(x, richer=bool(richer)), learned["rated"]
         cross = size * np.exp(-squared_distances(z, rated[:, 1:]) / (2 * width**2)) + _line(x, rated)
         mean = x[:, 0] + np.einsum("nk,k->n", cross, learned["weights"])
         known = np.einsum("nk,nk->n", np.einsum("nk,kj->nj", cross, learned["inverse"]), cross)

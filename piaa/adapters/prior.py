@@ -15,7 +15,7 @@ both are averaged over a grid whose weights are learned from the same users.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -78,10 +78,12 @@ class Prior:
     """Standard deviation of ratings around the generic score over all users, unit scores."""
     projection: Projection | None = None
     """What makes its directions of an embedding; None: they are the embedding's own, the leading ones."""
+    n_richer: int = 0
+    """Last numbers of an embedding that are its richer part, see :mod:`generic.parts`."""
 
-    def on(self, projection: Projection) -> Prior:
-        """The same prior for embeddings that the projection makes its directions of."""
-        return replace(self, projection=projection)
+    def knows_richer(self, width: int) -> bool:
+        """Whether vectors of so many numbers have the richer part; those of a small form have it not."""
+        return bool(self.n_richer) and width == 1 + self.n_directions + self.n_richer
 
     def directions(self, features: NDArray[Any]) -> Array:
         """Where photos lie along the directions, shape (..., n_directions), of vectors (..., 1 + d)."""
@@ -147,6 +149,8 @@ class Prior:
             "log_weights": self.log_weights,
             "scalars": scalars,
         }
+        if self.n_richer:
+            found["n_richer"] = np.array(self.n_richer)
         if self.projection is not None:
             found |= {"origin": self.projection.origin, "axes": self.projection.axes}
         return found
@@ -175,7 +179,14 @@ class Prior:
             raise CheckpointError(
                 f"the model file's prior cannot be understood ({error!r}); train the model again"
             ) from error
-        return cls(**arrays, center=center, spread=spread, residual=residual, projection=projection)
+        return cls(
+            **arrays,
+            center=center,
+            spread=spread,
+            residual=residual,
+            projection=projection,
+            n_richer=int(tensors.get("n_richer", 0)),
+        )
 
 
 def _projection(tensors: Mapping[str, NDArray[Any]], m: int) -> Projection | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from piaa.commands.options import AsJson, Overwrite
+from generic.words import counted
+from piaa.commands.options import AsJson, Overwrite, StoreOption
 from piaa.commands.terminal import note, print_json, reporting
 
 models_app = typer.Typer(help="The generic models.", no_args_is_help=True)
@@ -16,17 +18,32 @@ models_app = typer.Typer(help="The generic models.", no_args_is_help=True)
 
 @models_app.command("list")
 @reporting
-def models_list(as_json: AsJson = False) -> None:
-    """The models in the package; any other is used by its file."""
+def models_list(store: StoreOption = None, as_json: AsJson = False) -> None:
+    """The models in the package, any other is used by its file; with --store those of its people too."""
     from generic.model.checkpoint import read_header
     from generic.model.registry import embedded_models
+    from piaa.store.store import Store
 
     headers = {name: read_header(path) for name, path in embedded_models().items()}
+    used = [] if store is None else Store(store).models()
+    counts = {one.hash: one.n_people for one in used}
+    others = [one for one in used if one.hash not in {header.hash for header in headers.values()}]
     if as_json:
-        print_json([{"name": name, "hash": header.hash} for name, header in headers.items()])
+        pairs = [(name, header.hash) for name, header in headers.items()]
+        pairs += [(one.name, one.hash) for one in others]
+        rows = [{"name": name, "hash": digest, "people": counts.get(digest, 0)} for name, digest in pairs]
+        print_json([row if store else {"name": row["name"], "hash": row["hash"]} for row in rows])
         return
     for name, header in headers.items():
-        typer.echo(f"{name}  {header.hash[:8]}  {header.training.get('summary', '')}")
+        summary = header.training.get("summary", "")
+        typer.echo(f"{name}  {header.hash[:8]}  {summary}{_people(counts, header.hash)}")
+    for one in others:
+        typer.echo(f"{one.name}  {one.hash[:8]}  not in this package{_people(counts, one.hash)}")
+
+
+def _people(counts: Mapping[str, int], model: str) -> str:
+    """How many of a store were learned on a model, as the end of its line."""
+    return f"; {counted(counts[model], 'person', 'people')} of the store" if model in counts else ""
 
 
 @models_app.command("info")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @reporting
-def open_photos(
+def open_(
     photos: Annotated[Path, typer.Argument(help="A folder of photos, searched with its subfolders.")],
     user: Annotated[str, typer.Option("--user", "-u", help="Who rates; others can be chosen there.")] = "me",
     port: Annotated[
@@ -43,16 +43,17 @@ def open_photos(
     from piaa.store.records import check_user
 
     check_user(user)
-    listening = _listen(port)
-    port = listening.getsockname()[1]
-    state = open_page(photos, options.open_model(model, cache, no_cache, max_pixels), user=user, store=store)
-    token = new_token()
-    _say(state, address := f"http://127.0.0.1:{port}/?token={token}")
-    if not no_browser:
-        import webbrowser
+    chosen = options.open_model(model, cache, no_cache, max_pixels)
+    with _listen(port) as listening:
+        port = listening.getsockname()[1]
+        state = open_page(photos, chosen, user=user, store=store)
+        token = new_token()
+        _say(state, address := f"http://127.0.0.1:{port}/?token={token}")
+        if not no_browser:
+            import webbrowser
 
-        webbrowser.open(address)
-    _serve(create_app(state, token, port), listening)
+            webbrowser.open(address)
+        _serve(create_app(state, token, port), listening)
 
 
 def _listen(port: int) -> socket.socket:
@@ -73,6 +74,7 @@ def _listen(port: int) -> socket.socket:
         listening.bind(("127.0.0.1", port))
         listening.listen(128)  # the browser may come before the page is ready, and waits
     except OSError as error:
+        listening.close()
         raise PiaaError(
             f"port {port} cannot be listened on: {error.strerror}; give another --port, or leave it out"
         ) from None
@@ -99,4 +101,4 @@ def _serve(app: FastAPI, listening: socket.socket) -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command("open", epilog="Example: piaa open ~/Pictures/summer --user ana")(open_photos)
+    app.command("open", epilog="Example: piaa open ~/Pictures/summer --user ana")(open_)

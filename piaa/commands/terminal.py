@@ -58,9 +58,13 @@ _GROUPS = ("cache", "data", "gaze", "keys", "models", "users")
 
 
 def name_of(command: Callable[..., object]) -> str:
-    """What a person types: ``fit-user`` for ``fit_user``, ``users list`` for ``users_list`` of ``users``."""
-    group, _, rest = command.__name__.partition("_")
-    words = (group, rest) if group in _GROUPS and rest else (command.__name__,)
+    """What a person types: ``fit-user`` for ``fit_user``, ``users list`` for ``users_list`` of ``users``.
+
+    An underscore at the end, which keeps ``open_`` from hiding Python's own, is not typed.
+    """
+    name = command.__name__.rstrip("_")
+    group, _, rest = name.partition("_")
+    words = (group, rest) if group in _GROUPS and rest else (name,)
     return " ".join(words).replace("_", "-")
 
 

@@ -41,6 +41,10 @@ class FoundStars:
         """Begin."""
         self._thread.start()
 
+    def stop(self) -> None:
+        """Wait until they were looked for, which nothing interrupts."""
+        self._thread.join()
+
     def of(self, user: str) -> dict[str, Any]:
         """The stars for a person: those that are new to what she said, and all of them by row."""
         found = self._found

@@ -76,7 +76,7 @@ class Learner:
         self._stopping = True
         self._wake.set()
         for thread in (self._thread, self._keeper):
-            thread.join(timeout=60)
+            thread.join()
         self._keep_all(at_once=True)
 
     def of(self, user: str) -> Standing:

@@ -55,6 +55,7 @@ class PageState:
         self.news.close()
         self.reader.stop()
         self.scenes.stop()
+        self.stars.stop()
         self.learner.stop()
         self.store.close()
         if self.temporary is not None:

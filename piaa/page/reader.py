@@ -133,7 +133,7 @@ class Reader:
         self._stopping.set()
         self.wanted.ask(())
         for thread in self._threads:
-            thread.join(timeout=20)
+            thread.join()  # a photo takes no longer; a thread that outlived the program would abort it
         self._cache.close()
 
     def need(self, row: int, timeout_s: float = 30.0) -> None:

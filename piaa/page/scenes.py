@@ -47,7 +47,7 @@ class Scenes:
     def stop(self) -> None:
         """Stop."""
         self._stopping.set()
-        self._thread.join(timeout=60)
+        self._thread.join()
 
     def find(self) -> None:
         """Look for bursts among the photos that are known now."""

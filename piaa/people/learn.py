@@ -171,8 +171,8 @@ def check_vectors(model: OpenedModel, user: str, said: Said) -> None:
     if old:
         raise ModelMismatch(
             f"of {old} of {counted(len(photos), 'photo')} that user {user!r} rated there is no vector of "
-            f"model {model.generic.name} {model.generic.hash[:8]}; give these ratings again, with the photos "
-            "(piaa fit-user --add), or use the model under which they were given"
+            f"model {model.generic.name} {model.generic.hash[:8]}; have the photos read anew "
+            "(piaa users refit NAME --images DIR), or use the model under which they were rated"
         )
 
 

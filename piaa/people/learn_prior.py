@@ -8,9 +8,8 @@ is told by the photos that it was not trained on.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,8 @@ from generic.errors import TooFewRatings
 from generic.model.arrays import with_arrays
 from generic.model.checkpoint import Header
 from generic.model.generic_model import GenericModel
+from generic.model.known_users import user_digest
+from generic.parts import RICHER, Parts
 from generic.seeds import stream
 from generic.threads import one_blas_thread
 from piaa.adapters.prior import PREFIX, Array, Prior, Projection, learn_prior
@@ -71,18 +72,13 @@ def add_prior(
         TooFewRatings: too few people, photos or raters to tell how people differ.
         OutputError: the file cannot be written.
     """
-    new = unseen(model, digests)
+    new, parts = unseen(model, digests), Parts.declared(model.header.architecture, vectors.shape[1] - 1)
     with one_blas_thread():
-        prior, n_people, n_photos = prior_of(np.asarray(vectors, np.float64), new, people)
+        prior, n_people, n_photos = prior_of(np.asarray(vectors, np.float64), new, people, parts)
     known = {"users_sha256": sorted(user_digest(origin["dataset"], user) for user in origin["users"])}
     kept = {key: value for key, value in origin.items() if key != "users"}
     header = with_arrays(model.path, out, PREFIX, prior.tensors(), {ORIGIN: {**kept, **known}})
     return WithPrior(header=header, n_people=n_people, n_photos=n_photos, n_new=int(new.sum()))
-
-
-def user_digest(dataset: str, user: str) -> str:
-    """By which a header knows a user of a dataset, in hex."""
-    return hashlib.sha256(f"{dataset}\n{user}".encode()).hexdigest()
 
 
 def unseen(model: GenericModel, digests: Sequence[str]) -> NDArray[np.bool_]:
@@ -92,13 +88,16 @@ def unseen(model: GenericModel, digests: Sequence[str]) -> NDArray[np.bool_]:
     return np.array([digest not in seen for digest in digests], bool)
 
 
-def prior_of(vectors: Array, new: NDArray[np.bool_], people: People) -> tuple[Prior, int, int]:
+def prior_of(
+    vectors: Array, new: NDArray[np.bool_], people: People, parts: Parts | None = None
+) -> tuple[Prior, int, int]:
     """The prior, and of how many people and photos it is.
 
     Args:
         vectors: shape (n, 1 + d).
         new: photos that the model was not trained on, shape (n,).
         people: those who teach.
+        parts: of the vectors; of a model with a richer part its own directions are taken as they are.
 
     Raises:
         TooFewRatings: see :func:`add_prior`.
@@ -115,11 +114,15 @@ def prior_of(vectors: Array, new: NDArray[np.bool_], people: People) -> tuple[Pr
         used = [used[place] for place in sorted(chosen)]
     place = np.cumsum(often) - 1
     kept, taught = vectors[often], [(place[own], given) for own, given in used]
-    projection = Projection.of(kept[:, 1:], most=N_DIRECTIONS)
-    seen = np.column_stack([kept[:, :1], projection(kept[:, 1:])])
+    n_richer = 0 if parts is None else parts.widths.get(RICHER, 0)
+    projection = None if n_richer else Projection.of(kept[:, 1:], most=N_DIRECTIONS)
+    if projection is None:
+        seen = kept[:, :-n_richer]
+    else:
+        seen = np.column_stack([kept[:, :1], projection(kept[:, 1:])])
     n_joint = min(N_JOINT, seen.shape[1] - 1)
     prior = learn_prior(seen, crowd[often], taught, n_joint=n_joint, honest=new[often])
-    return prior.on(projection), len(used), int(often.sum())
+    return replace(prior, projection=projection, n_richer=n_richer), len(used), int(often.sum())
 
 
 def _check(n_people: int, n_new: int) -> None:

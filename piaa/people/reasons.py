@@ -115,7 +115,10 @@ def parts_of(
     mean = rated.mean(axis=0)
     adds = width * form.coefficients[1:] * (vector - mean)
     embedding = adds[1:]
-    largest = [int(row) for row in np.argsort(-np.abs(embedding), kind="stable")[:N_DIRECTIONS]]
+    # Nobody could tell what a single number of a richer part is.
+    richer = prior.n_richer if prior is not None and prior.knows_richer(len(vector)) else 0
+    told = embedding[: len(embedding) - richer]
+    largest = [int(row) for row in np.argsort(-np.abs(told), kind="stable")[:N_DIRECTIONS]]
     largest = [row for row in largest if embedding[row]]
     both = np.stack([vector, mean])
     smooth = form.smooth(places(both, prior))

@@ -227,6 +227,8 @@ def _suggest(
             422,
             f"{all_are(len(digests), 'image')} rated already; ask about others",
         )
+    if seconds.rating is None and len(candidates) < 2:
+        raise Problem(422, "a comparison needs two images that are not rated yet; ask about more of them")
     vectors = np.stack([album[one].vector for one in digests])
     picks = pick(cast("Prior", prior), state, vectors, n, candidates=candidates, seconds=seconds)
     width = said.scale[1] - said.scale[0]

@@ -19,8 +19,8 @@ from piaa.store.said import Said, all_ratings, flags_of, read_said
 from piaa.store.sql import Database, Sql
 from piaa.store.user_content import UserContent, read_content
 from piaa.store.user_file import write_user_file
-from piaa.store.users import UserSummary, find_user, list_users
-from piaa.store.versions import FROM, SUMMARY, active_number, load_version, summary_of
+from piaa.store.users import UsedModel, UserSummary, find_user, list_models, list_users
+from piaa.store.versions import FROM, SUMMARY, active_number, load_version, matching, summary_of
 
 
 class StoreReader:
@@ -116,6 +116,18 @@ class StoreReader:
         with self._reading(user) as (sql, number):
             return self._versions(sql, number)
 
+    def knows_all(self, user: str, model_hash: str) -> bool:
+        """Whether a person has a version of a model that was learned from all that she said.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+        """
+        with self._reading(user) as (sql, number):
+            newest = matching(sql, number)
+            return any(
+                one.model_hash == model_hash for one in self._versions(sql, number) if one.version in newest
+            )
+
     def active(self, user: str) -> int | None:
         """The version that was made to count last; None if there is none.
 
@@ -132,6 +144,12 @@ class StoreReader:
         self._require_file(None)
         with self.database.reading() as sql:
             return list_users(sql)
+
+    def models(self) -> list[UsedModel]:
+        """The models that people were learned on."""
+        self._require_file(None)
+        with self.database.reading() as sql:
+            return list_models(sql)
 
     def content(self, user: str, *, all_versions: bool = True) -> UserContent:
         """All that is kept of a person; see :mod:`piaa.store.user_file`.

@@ -18,9 +18,9 @@ from piaa.store import saying
 from piaa.store.audit import forget_name, note
 from piaa.store.changes import Change, undo
 from piaa.store.keys import revoke_keys_of
-from piaa.store.photos import drop_unused, photos_of_user
+from piaa.store.photos import drop_unused, keep_photos, photos_of_user
 from piaa.store.reader import StoreReader
-from piaa.store.records import AdapterRecord, StoredAdapter, check_user
+from piaa.store.records import AdapterRecord, SeenPhoto, StoredAdapter, check_user
 from piaa.store.said import Said, judged
 from piaa.store.saying import Saying, say
 from piaa.store.sql import Sql
@@ -71,6 +71,15 @@ class Store(StoreReader):
         if gone:
             self.database.scrub()
         return n_ratings
+
+    def see(self, user: str, photos: Sequence[SeenPhoto], model_hash: str) -> None:
+        """Keep the vectors that a model has of photos that a person judged; nothing that she said changes.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+        """
+        with self._writing(user) as (sql, number):
+            keep_photos(sql, number, photos, model_hash)
 
     def withdraw(
         self, user: str, images: Sequence[str], choose: Choose, *, source: str, who: str | None = None
@@ -283,6 +292,6 @@ def check_model(stored: StoredAdapter, model_hash: str, model_name: str) -> None
     raise ModelMismatch(
         f"adapter of user {stored.user!r} (version {stored.version}) was fitted on model {stored.model_name} "
         f"{stored.model_hash[:n]}, but the loaded model is {model_name} {model_hash[:n]}; "
-        f"fit it again: piaa fit-user --user {shlex.quote(stored.user)} --ratings FILE --images DIR, "
+        f"learn from the same ratings on this one: piaa users refit {shlex.quote(stored.user)} --images DIR, "
         "or pass the old model with --model"
     )

@@ -31,6 +31,17 @@ class UserSummary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UsedModel:
+    """A model that people of the store were learned on."""
+
+    name: str
+    """As its file says."""
+    hash: str
+    n_people: int
+    """Of whom a version counts for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Erased:
     """What went with a person who was deleted."""
 
@@ -80,6 +91,16 @@ def find_user(sql: Sql, user: str, database: Database, *, lock: bool = False) ->
         f"store {database.name!r} has no user {user!r}; {meant}see all users with: piaa users "
         f"list{database.option()}"
     )
+
+
+def list_models(sql: Sql) -> list[UsedModel]:
+    """The models that a version of somebody counts for, those of most people first."""
+    rows = sql.run(
+        f"SELECT model_name, models.hash, count(*) {FROM} JOIN active ON active.version_id = versions.id"
+        " GROUP BY model_name, models.hash"
+    )
+    found = [UsedModel(name=name, hash=one, n_people=int(n)) for name, one, n in rows]
+    return sorted(found, key=lambda one: (-one.n_people, one.name, one.hash))
 
 
 def list_users(sql: Sql, user: str | None = None) -> list[UserSummary]:

@@ -23,7 +23,7 @@ AddPrior = Callable[..., Any]
 
 
 @reporting
-def learn_prior(
+def models_learn_prior(
     context: typer.Context,
     model: Annotated[str, typer.Argument(help="An embedded model's name, or a model file.")],
     dataset: Annotated[str, typer.Option(help="flickr-aes, aadb, para or table (your own).")],
@@ -131,4 +131,4 @@ def add_to(app: typer.Typer, add: AddPrior) -> None:
         epilog="Example: piaa models learn-prior runs/a/best.safetensors --dataset para --root DIR "
         "--out mine.safetensors",
         context_settings={"obj": add},
-    )(learn_prior)
+    )(models_learn_prior)

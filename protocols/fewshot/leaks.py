@@ -7,7 +7,7 @@ from typing import Any
 
 from generic.errors import SplitLeak
 from generic.model.generic_model import GenericModel
-from piaa.people.learn_prior import user_digest
+from generic.model.known_users import user_digest
 from protocols.fewshot.evaluate import MakeAdapter
 from protocols.splits.split import Split
 

@@ -18,7 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 IMPORTED_AS = {"psycopg[binary,pool]": "psycopg", "python-multipart": "python_multipart"}
 """Distributions whose module has not the name of the distribution with underscores."""
-BROUGHT = {"postgres": {"psycopg_pool"}, "serve": {"starlette"}, "train": {"torchvision"}}
+BROUGHT = {"postgres": {"psycopg_pool"}, "train": {"torchvision"}}
 """Modules of packages that come with those of an extra."""
 
 

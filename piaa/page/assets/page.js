@@ -579,12 +579,14 @@ const loupe = {
     this.step(1);
   },
   async refill() {
-    // What teaches most after this answer; the next photo, which is loaded already, stays the next one.
+    // What teaches most after this answer. She may be further when the answer comes: what she looks at by then,
+    // and the next photo, which is loaded already, stay as they are.
     const next = this.rows[this.at + 1];
     if (next === undefined) return;
     const { rows } = await ask("/api/ask", { leave_out: next }).catch(() => ({ rows: [] }));
-    const place = this.rows.indexOf(next);
-    this.rows = [...this.rows.slice(0, place + 1), ...rows.filter((row) => !this.rows.slice(0, place + 1).includes(row))];
+    if (!this.isAsking || !rows.length) return;
+    const kept = this.rows.slice(0, this.at + 2);
+    this.rows = [...kept, ...rows.filter((row) => own(row) === undefined && !kept.includes(row))];
   },
   async flag(which) {
     const row = this.row;

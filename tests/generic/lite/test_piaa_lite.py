@@ -13,7 +13,9 @@ from sklearn.metrics.pairwise import rbf_kernel
 from torch import nn
 
 from generic.errors import CheckpointError
-from generic.lite.piaa_lite import KernelHead, PiaaLite, build, fold_batch_norms, moments, smaller
+from generic.lite.piaa_lite import KernelHead, PiaaLite, build, fold_batch_norms
+from generic.lite.sketch import fit_sketch
+from generic.lite.stems import moments, smaller
 from generic.model import networks
 from generic.model.checkpoint import Header, load_checkpoint, save_checkpoint
 
@@ -231,3 +233,52 @@ def test_tensors_that_do_not_fit_are_refused_in_one_line(state):
     assert refusal({**ARCHITECTURE, "colour": 1}, state) == misfit(
         "PiaaLite.__init__() got an unexpected keyword argument 'colour'"
     )
+
+
+# ---- with an expert and a sketch ----
+
+FEATURES = 2 * (16 + 3 * 24 + 3 * 40 + 4 * 80) + TAPS  # every block of the frozen stem
+FEATURES += 2 * (16 + 3 * 24 + 3 * 48 + 4 * 88 + 4 * 120)  # of the other one up to stride 16
+FEATURES += 2 * (5 * 208 + 352 + 2 * 1280)  # and of its tuned stages
+FEATURES += 2 * (32 + 64 + 2 * 128 + 2 * 256 + 6 * 512 + 2 * 1024)  # of the expert
+PARTS = {"ava": 1, "directions": 6, "richer": 16}
+
+
+@pytest.fixture(scope="module")
+def wider(unfolded):
+    """The same network with an expert beside it, and a sketch of all that is seen."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2)
+        network = PiaaLite(**OPTIONS, features=FEATURES, parts=PARTS).eval()
+        network.load_state_dict(unfolded.state_dict(), strict=False)
+        network.expert.mean.fill_(0.4)
+        network.expert.deviation.fill_(0.02)
+        network.expert.weight.fill_(0.3)
+        seen = np.random.default_rng(0).standard_normal((20, FEATURES))
+        sketch = fit_sketch(seen, 16, 0)
+        network.sketch.load_state_dict({key: torch.from_numpy(value) for key, value in sketch.items()})
+    return network.requires_grad_(requires_grad=False)
+
+
+def test_an_experts_score_stands_before_the_directions_and_a_sketch_behind(wider, unfolded, photos):
+    score, embedding = wider(photos)
+    before, directions = unfolded(photos)
+    assert embedding.shape == (2, 23)
+    torch.testing.assert_close(embedding[:, 1:7], directions)
+    maps, expert = wider.expert.network(smaller(photos, 224))
+    torch.testing.assert_close(embedding[:, 0], (expert - 0.4) / 0.02)
+    torch.testing.assert_close(score, before + 0.3 * embedding[:, 0])
+    whole, early = wider.stem.maps(photos)
+    seen = (*whole, *early, *wider.tuned.late(early[-1]), *maps)
+    features = torch.cat([moments(each) for each in seen], 1)
+    assert features.shape == (2, FEATURES)
+    torch.testing.assert_close(embedding[:, 7:], wider.sketch(features))
+
+
+def test_a_wider_network_is_built_from_its_tensors(wider, photos):
+    # A sketch is of the folded network's maps, as it is fitted.
+    folded = fold_batch_norms(copy.deepcopy(wider))
+    state = {key: value.numpy() for key, value in folded.state_dict().items()}
+    again = build({**ARCHITECTURE, "features": FEATURES, "parts": PARTS}, state)
+    for one, other in zip(again(photos), folded(photos), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)

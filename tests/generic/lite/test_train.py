@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 from sklearn.kernel_ridge import KernelRidge
 
-from generic.lite.piaa_lite import TUNED, Late, Stem, build, fold, fold_head
+from generic.lite.piaa_lite import build
+from generic.lite.stems import TUNED, Late, Stem, fold, fold_head
 from generic.lite.train import LiteConfig, Stems, fit_pooled, split_folds, stem_maps, train_lite
 from generic.lite.tune import TuneConfig, Tuner, predict
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from generic.lite.piaa_lite import TUNED, Late, fold, fold_head
+from generic.lite.stems import TUNED, Late, fold, fold_head
 from generic.lite.tune import TuneConfig, Tuner, _goals, predict
 
 CONFIG = TuneConfig(eat_dims=(32, 32), k_in=2, epochs=3, batch=8, rate=1e-3, head_rate=1e-2)

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from generic.engine.onnx_engine import OnnxEngine
 from generic.errors import CheckpointError
 from generic.lite import packaged_weights
-from generic.lite.piaa_lite import FROZEN, Early, Late, moments
+from generic.lite.stems import FROZEN, Early, Late, moments
 from generic.model.export import trace
 from generic.stems.timm_stem import TimmStem, is_timm, load_timm_stem, pooled
 

@@ -97,7 +97,7 @@ def test_ways_that_go_together(rate, piaa, table, tiny_model, options, message):
         (("--add",), "--add and --replace go with --ratings FILE or --pairs FILE"),
         (("--replace",), "--add and --replace go with --ratings FILE or --pairs FILE"),
         (("--ratings", "r.csv"), "a table names photos; give the folder that holds them with --images DIR"),
-        (("--ratings", "r.csv", "--pairs", "p.csv"), "give --ratings FILE or --pairs FILE, one after the"),
+        (("--ratings", "r.csv", "--pairs", "p.csv"), "a table names photos; give the folder that holds them"),
     ):
         refused = piaa("fit-user", "--user", "ana", "--model", tiny_model, *way)
         assert refused.exit_code == 2

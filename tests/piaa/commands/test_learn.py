@@ -27,6 +27,12 @@ def exiftool(*arguments: object) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def told(result) -> str:
+    """What was said beside the result, but for the note that a rendered album is unlike photos."""
+    lines = result.stderr.splitlines(keepends=True)
+    return "".join(line for line in lines if "unlike those that" not in line)
+
+
 @pytest.fixture(scope="session")
 def scenes(fixed_folder) -> Path:
     """Thirty rendered photos, of which 25 have one to five stars each; do not change."""
@@ -130,7 +136,7 @@ def test_one_picture_twice_and_raw_with_jpeg_count_once(learn, photos, rated):
     (photos / "01.CR2").write_bytes(b"no raw photo")
     exiftool("-XMP-xmp:Rating=5", photos / "01.xmp")
     result = learn()
-    assert result.stderr == ("2 photos with different stars; what counts first: sidecars, XMP in the photo\n")
+    assert told(result) == ("2 photos with different stars; what counts first: sidecars, XMP in the photo\n")
     assert rated("ana") == {f"{n:02d}.jpg": n % 5 + 1 for n in range(25)} | {"01.jpg": 5}
 
 
@@ -151,7 +157,7 @@ def test_a_lightroom_catalogue_counts_first_and_stays_as_it_is(learn, photos, ra
     before = path.read_bytes()
     result = learn("--lightroom", path)
     assert result.exit_code == 0, result.stderr
-    assert result.stderr == (
+    assert told(result) == (
         "1 photo with different stars; what counts first: the Lightroom catalogue, XMP in the photo\n"
     )
     assert path.read_bytes() == before
@@ -190,7 +196,7 @@ def test_what_cannot_be_understood_is_named_on_one_line(learn, photos, name):
     (photos / name).write_text('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>')
     result = learn()
     assert result.exit_code == 0
-    first, second = result.stderr.splitlines()
+    first, second = told(result).splitlines()
     assert first == "skipped 1 of 31 photos and sidecars:"
     assert second.endswith(
         " cannot be read as XMP: it has a DOCTYPE, which XMP has not; let the program that wrote it write it "
@@ -243,7 +249,7 @@ def test_another_model_learns_from_the_same_stars(learn, piaa, photos, rate, rat
     said = rated("ana")
     result = piaa("learn", photos, "--user", "ana", "--model", other)
     assert result.exit_code == 0, result.stderr
-    assert result.stderr.endswith("0 new, 0 changed, 25 as the last time\n")
+    assert told(result).endswith("0 new, 0 changed, 25 as the last time\n")
     assert rated("ana") == said
     assert piaa("score", photos, "--user", "ana", "--model", other).exit_code == 0
     again = piaa("learn", photos, "--user", "ana", "--model", other)

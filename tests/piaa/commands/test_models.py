@@ -184,8 +184,8 @@ def test_a_person_of_one_model_is_not_scored_with_another(piaa, fitted, converte
     ours, theirs = read_header(converted).hash[:8], read_header(tiny_model).hash[:8]
     assert result.stderr == (
         f"piaa: adapter of user 'ana' (version 1) was fitted on model eat-ava {ours}, but the loaded model "
-        f"is piaa-tiny {theirs}; fit it again: piaa fit-user --user ana --ratings FILE --images DIR, or "
-        f"pass the old model with --model\n"
+        f"is piaa-tiny {theirs}; learn from the same ratings on this one: piaa users refit ana --images DIR, "
+        f"or pass the old model with --model\n"
     )
 
 

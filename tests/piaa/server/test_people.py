@@ -158,8 +158,8 @@ def test_who_was_learned_under_another_model(server, album, names):
     start = "of 2 of 2 photos that user 'old' rated there is no vector of model piaa-tiny "
     assert (fitted.status_code, fitted.json()["detail"].startswith(start)) == (409, True)
     assert fitted.json()["detail"].endswith(
-        "; give these ratings again, with the photos (piaa fit-user --add), or use the model under which "
-        "they were given"
+        "; have the photos read anew (piaa users refit NAME --images DIR), or use the model under which they "
+        "were rated"
     )
     content = server.http.get("/v1/users/old/export").json()
     assert [one["vector"] for one in content["ratings"]] == [None, None]
@@ -216,7 +216,10 @@ def test_somebody_who_rated_nothing_yet_gets_suggestions(server, album, names):
     assert [one["other"] for one in slow.json()] == [None, None]
     alone = server.http.get("/v1/users/new/suggest", params={**asked, "sha256": digests[:1]})
     assert alone.status_code == 422
-    assert alone.json()["detail"] == "there are no two photos to compare; name a folder with more photos"
+    assert (
+        alone.json()["detail"]
+        == "a comparison needs two images that are not rated yet; ask about more of them"
+    )
 
 
 def test_a_long_name_from_the_terminal_is_shown(server):

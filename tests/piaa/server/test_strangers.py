@@ -13,7 +13,7 @@ def raw(server, *lines: str) -> str:
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=30) as connection:
         connection.sendall("\r\n".join((*lines, "", "")).encode())
-        return connection.recv(65536).decode()
+        return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
 
 
 @pytest.mark.parametrize(

@@ -192,8 +192,8 @@ def test_the_model_must_be_the_one_of_the_fit(file_store, sayings, refusal):
     check_model(stored, sayings.MODEL, "any name")
     assert refusal(ModelMismatch, check_model, stored, sayings.OTHER_MODEL, "piaa-lite") == (
         "adapter of user 'ana maria' (version 1) was fitted on model piaa-lite 3f2a91c0, "
-        "but the loaded model is piaa-lite 77ab01fe; fit it again: "
-        "piaa fit-user --user 'ana maria' --ratings FILE --images DIR, or pass the old model with --model"
+        "but the loaded model is piaa-lite 77ab01fe; learn from the same ratings "
+        "on this one: piaa users refit 'ana maria' --images DIR, or pass the old model with --model"
     )
     close = refusal(ModelMismatch, check_model, stored, "3f2a91c0" + "00000000" * 7, "mine")
     assert (

@@ -11,8 +11,8 @@ from PIL import Image
 
 from generic.model.checkpoint import load_checkpoint, read_header
 from generic.model.generic_model import GenericModel
+from generic.model.known_users import user_digest
 from piaa.adapters.prior import PREFIX, Prior
-from piaa.people.learn_prior import user_digest
 
 PHOTOS = [f"{number:02}.png" for number in range(40)]
 USERS = [f"u{number:02}" for number in range(26)]

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from generic.model.checkpoint import read_header
-from piaa.people.learn_prior import user_digest
+from generic.model.known_users import user_digest
 
 pytestmark = pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("torch", "timm", "accelerate")),
