@@ -306,6 +306,7 @@ def main() -> None:
         tell(" | ".join(rows[-1]))
     heads = ["attack: what is looked at", *(["before", "now"] if len(trees) == 2 else ["now"])]
     command = "uv run python benchmarks/attack.py" + "".join(" --tree TREE" for _ in options.tree or ())
+    command += "".join(f" --only {name}" for name in options.only or ())
     write_result("attack", command, {"attacks": found, "markdown": table(heads, rows)})
 
 
