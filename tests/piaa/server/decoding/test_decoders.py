@@ -41,34 +41,38 @@ def with_one(steps: Callable[[Decoders], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
-async def decoded(decoders: Decoders, grey: int) -> np.ndarray:
+async def decoded(decoders: Decoders, content: bytes) -> np.ndarray:
     async with decoders.one("key") as process:
-        await process.see("x.png", photo(grey))
+        await process.see("x.png", content)
         return await process.decode("x.png")
+
+
+async def interrupted(decoders: Decoders) -> None:
+    async with decoders.one("key") as process:
+        await process.see("x.png", photo(1))
+        raise OSError("disk")
+
+
+async def pid(decoders: Decoders) -> int:
+    async with decoders.one("key") as process:
+        return process.pid
 
 
 def test_a_process_left_in_the_middle_of_a_photo_does_not_take_the_next():
     async def steps(decoders: Decoders) -> None:
         with pytest.raises(OSError, match="disk"):
-            async with decoders.one("key") as process:
-                await process.see("x.png", photo(1))
-                raise OSError("disk")
-        assert (await decoded(decoders, 200) == 200).all()
+            await interrupted(decoders)
+        assert (await decoded(decoders, photo(200)) == 200).all()
 
     with_one(steps)
 
 
 def test_a_process_that_said_that_a_photo_is_bad_takes_the_next():
     async def steps(decoders: Decoders) -> None:
-        pids = []
+        before = await pid(decoders)
         with pytest.raises(ImageError, match="not an image"):
-            async with decoders.one("key") as process:
-                pids.append(process.pid)
-                await process.see("x.png", b"no photo")
-                await process.decode("x.png")
-        async with decoders.one("key") as process:
-            pids.append(process.pid)
-        assert pids[0] == pids[1]
+            await decoded(decoders, b"no photo")
+        assert await pid(decoders) == before
 
     with_one(steps)
 
@@ -80,6 +84,6 @@ def test_a_photo_is_not_given_to_a_process_that_was_ended_while_it_waited():
         os.kill(ended.pid, signal.SIGKILL)
         while ended.alive():
             await asyncio.sleep(0.01)
-        assert (await decoded(decoders, 100) == 100).all()
+        assert (await decoded(decoders, photo(100)) == 100).all()
 
     with_one(steps)
