@@ -125,7 +125,7 @@ class Answers:
         if left[-1].source != SOURCE:
             raise PiaaError(
                 f"the last change ({left[-1].what}) was not made here but by {left[-1].source!r}; take it "
-                f"back with: piaa users undo {shlex.quote(user)}{self._store.database.option()}"
+                f"back with: piaa users undo {shlex.quote(user)}"
             )
 
     def _say(self, user: str, saying: Saying) -> None:
