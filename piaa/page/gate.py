@@ -2,7 +2,8 @@
 
 Other pages in the same browser reach this address too: their requests carry another Origin, or are of a kind
 that no form and no script of theirs can send; a name of theirs that leads here is a foreign Host. The cookie
-is set for whoever brings the token of the opened address, and goes nowhere else.
+is set for whoever brings the token of the opened address; a browser sends it to other ports of this computer
+too, so whoever may listen on one is trusted.
 """
 
 from __future__ import annotations

@@ -169,6 +169,18 @@ def test_two_tabs_and_two_people(view, opened):
     assert view.said == []
 
 
+def test_pairs_that_were_skipped_come_back(view):
+    page = view()
+    page.keyboard.press("c")
+    wait(page, "document.querySelector('#duel').open")
+    while page.evaluate("document.querySelector('#duel').open"):
+        with page.expect_response("**/api/pair*"):
+            page.keyboard.press("s")
+        page.wait_for_timeout(20)
+    page.keyboard.press("c")
+    wait(page, "document.querySelector('#duel').open")
+
+
 def test_a_name_with_markup_is_a_name(view, photos):
     (photos / "photo-01.jpg").rename(photos / "<img src=x onerror=document.title='caught'>.jpg")
     page = view()

@@ -76,5 +76,6 @@ def test_the_home_of_nobody_is_no_place(client):
         answer = client.post(path, json={"user": "ana", "folder": "~nobody-is-called-so/best", **more})
         assert answer.status_code == 400
         assert answer.json()["error"] == (
-            "'~nobody-is-called-so/best' is no folder's whole path; give one that begins at the top, or with ~"
+            "'~nobody-is-called-so/best' is no folder's whole path; give one that begins at the top, "
+            "or with ~"
         )
