@@ -67,8 +67,8 @@ def serve(
 
     if sys.platform == "win32":  # whose processes read from no socket, and have no such limits
         raise PiaaError(
-            "piaa serve runs on Linux and macOS, not on Windows; run it in WSL or a container, or rate and cull "
-            "on this computer with: piaa open PHOTOS"
+            "piaa serve runs on Linux and macOS, not on Windows; run it in WSL or a container, or rate and "
+            "cull on this computer with: piaa open PHOTOS"
         )
     require("piaa serve", "prometheus_client")  # which the server's own processes would miss, late
     if no_keys and host not in _LOOPBACK:
