@@ -570,7 +570,7 @@ const loupe = {
     if (own(row) === undefined) $(".guess", this.dialog).textContent = `☆ ${scores[row].toFixed(1)} (${low.toFixed(1)}–${high.toFixed(1)})`;
   },
   tellWorth() {
-    const hint = this.isPairBetter ? " Comparing two teaches more for your time just now: Esc, then C." : "";
+    const hint = this.isPairBetter ? " Comparing two teaches more for your time just now: C." : "";
     $(".asked", this.dialog).textContent = said.worth + hint;
   },
   dress() {
@@ -874,7 +874,10 @@ function inLoupe(key, event) {
   else if (key === "ArrowLeft") loupe.step(-1);
   else if (key === "z") loupe.zoom();
   else if (key === "w") $("[data-do=why]", loupe.dialog).click();
-  else return false;
+  else if (key === "c" && loupe.isAsking) {
+    loupe.dialog.close();
+    duel.open();
+  } else return false;
   return true;
 }
 
