@@ -14,11 +14,13 @@ from piaa.commands import (
     embed,
     explain,
     fit_user,
+    fit_users,
     learn,
     manifest,
     model_build,
     model_export,
     model_import,
+    rank,
     refit,
     score,
     serve,
@@ -129,6 +131,8 @@ explain.add_to(app)
 serve.add_to(app)
 manifest.add_to(app)
 embed.add_to(app)
+fit_users.add_to(app)
+rank.add_to(app)
 status.add_to(app)
 backup.add_to(app)
 app.add_typer(keys_app, name="keys")

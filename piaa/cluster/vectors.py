@@ -102,6 +102,18 @@ class VectorFolder:
             )
         return ShardVectors(uris=table["uri"].to_pylist(), vectors=_vectors(table))
 
+    def uris(self, shard: str) -> list[str]:
+        """The photos whose vectors :meth:`read` gives, in their order.
+
+        Raises:
+            ClusterError: they are not there any more.
+        """
+        table = read_table(self.folder, self.name_of(shard), ["uri"])
+        if table is None:
+            raise ClusterError(f"the vectors of shard {shard} went from {self.folder.shown}; rank again")
+        uris: list[str] = table["uri"].to_pylist()
+        return uris
+
     def broken(self, shard: str) -> list[tuple[str, str]]:
         """The shard's photos that cannot be read, and why."""
         table = read_table(self.folder, f"{shard}-{self.mark}{_BROKEN}")
