@@ -8,6 +8,7 @@ import time
 import pytest
 
 from generic.errors import ClusterError
+from piaa.cluster.current import read_current
 from piaa.cluster.embed import embed
 from piaa.cluster.folder import Folder
 from piaa.cluster.notes import FAILED, RUNNING, Note, Notes
@@ -78,7 +79,10 @@ def test_a_folder_without_vectors(tmp_path):
 
 
 def test_vectors_of_a_model_that_was_never_begun(worker):
-    with pytest.raises(ClusterError):
-        from piaa.cluster.current import read_current
-
-        read_current(VectorFolder(worker.vectors.folder, "0" * 64))
+    other = VectorFolder(worker.vectors.folder, "0" * 64)
+    with pytest.raises(ClusterError) as caught:
+        read_current(other)
+    folder = worker.vectors.folder.shown
+    assert str(caught.value) == (
+        f"{folder} holds no vectors of the model {'0' * 16}; make them: piaa embed MANIFEST --out {folder} --model MODEL"
+    )
