@@ -1,8 +1,8 @@
 """The best photos of many people, exactly, in a memory that the number of photos does not change.
 
 A score is the linear form's sum, in float64, in the order of the vector's numbers: the same whatever else is
-scored. Products of matrices in float32, whose error has a bound, only say which photos cannot be among the best.
-Of two photos with one score the one that comes first in the manifest is the better one.
+scored. Products of matrices in float32, whose error has a bound, only say which photos cannot be among the
+best. Of two photos with one score the one that comes first in the manifest is the better one.
 
 Notation: u people, n photos, p numbers of a form: one, the generic score, the embedding.
 """
@@ -72,15 +72,17 @@ class Best:
             products = self._exact[people][rows] * x[columns]
             self._take(people.start + rows, products.sum(axis=1), first + columns)
 
-    def _floor(self, people: slice, quick: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _floor(
+        self, people: slice, quick: NDArray[np.float32], x: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
         """Products below which a photo is not among the best, shape (u,)."""
         top = self.scores.shape[1]
         floor = self.scores[people, -1].copy()
         if quick.shape[1] >= top and (unknown := np.isinf(floor)).any():
             floor[unknown] = np.partition(quick[unknown], -top, axis=1)[:, -top]
         longest = float(np.sqrt(np.einsum("np,np->n", x, x, dtype=np.float64).max()))
-        # Of p products and their sum, and of the form's rounding to float32 (Higham, "Accuracy and stability of
-        # numerical algorithms", 2002, section 3.1); doubled, as a floor of products is itself as far from exact.
+        # Of p products and their sum, and of the form's rounding to float32 (Higham, "Accuracy and
+        # stability of numerical algorithms", 2002, section 3.1); doubled for the rounding of the bound.
         wrong = 2 * (x.shape[1] + 2) * _ROUNDING * self._lengths[people] * longest
         return np.nextafter((floor - 2 * wrong).astype(np.float32), np.float32(-np.inf))
 

@@ -1,4 +1,4 @@
-"""The shards of a manifest become vectors, by whatever hands them to workers; what is done is not done again."""
+"""A manifest's shards become vectors, whoever hands them to workers; what is done is not done again."""
 
 from __future__ import annotations
 
@@ -101,6 +101,7 @@ def _failure(done: Done, n: int) -> str:
     rest = n - done.shards - len(done.failed)
     left = f", {counted(rest, 'shard')} not tried" if rest else ""
     return (
-        f"{len(done.failed):,} of {counted(n, 'shard')} failed{left}; {counted(done.shards, 'shard')} done, which "
+        f"{len(done.failed):,} of {counted(n, 'shard')} failed{left}; {counted(done.shards, 'shard')} "
+        "done, which "
         f"stay; the first that failed, {shard}: {why}"
     )

@@ -1,4 +1,4 @@
-"""One shard's photos become vectors: read, decoded and run, several at once, in a memory that does not grow."""
+"""One shard's photos become vectors: read, decoded and run, several at once."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from generic.progress import Progress, no_progress
 from piaa.adapters.base import Adapter
 from piaa.cluster.current import read_current
 from piaa.cluster.folder import Folder
-from piaa.cluster.forms import Forms, name_of, write_forms
+from piaa.cluster.forms import Forms, write_forms
 from piaa.cluster.rated import Rater, read_raters
 from piaa.cluster.vectors import VectorFolder
 from piaa.ratings.scale import Scale
@@ -65,7 +65,9 @@ def fit_users(
     """
     adapter = make()
     if not (adapter.fits_many and adapter.has_linear_form):
-        raise PiaaError(f"adapter {adapter.name!r} has no linear form of many people; use auto, bayes or ridge")
+        raise PiaaError(
+            f"adapter {adapter.name!r} has no linear form of many people; use auto, bayes or ridge"
+        )
     if any(it.startswith("users-") for it in out.stamps()):
         raise ClusterError(f"{out.shown} holds linear forms; name another folder with --out")
     done = Fitted()

@@ -86,7 +86,7 @@ class Folder:
         self.sweep(name)
 
     def sweep(self, name: str) -> None:
-        """Remove what killed processes left of a file that is there; one that still writes it loses nothing."""
+        """Remove what killed processes left of a file that is there."""
         if self._local is None:
             return
         path = self._local / name
@@ -233,7 +233,13 @@ def unreachable(what: str, done: str, error: OSError) -> ClusterError:
 
 def _is_of_a_client(error: Exception) -> bool:
     """Whether it comes from the libraries that talk to buckets, whose errors have no common base."""
-    return type(error).__module__.partition(".")[0] in {"botocore", "aiobotocore", "aiohttp", "asyncio", "gcsfs"}
+    return type(error).__module__.partition(".")[0] in {
+        "botocore",
+        "aiobotocore",
+        "aiohttp",
+        "asyncio",
+        "gcsfs",
+    }
 
 
 def _make(folder: Path, shown: str) -> None:

@@ -78,7 +78,8 @@ def form_files(folder: Folder) -> list[str]:
     names = [it for it in folder.stamps() if it.startswith(_PREFIX) and it.endswith(_SUFFIX)]
     if not names:
         raise ClusterError(
-            f"{folder.shown} holds no linear forms; make them: piaa fit-users RATINGS.parquet --vectors VECTORS "
+            f"{folder.shown} holds no linear forms; make them: piaa fit-users RATINGS.parquet "
+            "--vectors VECTORS "
             f"--out {folder.shown}"
         )
     return sorted(names)

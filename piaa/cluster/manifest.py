@@ -107,7 +107,8 @@ def read_manifest(folder: Folder) -> Manifest:
     table = read_table(folder, INDEX)
     if table is None or facts_of(table).get("format") != _FORMAT:
         raise ClusterError(
-            f"{folder.shown} holds no manifest of this piaa; make one: piaa manifest SOURCE --out {folder.shown}"
+            f"{folder.shown} holds no manifest of this piaa; make one: piaa manifest SOURCE --out "
+            f"{folder.shown}"
         )
     return Manifest(facts_of(table)["source"], shards_of(table))
 

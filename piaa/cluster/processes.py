@@ -38,9 +38,7 @@ def shares(cores: int, jobs: int) -> list[int]:
     return [max(1, cores // jobs + (number < cores % jobs)) for number in range(jobs)]
 
 
-def run_in_processes(
-    job: Job, shards: Sequence[Shard], jobs: int, progress: Progress
-) -> Iterator[Receipt]:
+def run_in_processes(job: Job, shards: Sequence[Shard], jobs: int, progress: Progress) -> Iterator[Receipt]:
     """What became of each shard, in the order in which they end.
 
     Args:
@@ -64,7 +62,8 @@ def run_in_processes(
             deaths += 1
             if deaths == _DEATHS:
                 raise ClusterError(
-                    f"processes of piaa embed were killed {_DEATHS} times with no shard done between, perhaps "
+                    f"processes of piaa embed were killed {_DEATHS} times with no shard done between, "
+                    "perhaps "
                     "for want of memory; the shards done stay: give the same command again with fewer --jobs"
                 ) from None
 
@@ -73,7 +72,10 @@ def _until_one_dies(job: Job, shards: Sequence[Shard], jobs: int, progress: Prog
     context = multiprocessing.get_context("spawn")
     number, photos = context.Value("i", 0), context.Value("q", 0)
     pool = ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=_begin, initargs=(job, shares(usable_cores(), jobs), number, photos)
+        jobs,
+        mp_context=context,
+        initializer=_begin,
+        initargs=(job, shares(usable_cores(), jobs), number, photos),
     )
     waiting, told = iter(shards), 0
     futures: set[Future[Receipt]] = set()

@@ -91,7 +91,8 @@ def _whole(source: VectorFolder) -> tuple[Shard, ...]:
     left = [shard for shard in shards if shard.name not in done]
     if left:
         raise ClusterError(
-            f"{len(left):,} of {counted(len(shards), 'shard')} in {source.folder.shown} are not done; give the "
+            f"{len(left):,} of {counted(len(shards), 'shard')} in {source.folder.shown} are not done; "
+            "give the "
             "same piaa embed again, then rank"
         )
     return shards
@@ -113,13 +114,11 @@ def _best(source: VectorFolder, shards: Sequence[Shard], coefficients: Array, to
 
 
 def _firsts(shards: Sequence[Shard]) -> NDArray[np.int64]:
-    """The place of each shard's first photo. Broken ones leave gaps, so that none depends on what is broken."""
+    """The place of each shard's first photo; broken photos leave gaps."""
     return np.cumsum([0, *(shard.n_photos for shard in shards[:-1])])
 
 
-def _rows(
-    source: VectorFolder, shards: Sequence[Shard], forms: Forms, some: slice, best: Best
-) -> Table:
+def _rows(source: VectorFolder, shards: Sequence[Shard], forms: Forms, some: slice, best: Best) -> Table:
     """Each person's photos from the best one down."""
     import pyarrow
 
@@ -138,9 +137,7 @@ def _rows(
     )
 
 
-def _uris(
-    source: VectorFolder, shards: Sequence[Shard], places: NDArray[np.int64]
-) -> NDArray[np.object_]:
+def _uris(source: VectorFolder, shards: Sequence[Shard], places: NDArray[np.int64]) -> NDArray[np.object_]:
     """What the photos at these places are called; the shards that hold them are read once more."""
     firsts = _firsts(shards)
     which = np.searchsorted(firsts, places, side="right") - 1

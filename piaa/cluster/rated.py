@@ -77,7 +77,8 @@ def _checked(batch: Any, file: Path) -> Iterator[tuple[str, str, float]]:  # noq
     missing = [name for name in COLUMNS if name not in batch.schema.names]
     if missing:
         raise RatingsError(
-            f"{printable(str(file))} has no column {missing[0]!r}, expected {', '.join(COLUMNS)}; rename its columns"
+            f"{printable(str(file))} has no column {missing[0]!r}, expected {', '.join(COLUMNS)}; "
+            "rename its columns"
         )
     users, uris, scores = (batch[name].to_pylist() for name in COLUMNS)
     numbers = np.array([np.nan if it is None else it for it in scores], np.float64)
@@ -85,7 +86,8 @@ def _checked(batch: Any, file: Path) -> Iterator[tuple[str, str, float]]:  # noq
     if any(bad):
         row = bad.index(True)
         raise RatingsError(
-            f"{printable(str(file))} has the row user {users[row]!r}, image {uris[row]!r}, score {scores[row]!r}, "
+            f"{printable(str(file))} has the row user {users[row]!r}, image {uris[row]!r}, score "
+            f"{scores[row]!r}, "
             "expected a value in each column and a finite score; take the row out"
         )
     yield from zip(map(str, users), map(str, uris), numbers.tolist(), strict=True)

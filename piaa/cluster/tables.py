@@ -50,7 +50,8 @@ def read_table(folder: Folder, name: str, columns: list[str] | None = None) -> T
     except (pyarrow.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ClusterError(
-            f"{name} in {folder.shown} is damaged: {reason}; remove it, and give the command again that made it"
+            f"{name} in {folder.shown} is damaged: {reason}; remove it, and give the command again "
+            "that made it"
         ) from None
 
 

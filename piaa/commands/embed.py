@@ -30,7 +30,9 @@ def embed(
     shard: Annotated[
         str | None, typer.Option(help="I/N: only the shards of worker I (from 0) of N workers.")
     ] = None,
-    model: Annotated[str, typer.Option("--model", help="An embedded model's name, or a model file.")] = "piaa-lite",
+    model: Annotated[
+        str, typer.Option("--model", help="An embedded model's name, or a model file.")
+    ] = "piaa-lite",
     max_pixels: MaxPixels = None,
     as_json: AsJson = False,
 ) -> None:

@@ -44,7 +44,10 @@ def fit_users(
     if done.unknown:
         note(f"left out: {counted(done.unknown, 'rating')} of photos that have no vector in {vectors}")
     if done.left_out:
-        note(f"left out: {counted(len(done.left_out), 'person', 'people')} without any other (named with --json)")
+        note(
+            f"left out: {counted(len(done.left_out), 'person', 'people')} without any other (named "
+            "with --json)"
+        )
     people = counted(done.users, "person", "people")
     typer.echo(f"{people} learned from {counted(done.ratings, 'rating')} by {adapter}: {out}")
 

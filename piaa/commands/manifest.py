@@ -17,7 +17,9 @@ def manifest(
     source: Annotated[
         str, typer.Argument(help="A folder, a .txt list of photos, or a URL such as s3://bucket/photos.")
     ],
-    out: Annotated[str, typer.Option(help="Folder or URL of the manifest; one of before is brought up to date.")],
+    out: Annotated[
+        str, typer.Option(help="Folder or URL of the manifest; one of before is brought up to date.")
+    ],
     shard_size: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="Photos in a shard, about: one piece of work.")
     ] = 10_000,
@@ -44,7 +46,8 @@ def manifest(
         print_json({**facts, "out": out})
         return
     typer.echo(
-        f"{counted(there.n_photos, 'photo')} in {counted(len(there.shards), 'shard')}, {written.n_new:,} of them "
+        f"{counted(there.n_photos, 'photo')} in {counted(len(there.shards), 'shard')}, "
+        f"{written.n_new:,} of them "
         f"new, {written.n_gone:,} gone: {out}"
     )
 

@@ -31,7 +31,7 @@ def progress_bar(label: str, total: int) -> Iterator[Progress]:
 
 @contextmanager
 def listing(label: str) -> Iterator[Progress]:
-    """A number that counts up, for work whose end is not known: a line, on stderr, for every hundred thousand."""
+    """A number that counts up, for work whose end is not known: a line for every hundred thousand."""
     n = told = 0
 
     def advance(done: int) -> None:

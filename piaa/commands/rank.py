@@ -27,7 +27,10 @@ def rank(
     from piaa.cluster.rank import rank as rank_all
 
     require("piaa rank", "pyarrow")
-    with stopping("the files of users done so far stay: the same command goes on"), listing("users") as advance:
+    with (
+        stopping("the files of users done so far stay: the same command goes on"),
+        listing("users") as advance,
+    ):
         done = rank_all(Folder(vectors), Folder(users), Folder(out), top=top, memory=memory, progress=advance)
     if as_json:
         print_json({**done.__dict__, "top": top, "out": out})

@@ -42,7 +42,8 @@ def _facts(one: Status) -> dict[str, Any]:
 
 def _lines(one: Status) -> list[str]:
     lines = [
-        f"model {one.model[:16]}: {one.done:,} of {counted(one.shards, 'shard')} done, {one.photos_done:,} of "
+        f"model {one.model[:16]}: {one.done:,} of {counted(one.shards, 'shard')} done, "
+        f"{one.photos_done:,} of "
         f"{counted(one.photos, 'photo')}, {one.broken:,} of them broken"
     ]
     if one.per_second and one.seconds_left:

@@ -34,6 +34,8 @@ def content():
     """``content(folder)``: every file below it with its bytes, hidden ones too."""
 
     def read(folder: Path) -> dict[str, bytes]:
-        return {it.relative_to(folder).as_posix(): it.read_bytes() for it in folder.rglob("*") if it.is_file()}
+        return {
+            it.relative_to(folder).as_posix(): it.read_bytes() for it in folder.rglob("*") if it.is_file()
+        }
 
     return read

@@ -42,7 +42,7 @@ def test_of_equal_photos_the_first_ones_are_kept(step):
     few = rng.standard_normal((6, 9)).astype(np.float32)
     vectors = few[rng.integers(0, 6, 500)]
     coefficients = np.vstack((rng.standard_normal((20, 10)), np.zeros((3, 10))))
-    scores, order = brute_force(coefficients, vectors, 50)
+    _, order = brute_force(coefficients, vectors, 50)
     best = offered(coefficients, vectors, 50, step)
     assert np.array_equal(best.places, order)
     assert best.places[-1].tolist() == list(range(50))

@@ -32,7 +32,9 @@ def vector_files(folder):
 def test_each_photo_is_what_the_model_gives_of_its_file(job, tmp_path, photos, tiny_graph):
     done = embed(job)
     assert (done.photos, done.broken, done.before, done.failed) == (13, 1, 0, {})
-    rows = [row for file in vector_files(tmp_path / "vectors") for row in parquet.read_table(file).to_pylist()]
+    rows = [
+        row for file in vector_files(tmp_path / "vectors") for row in parquet.read_table(file).to_pylist()
+    ]
     assert len(rows) == 12
     paths = [photos / row["uri"] for row in rows]
     with FeatureCache.open(None) as cache:
@@ -96,8 +98,11 @@ def test_a_shard_that_fails_leaves_the_others_and_is_told(job, tmp_path):
     (tmp_path / "manifest" / f"{shards[1].name}.parquet").write_bytes(b"damaged")
     with pytest.raises(ClusterError) as caught:
         embed(job)
-    start = f"1 of {len(shards)} shards failed; {len(shards) - 1} shards done, which stay; the first that failed, "
-    assert str(caught.value).startswith(f"{start}{shards[1].name}: {shards[1].name}.parquet in {job.manifest} is ")
+    start = f"1 of {len(shards)} shards failed; {len(shards) - 1} shards done, which stay; "
+    start += "the first that failed, "
+    assert str(caught.value).startswith(
+        f"{start}{shards[1].name}: {shards[1].name}.parquet in {job.manifest} is "
+    )
     assert len(vector_files(tmp_path / "vectors")) == len(shards) - 1
     (note,) = (tmp_path / "vectors" / "failed").iterdir()
     assert note.name.startswith(shards[1].name)
@@ -126,4 +131,4 @@ def test_vectors_come_back_as_they_were_rounded(job, tmp_path):
 
 def test_shares_are_all_shards_once():
     everything = list(range(10))
-    assert sorted(sum((share(everything, i, 4) for i in range(4)), [])) == everything
+    assert sorted(one for i in range(4) for one in share(everything, i, 4)) == everything

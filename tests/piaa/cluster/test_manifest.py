@@ -13,7 +13,9 @@ from piaa.cluster.manifest import read_manifest, read_photos, write_manifest
 
 def test_the_shards_hold_the_listing_in_its_order(manifest, photos):
     index = parquet.read_table(f"{manifest}/manifest.parquet").to_pylist()
-    rows = [row for it in index for row in parquet.read_table(f"{manifest}/{it['shard']}.parquet").to_pylist()]
+    rows = [
+        row for it in index for row in parquet.read_table(f"{manifest}/{it['shard']}.parquet").to_pylist()
+    ]
     assert [tuple(row.values()) for row in rows] == [tuple(it) for it in list_photos(str(photos))]
     assert [it["photos"] for it in index] == [
         parquet.read_table(f"{manifest}/{it['shard']}.parquet").num_rows for it in index
@@ -44,7 +46,8 @@ def test_a_damaged_shard_is_told(manifest):
     with pytest.raises(ClusterError) as caught:
         read_photos(folder, shard)
     assert str(caught.value) == (
-        f"the photos of shard {shard.name} in {manifest} are missing or damaged; give the same piaa manifest again"
+        f"the photos of shard {shard.name} in {manifest} are missing or damaged; give the same piaa "
+        "manifest again"
     )
 
 

@@ -98,7 +98,11 @@ def test_everybody_gets_her_best_photos(scene):
     scene.fit(block=2)
     done = scene.rank()
     assert (done.users, done.before, done.photos) == (5, 0, 13)
-    rows = [row for file in sorted((scene.folder / "best").iterdir()) for row in parquet.read_table(file).to_pylist()]
+    rows = [
+        row
+        for file in sorted((scene.folder / "best").iterdir())
+        for row in parquet.read_table(file).to_pylist()
+    ]
     x = np.stack([scene.known[uri] for uri in scene.uris])
     for user in scene.rated:
         scores = Scale(1, 5).from_unit(scene.single(user).predict(x).score)
@@ -112,7 +116,7 @@ def test_everybody_gets_her_best_photos(scene):
 def test_memory_changes_no_byte_and_what_is_there_stays(scene, content, monkeypatch):
     scene.fit(block=3)
     scene.rank()
-    monkeypatch.setattr("piaa.cluster.rank.Best.n_bytes", staticmethod(lambda p, top: 2**20))
+    monkeypatch.setattr("piaa.cluster.rank.Best.n_bytes", lambda *_: 2**20)
     scene.rank(out="small", memory=2)
     assert content(scene.folder / "small") == content(scene.folder / "best")
     assert scene.rank().before == 2
@@ -142,7 +146,8 @@ def test_a_row_without_a_score_is_refused(scene):
     with pytest.raises(RatingsError) as caught:
         scene.fit([("ana", "a.jpg", None), *scene.rows])
     assert str(caught.value) == (
-        f"{scene.folder / 'ratings.parquet'} has the row user 'ana', image 'a.jpg', score None, expected a value in "
+        f"{scene.folder / 'ratings.parquet'} has the row user 'ana', image 'a.jpg', score None, "
+        "expected a value in "
         "each column and a finite score; take the row out"
     )
 

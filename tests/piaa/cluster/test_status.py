@@ -75,7 +75,9 @@ def test_notes_of_done_shards_and_of_other_models_do_not_count(worker):
 def test_a_folder_without_vectors(tmp_path):
     with pytest.raises(ClusterError) as caught:
         status(Folder(str(tmp_path)))
-    assert str(caught.value) == f"{tmp_path} holds no vectors; make them: piaa embed MANIFEST --out {tmp_path}"
+    assert (
+        str(caught.value) == f"{tmp_path} holds no vectors; make them: piaa embed MANIFEST --out {tmp_path}"
+    )
 
 
 def test_vectors_of_a_model_that_was_never_begun(worker):
@@ -84,5 +86,6 @@ def test_vectors_of_a_model_that_was_never_begun(worker):
         read_current(other)
     folder = worker.vectors.folder.shown
     assert str(caught.value) == (
-        f"{folder} holds no vectors of the model {'0' * 16}; make them: piaa embed MANIFEST --out {folder} --model MODEL"
+        f"{folder} holds no vectors of the model {'0' * 16}; make them: piaa embed MANIFEST --out "
+        f"{folder} --model MODEL"
     )

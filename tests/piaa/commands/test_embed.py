@@ -47,7 +47,9 @@ def test_everybody_gets_her_best(done, piaa, tiny_graph, album, names, tmp_path)
     ranked = piaa("rank", *vectors, "--users", folders["forms"], "--top", 3, "--out", folders["best"])
     assert ranked.stdout == f"2 people, 12 photos: {folders['best']}\n", ranked.stderr
     best = parquet.read_table(f"{folders['best']}/users-000000.parquet").to_pylist()
-    assert [(row["user"], row["rank"]) for row in best] == [(user, n) for user in ("ana", "ben") for n in (1, 2, 3)]
+    assert [(row["user"], row["rank"]) for row in best] == [
+        (user, n) for user in ("ana", "ben") for n in (1, 2, 3)
+    ]
 
 
 def test_a_share_that_is_none_is_refused(piaa, tmp_path):
