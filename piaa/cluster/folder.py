@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
@@ -252,6 +253,6 @@ def _make(folder: Path, shown: str) -> None:
 def _seconds(row: dict[str, Any]) -> float:
     """When a file in a bucket was written; the keys differ among file systems."""
     moment = row.get("LastModified") or row.get("mtime") or row.get("created") or row.get("updated")
-    if hasattr(moment, "timestamp"):
-        return float(moment.timestamp())
+    if isinstance(moment, datetime):
+        return moment.timestamp()
     return float(moment) if isinstance(moment, int | float) else 0.0
