@@ -32,6 +32,8 @@ class Faulty:
         faulty = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # which the client asks before it sends a body
+
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 faulty.count += 1
@@ -42,7 +44,8 @@ class Faulty:
                     return
                 asked = urllib.request.Request(behind + self.path, body or None, method=self.command)
                 for name, value in self.headers.items():
-                    asked.add_header(name, value)
+                    if name.lower() not in ("expect", "connection"):
+                        asked.add_header(name, value)
                 try:
                     found = urllib.request.urlopen(asked, timeout=30)
                 except urllib.error.HTTPError as error:
@@ -79,6 +82,7 @@ def faulty(monkeypatch):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
     monkeypatch.setattr(folder_module, "_WAITS", (0.01, 0.02))
     s3fs.S3FileSystem.clear_instance_cache()
     yield proxy
