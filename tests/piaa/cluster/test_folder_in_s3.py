@@ -24,51 +24,55 @@ moto = pytest.importorskip("moto.server")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the client's libraries
 
 
-class Faulty:
+HOP = ("connection", "expect", "transfer-encoding")
+"""Headers that a proxy does not hand on."""
+
+
+class Faulty(BaseHTTPRequestHandler):
     """A proxy before a server: of each few requests one is answered by an error."""
 
-    def __init__(self, behind: str) -> None:
-        self.every, self.status, self.count = 0, 503, 0
-        faulty = self
+    protocol_version = "HTTP/1.1"  # which the client asks before it sends a body
+    behind = ""
+    every, code, count = 0, 503, 0
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"  # which the client asks before it sends a body
+    def answer(self) -> None:
+        body = self.body()
+        Faulty.count += 1
+        if Faulty.every and Faulty.count % Faulty.every == 0:
+            self.send(Faulty.code, {}, b"")
+            return
+        names = [name for name in self.headers if name.lower() not in HOP]
+        heads = {name: self.headers[name] for name in names}
+        asked = urllib.request.Request(Faulty.behind + self.path, body or None, heads, method=self.command)
+        try:
+            found = urllib.request.urlopen(asked, timeout=30)
+        except urllib.error.HTTPError as error:
+            found = error
+        self.send(found.status, dict(found.headers.items()), found.read())
 
-            def answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                faulty.count += 1
-                if faulty.every and faulty.count % faulty.every == 0:
-                    self.send_response(faulty.status)
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
-                    return
-                asked = urllib.request.Request(behind + self.path, body or None, method=self.command)
-                for name, value in self.headers.items():
-                    if name.lower() not in ("expect", "connection"):
-                        asked.add_header(name, value)
-                try:
-                    found = urllib.request.urlopen(asked, timeout=30)
-                except urllib.error.HTTPError as error:
-                    found = error
-                content = found.read()
-                self.send_response(found.status)
-                for name, value in found.headers.items():
-                    if name.lower() not in ("transfer-encoding", "connection", "date", "server"):
-                        self.send_header(name, value)
-                if "Content-Length" not in found.headers:
-                    self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(content)
+    def body(self) -> bytes:
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        parts = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
 
-            do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = answer  # noqa: N815
+    def send(self, code: int, heads: dict[str, str], content: bytes) -> None:
+        self.send_response(code)
+        for name, value in {"Content-Length": str(len(content)), **heads}.items():
+            if name.lower() not in (*HOP, "date", "server"):
+                self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
 
-            def log_message(self, *_: object) -> None:
-                pass
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = answer  # noqa: N815
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 @pytest.fixture
@@ -77,17 +81,21 @@ def faulty(monkeypatch):
     server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
-    proxy = Faulty(f"http://{host}:{port}")
+    proxy = ThreadingHTTPServer(("127.0.0.1", 0), Faulty)
+    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    monkeypatch.setattr(Faulty, "behind", f"http://{host}:{port}")
+    monkeypatch.setattr(Faulty, "every", 0)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{proxy.server_port}")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
     monkeypatch.setattr(folder_module, "_WAITS", (0.01, 0.02))
     s3fs.S3FileSystem.clear_instance_cache()
-    yield proxy
+    yield Faulty
     s3fs.S3FileSystem.clear_instance_cache()
-    proxy.server.shutdown()
+    proxy.shutdown()
+    proxy.server_close()
     server.stop()
 
 
@@ -131,7 +139,7 @@ def test_a_bucket_that_fails_at_times_costs_time_alone(bucket, faulty, tiny_grap
     embed(job)
     before = files(bucket)
     bucket.rm("bucket/vectors", recursive=True)
-    faulty.every, faulty.status = 3, code
+    faulty.every, faulty.code = 3, code
     done = embed(job)
     faulty.every = 0
     assert (done.photos, done.broken) == (13, 1)
@@ -139,7 +147,7 @@ def test_a_bucket_that_fails_at_times_costs_time_alone(bucket, faulty, tiny_grap
 
 
 def test_a_bucket_that_is_away_is_told_in_a_line(faulty):
-    faulty.every, faulty.status = 1, 503
+    faulty.every, faulty.code = 1, 503
     with pytest.raises(ClusterError) as caught:
         list(list_photos("s3://bucket/photos"))
     assert str(caught.value).startswith("s3://bucket/photos cannot be listed: ")
