@@ -84,7 +84,7 @@ class Best:
         # Of p products and their sum, and of the form's rounding to float32 (Higham, "Accuracy and
         # stability of numerical algorithms", 2002, section 3.1); doubled for the rounding of the bound.
         wrong = 2 * (x.shape[1] + 2) * _ROUNDING * self._lengths[people] * longest
-        return np.nextafter((floor - 2 * wrong).astype(np.float32), np.float32(-np.inf))
+        return np.asarray(np.nextafter((floor - 2 * wrong).astype(np.float32), np.float32(-np.inf)))
 
     def _take(self, rows: NDArray[np.intp], scores: Array, places: NDArray[np.int64]) -> None:
         """Merge candidates into the best of their people."""

@@ -62,8 +62,9 @@ class Faulty(BaseHTTPRequestHandler):
 
     def send(self, code: int, heads: dict[str, str], content: bytes) -> None:
         self.send_response(code)
-        for name, value in {"Content-Length": str(len(content)), **heads}.items():
-            if name.lower() not in (*HOP, "date", "server"):
+        known = {name.lower(): value for name, value in heads.items()}
+        for name, value in {"content-length": str(len(content)), **known}.items():
+            if name not in (*HOP, "date", "server"):
                 self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
@@ -94,6 +95,7 @@ def faulty(monkeypatch):
     s3fs.S3FileSystem.clear_instance_cache()
     yield Faulty
     s3fs.S3FileSystem.clear_instance_cache()
+    urllib.request.urlopen(f"{Faulty.behind}/moto-api/reset", b"", timeout=30).close()
     proxy.shutdown()
     proxy.server_close()
     server.stop()

@@ -23,7 +23,7 @@ def started(job: Job, *args: object) -> subprocess.Popen[bytes]:
     words = ("embed", job.manifest, "--out", job.out, "--model", job.model, *args)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", COMMAND, *map(str, words)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def until_a_file(folder: Path) -> None:
@@ -42,7 +42,7 @@ def test_a_killed_command_goes_on_to_the_same_bytes(manifest, tiny_graph, tmp_pa
     process = started(job, "--jobs", jobs)
     until_a_file(tmp_path / "vectors")
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.wait(timeout=60)
     again = started(job, "--jobs", jobs)
     assert again.wait(timeout=300) == 0
     assert content(tmp_path / "vectors") == content(tmp_path / "whole")
