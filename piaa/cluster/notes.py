@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
@@ -69,6 +70,14 @@ class Notes:
         for kind in kinds:
             self._folder.remove(self._name(kind, shard))
             self._folder.sweep(self._name(kind, shard))
+
+    def forget(self, done: Collection[str]) -> None:
+        """Remove the notes of shards that are done: their worker was killed before it could."""
+        end = f"-{self._mark}.json"
+        for kind in (RUNNING, FAILED):
+            for name in self._folder.stamps(kind):
+                if name.endswith(end) and name.removesuffix(end) in done:
+                    self.remove(name.removesuffix(end), kind)
 
     def _name(self, kind: str, shard: str) -> str:
         return f"{kind}/{shard}-{self._mark}.json"

@@ -88,6 +88,7 @@ class Worker:
         """
         done = self.vectors.done()
         self.vectors.folder.sweep_all()
+        self._notes.forget(done)
         return [shard for shard in self.manifest.shards if shard.name not in done]
 
     def run(self, shard: Shard, progress: Progress = no_progress) -> Receipt:

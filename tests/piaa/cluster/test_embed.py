@@ -15,6 +15,7 @@ from generic.photos.facts import photo_facts
 from piaa.cluster.embed import embed, share
 from piaa.cluster.folder import Folder
 from piaa.cluster.manifest import read_manifest
+from piaa.cluster.notes import RUNNING, Note, Notes
 from piaa.cluster.processes import run_in_processes
 from piaa.cluster.vectors import VectorFolder
 from piaa.cluster.work import Job, Worker
@@ -79,6 +80,16 @@ def test_what_is_done_is_not_done_again(job, tmp_path):
     assert (done.shards, done.before) == (1, len(files) - 1)
     assert [file.stat().st_mtime_ns for file in files[1:]] == times
     assert not left.exists()
+
+
+def test_a_note_of_a_shard_that_is_done_goes(job, tmp_path, content):
+    embed(job)
+    before = content(tmp_path / "vectors")
+    worker = Worker(job)
+    note = Note(shard=worker.manifest.shards[0].name, host="here", process=1, photos=0, seconds=0.0, when=0.0)
+    Notes(worker.vectors.folder, worker.vectors.mark).write(RUNNING, note)
+    embed(job)
+    assert content(tmp_path / "vectors") == before
 
 
 def test_progress_tells_of_every_photo_once(job):
