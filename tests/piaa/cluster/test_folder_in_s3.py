@@ -42,7 +42,7 @@ class Faulty(BaseHTTPRequestHandler):
             self.send(Faulty.code, {}, b"")
             return
         names = [name for name in self.headers if name.lower() not in HOP]
-        heads = {name: self.headers[name] for name in names}
+        heads = {"Content-Type": "application/octet-stream"} | {it.title(): self.headers[it] for it in names}
         asked = urllib.request.Request(Faulty.behind + self.path, body or None, heads, method=self.command)
         try:
             found = urllib.request.urlopen(asked, timeout=30)
