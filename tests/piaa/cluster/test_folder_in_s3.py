@@ -18,8 +18,8 @@ from piaa.cluster.manifest import write_manifest
 from piaa.cluster.status import status
 from piaa.cluster.work import Job
 
-s3fs = pytest.importorskip("s3fs")
-moto = pytest.importorskip("moto.server")
+s3fs = pytest.importorskip("s3fs", reason="buckets need the group cluster")
+moto = pytest.importorskip("moto.server", reason="buckets need the group cluster")
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the client's libraries
 
