@@ -19,7 +19,7 @@ from piaa.cluster.reading import read_photo
 from piaa.cluster.vectors import Seen, VectorFolder
 
 _AHEAD = 4
-"""Photos that wait for each thread."""
+"""Photos for each thread that are read or wait: a bucket may take as long for one as a core does."""
 Result = Seen | tuple[str, str]
 """A photo that was read; of a broken one its URI and why."""
 
@@ -57,22 +57,28 @@ class Embedder:
 
     def _results(self, photos: Sequence[Found]) -> Iterator[Result]:
         """One result a photo, in order."""
-        waiting = iter(photos)
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="piaa-shard") as pool:
-            ahead: deque[Future[Result]] = deque(
-                pool.submit(self._one, it.uri) for it in islice(waiting, _AHEAD * self._threads)
-            )
+        waiting = (it.uri for it in photos)
+        n_ahead = _AHEAD * self._threads
+        with (
+            ThreadPoolExecutor(n_ahead, thread_name_prefix="piaa-read") as readers,
+            ThreadPoolExecutor(self._threads, thread_name_prefix="piaa-shard") as pool,
+        ):
+
+            def begin(uri: str) -> Future[Result]:
+                return pool.submit(self._one, uri, readers.submit(read_photo, uri))
+
+            ahead = deque(map(begin, islice(waiting, n_ahead)))
             try:
                 while ahead:
                     yield ahead.popleft().result()
-                    ahead.extend(pool.submit(self._one, it.uri) for it in islice(waiting, 1))
+                    ahead.extend(map(begin, islice(waiting, 1)))
             finally:
                 for future in ahead:
                     future.cancel()
 
-    def _one(self, uri: str) -> Result:
+    def _one(self, uri: str, reading: Future[bytes]) -> Result:
         try:
-            content = read_photo(uri)
+            content = reading.result()
             pixels = load_pixels(
                 BytesIO(content),
                 self._model.size,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from generic.errors import ClusterError, PiaaError, RatingsError
 from generic.progress import Progress, no_progress
 from piaa.adapters.base import Adapter
-from piaa.cluster.current import read_current
 from piaa.cluster.folder import Folder
 from piaa.cluster.forms import Forms, write_forms
+from piaa.cluster.photos_of import photos_of
 from piaa.cluster.rated import Rater, read_raters
 from piaa.cluster.vectors import VectorFolder
 from piaa.ratings.scale import Scale
@@ -88,14 +88,15 @@ def _fit(
     scale: Scale,
     done: Fitted,
 ) -> None:
-    known = vectors_of({uri for one in people for uri in one.uris}, vectors)
+    seen = photos_of({uri for one in people for uri in one.uris}, vectors)
+    known = {uri: photo.vector for uri, photo in seen.items()}
     supports = [_support(one, known, scale) for one in people]
     kept = [(one, *it) for one, it in zip(people, supports, strict=True) if it is not None]
     done.left_out += [one.user for one, it in zip(people, supports, strict=True) if it is None]
     done.unknown += sum(uri not in known for one in people for uri in one.uris)
     if not kept:
         return
-    raters, features, scores = zip(*kept, strict=True)
+    raters, rows, features, scores = zip(*kept, strict=True)
     fits = adapter.fit_many(features, scores)
     forms = [one.linear_form() for one in fits]
     done.users += len(kept)
@@ -107,7 +108,8 @@ def _fit(
             model=vectors.model,
             adapter=adapter.name,
             users=[one.user for one in raters],
-            counts=np.array([len(it) for it in scores]),
+            images=[[one.uris[row] for row in mine] for one, mine in zip(raters, rows, strict=True)],
+            scores=[[one.scores[row] for row in mine] for one, mine in zip(raters, rows, strict=True)],
             scales=np.tile((scale.low, scale.high), (len(kept), 1)),
             coefficients=np.stack([form.coefficients for form in forms]),
             forms=[form.pack() for form in forms],
@@ -115,25 +117,13 @@ def _fit(
     )
 
 
-def vectors_of(uris: Iterable[str], vectors: VectorFolder) -> dict[str, NDArray[np.float32]]:
-    """The vectors (1 + d,) of those photos that have one; one shard at a time is in memory beside them."""
-    wanted = set(uris)
-    found: dict[str, NDArray[np.float32]] = {}
-    done = vectors.done()
-    for shard in read_current(vectors):
-        if shard.name not in done or len(found) == len(wanted):
-            continue
-        there = vectors.read(shard.name)
-        for row, uri in enumerate(there.uris):
-            if uri in wanted:
-                found[uri] = there.vectors[row].copy()
-    return found
-
-
 def _support(
     one: Rater, known: dict[str, NDArray[np.float32]], scale: Scale
-) -> tuple[NDArray[np.float32], NDArray[np.float64]] | None:
-    """Features (k, 1 + d) and unit scores (k,) of a person; None if she rated no photo that has a vector."""
+) -> tuple[list[int], NDArray[np.float32], NDArray[np.float64]] | None:
+    """Which k ratings of a person are of photos that have a vector; these (k, 1 + d), and unit scores (k,).
+
+    None if there are none.
+    """
     if len(set(one.uris)) < len(one.uris):
         twice = next(uri for place, uri in enumerate(one.uris) if uri in one.uris[:place])
         raise RatingsError(f"user {one.user!r} has two scores of {twice!r}; keep one of them")
@@ -144,7 +134,7 @@ def _support(
         scores = scale.to_unit([one.scores[row] for row in rows])
     except PiaaError as error:
         raise RatingsError(f"user {one.user!r}: {error}") from None
-    return np.stack([known[one.uris[row]] for row in rows]), scores
+    return rows, np.stack([known[one.uris[row]] for row in rows]), scores
 
 
 def _blocks(people: Iterator[Rater], size: int) -> Iterator[list[Rater]]:

@@ -61,6 +61,20 @@ class Folder:
             raise unreachable(f"{name} in {self.shown}", "read", error) from None
         return content
 
+    def has(self, name: str) -> bool:
+        """Whether there is a file of this name.
+
+        Raises:
+            ClusterError: the bucket does not say.
+        """
+        if self._local is not None:
+            return (self._local / name).is_file()
+        try:
+            found: bool = patiently(lambda: self._bucket.isfile(self._inside(name)))
+        except OSError as error:
+            raise unreachable(f"{name} in {self.shown}", "looked for", error) from None
+        return found
+
     def write(self, name: str, content: bytes) -> None:
         """The file holds this content afterwards, or is as before: by a rename, or by one put.
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from generic.errors import ClusterError
 from piaa.adapters.prediction import Array
@@ -25,8 +24,10 @@ class Forms:
     """The model's hash, 64 hex digits."""
     adapter: str
     users: Sequence[str]
-    counts: NDArray[np.int64]
-    """Ratings that each was learned from, shape (u,)."""
+    images: Sequence[Sequence[str]] = ()
+    """The photos that each was learned from; empty if that was not read."""
+    scores: Sequence[Sequence[float]] = ()
+    """Her scores of them, on her scale; likewise."""
     scales: Array
     """Lowest and highest score of each, shape (u, 2)."""
     coefficients: Array
@@ -58,7 +59,9 @@ def write_forms(folder: Folder, block: int, forms: Forms) -> None:
     table = pyarrow.table(
         {
             "user": pyarrow.array(forms.users, pyarrow.string()),
-            "ratings": pyarrow.array(forms.counts, pyarrow.int64()),
+            "ratings": pyarrow.array([len(it) for it in forms.scores], pyarrow.int64()),
+            "images": pyarrow.array(forms.images, pyarrow.list_(pyarrow.string())),
+            "scores": pyarrow.array(forms.scores, pyarrow.list_(pyarrow.float64())),
             "scale_low": pyarrow.array(forms.scales[:, 0]),
             "scale_high": pyarrow.array(forms.scales[:, 1]),
             "coefficients": pyarrow.FixedSizeListArray.from_arrays(numbers, p),
@@ -85,13 +88,19 @@ def form_files(folder: Folder) -> list[str]:
     return sorted(names)
 
 
-def read_forms(folder: Folder, name: str) -> Forms:
+def read_forms(folder: Folder, name: str, *, said: bool = False) -> Forms:
     """A block of people.
+
+    Args:
+        folder: where it lies.
+        name: the file's.
+        said: whether to read what they rated, too.
 
     Raises:
         ClusterError: the file is damaged, or not one of ours.
     """
-    table = read_table(folder, name)
+    columns = ["user", "scale_low", "scale_high", "coefficients", "form"] + ["images", "scores"] * said
+    table = read_table(folder, name, columns)
     if table is None or facts_of(table).get("format") != FORMAT:
         raise ClusterError(f"{name} in {folder.shown} is no file of piaa fit-users; make it again")
     facts = facts_of(table)
@@ -99,7 +108,8 @@ def read_forms(folder: Folder, name: str) -> Forms:
         model=facts["model"],
         adapter=facts["adapter"],
         users=table["user"].to_pylist(),
-        counts=table["ratings"].to_numpy(),
+        images=table["images"].to_pylist() if said else (),
+        scores=table["scores"].to_pylist() if said else (),
         scales=np.column_stack((table["scale_low"].to_numpy(), table["scale_high"].to_numpy())),
         coefficients=_numbers(table),
         forms=table["form"].to_pylist(),

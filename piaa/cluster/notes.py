@@ -1,7 +1,8 @@
 """What workers say of their shards while these are not done: who is at work, how far, and what failed.
 
-Notes are for people who look; no work depends on them. They lie in folders beside the vectors, and go when
-their shard is done, whoever wrote them.
+Notes are for people who look; of work one thing alone depends on them: a shard at which many workers were
+killed is given up. They lie in folders beside the vectors, and go when their shard is done, whoever wrote
+them.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class Note:
     """Seconds since 1970, by the worker's clock."""
     error: str = ""
     """Why the shard failed."""
+    starts: int = 1
+    """Workers that began it, this one too: the others were killed."""
 
 
 class Notes:
@@ -53,12 +56,13 @@ class Notes:
 
     def read(self, kind: str) -> list[Note]:
         """All notes of one kind, ``RUNNING`` or ``FAILED``; what cannot be read is left out."""
-        found = []
-        for name in sorted(self._folder.stamps(kind)):
-            if name.endswith(f"-{self._mark}.json"):
-                with suppress(PiaaError, ValueError, TypeError):
-                    found.append(Note(**json.loads(self._folder.read(f"{kind}/{name}") or b"")))
-        return found
+        names = [name for name in sorted(self._folder.stamps(kind)) if name.endswith(f"-{self._mark}.json")]
+        return [note for name in names if (note := self._read(f"{kind}/{name}")) is not None]
+
+    def starts(self, shard: str) -> int:
+        """How many workers began a shard and said neither that it is done nor that it failed."""
+        note = self._read(self._name(RUNNING, shard))
+        return note.starts if note else 0
 
     def write(self, kind: str, note: Note) -> None:
         """Keep a note; one that cannot be kept is no reason to stop work."""
@@ -79,6 +83,11 @@ class Notes:
                 if name.endswith(end) and name.removesuffix(end) in done:
                     self.remove(name.removesuffix(end), kind)
 
+    def _read(self, name: str) -> Note | None:
+        with suppress(PiaaError, ValueError, TypeError):
+            return Note(**json.loads(self._folder.read(name) or b""))
+        return None
+
     def _name(self, kind: str, shard: str) -> str:
         return f"{kind}/{shard}-{self._mark}.json"
 
@@ -97,6 +106,8 @@ class Beat:
         self._begun = time.time()
         self._told = 0.0
         self._photos = 0
+        self.starts = notes.starts(shard) + 1
+        """Workers that began it, this one too."""
 
     def __call__(self, done: int) -> None:
         """So many photos more are done; see :data:`generic.progress.Progress`."""
@@ -124,4 +135,5 @@ class Beat:
             seconds=round(now - self._begun, 1),
             when=round(now, 1),
             error=error,
+            starts=self.starts,
         )

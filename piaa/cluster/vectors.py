@@ -6,7 +6,7 @@ where they are, the shard is done.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +65,14 @@ class VectorFolder:
         stamps = self.folder.stamps()
         return {name.removesuffix(end): stamp for name, stamp in stamps.items() if name.endswith(end)}
 
+    def has(self, shard: str) -> bool:
+        """Whether a shard's vectors are there.
+
+        Raises:
+            ClusterError: the folder cannot be read.
+        """
+        return self.folder.has(self.name_of(shard))
+
     def keep(self, shard: str, photos: Sequence[Seen | tuple[str, str]]) -> None:
         """Write what became of a shard's photos.
 
@@ -94,13 +102,32 @@ class VectorFolder:
         Raises:
             ClusterError: they are not there, are damaged, or are not of this model.
         """
-        table = read_table(self.folder, self.name_of(shard), ["uri", "generic", "vector"])
+        table = self._table(shard, ["uri", "generic", "vector"])
+        return ShardVectors(uris=table["uri"].to_pylist(), vectors=_vectors(table))
+
+    def seen(self, shard: str, wanted: Collection[str]) -> list[Seen]:
+        """What :meth:`keep` kept of those photos that are in a shard and were read.
+
+        Raises:
+            ClusterError: see :meth:`read`.
+        """
+        table = self._table(shard, ["uri", "sha256", "identity", "taken", "generic", "vector"])
+        rows = [row for row, uri in enumerate(table["uri"].to_pylist()) if uri in wanted]
+        some = table.take(np.array(rows, np.int64))
+        facts = zip(*(some[name].to_pylist() for name in ("uri", "sha256", "identity", "taken")), strict=True)
+        return [
+            Seen(uri=uri, sha256=sha256.hex(), identity=identity.hex(), taken=taken, vector=vector)
+            for (uri, sha256, identity, taken), vector in zip(facts, _vectors(some), strict=True)
+        ]
+
+    def _table(self, shard: str, columns: list[str]) -> Table:
+        table = read_table(self.folder, self.name_of(shard), columns)
         facts = {} if table is None else facts_of(table)
         if table is None or facts.get("format") != FORMAT or facts["model"] != self.model:
             raise ClusterError(
                 f"the vectors of shard {shard} are not in {self.folder.shown}; give the same piaa embed again"
             )
-        return ShardVectors(uris=table["uri"].to_pylist(), vectors=_vectors(table))
+        return table
 
     def uris(self, shard: str) -> list[str]:
         """The photos whose vectors :meth:`read` gives, in their order.

@@ -17,6 +17,9 @@ from piaa.cluster.manifest import Manifest, Shard, read_manifest, read_photos
 from piaa.cluster.notes import Beat, Notes
 from piaa.cluster.vectors import VectorFolder
 
+_STARTS = 10
+"""So many workers may be killed while they work on one shard before it is given up."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
@@ -61,7 +64,7 @@ class Worker:
         self._manifest_folder = Folder(job.manifest)
         self.model = GenericModel(find_model(job.model))
         self.vectors = VectorFolder(Folder(job.out), self.model.hash)
-        self._notes = Notes(self.vectors.folder, self.vectors.mark)
+        self.notes = Notes(self.vectors.folder, self.vectors.mark)
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -88,17 +91,21 @@ class Worker:
         """
         done = self.vectors.done()
         self.vectors.folder.sweep_all()
-        self._notes.forget(done)
+        self.notes.forget(done)
         return [shard for shard in self.manifest.shards if shard.name not in done]
 
     def run(self, shard: Shard, progress: Progress = no_progress) -> Receipt:
         """Make one shard's vectors. Never raises what concerns this shard alone: the receipt says it."""
-        beat = Beat(self._notes, shard.name)
+        beat = Beat(self.notes, shard.name)
 
         def told(done: int) -> None:
             beat(done)
             progress(done)
 
+        if beat.starts > _STARTS:
+            error = f"{_STARTS} workers were killed while they worked on it, perhaps for want of memory"
+            beat.failed(error)
+            return Receipt(shard=shard.name, photos=shard.n_photos, error=error)
         told(0)
         try:
             broken = self._embedder.embed(shard.name, read_photos(self._manifest_folder, shard), told)

@@ -25,8 +25,18 @@ def embed(
     manifest: Annotated[str, typer.Argument(help="Folder or URL of piaa manifest.")],
     out: Annotated[str, typer.Option(help="Folder or URL of the vectors.")],
     jobs: Annotated[
-        int, typer.Option(min=1, max=1024, help="Processes on this machine, which share its cores.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1,
+            max=100_000,
+            help="Processes on this machine, which share its cores: 1; with --ray workers of one core, at "
+            "most: as many as there are cores.",
+            show_default=False,
+        ),
+    ] = None,
+    ray: Annotated[
+        str | None, typer.Option(help="HOST:PORT of a Ray cluster, auto on one of its nodes, or local.")
+    ] = None,
     shard: Annotated[
         str | None, typer.Option(help="I/N: only the shards of worker I (from 0) of N workers.")
     ] = None,
@@ -43,6 +53,8 @@ def embed(
     from piaa.cluster.work import Job
 
     require("piaa embed", "pyarrow")
+    if ray is not None:
+        require("piaa embed --ray", "ray")
     part = _part(shard)
     job = Job(manifest=manifest, out=out, model=model, max_pixels=max_pixels or MAX_PIXELS)
     with ExitStack() as stack:
@@ -51,7 +63,7 @@ def embed(
         def begun(photos: int) -> Progress:
             return stack.enter_context(progress_bar("embedding", photos))
 
-        done = work.embed(job, part=part, launch=_launcher(job, jobs), progress=begun)
+        done = work.embed(job, part=part, launch=_launcher(job, jobs, ray), progress=begun)
     if as_json:
         print_json(done.__dict__)
         return
@@ -63,9 +75,13 @@ def embed(
     )
 
 
-def _launcher(job: Job, jobs: int) -> Launcher | None:
+def _launcher(job: Job, jobs: int | None, ray: str | None) -> Launcher | None:
     """What hands out the shards; None: this process does them."""
-    if jobs == 1:
+    if ray is not None:
+        from piaa.cluster.ray_data import run_on_ray
+
+        return lambda shards, progress: run_on_ray(job, shards, ray, jobs, progress)
+    if jobs is None or jobs == 1:
         return None
     from piaa.cluster.processes import run_in_processes
 
