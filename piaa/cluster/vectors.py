@@ -141,6 +141,15 @@ class VectorFolder:
         uris: list[str] = table["uri"].to_pylist()
         return uris
 
+    def taken(self, shard: str) -> list[str | None]:
+        """When those photos were taken, as the camera says.
+
+        Raises:
+            ClusterError: they are not there any more.
+        """
+        times: list[str | None] = self._table(shard, ["taken"])["taken"].to_pylist()
+        return times
+
     def broken(self, shard: str) -> list[tuple[str, str]]:
         """The shard's photos that cannot be read, and why."""
         table = read_table(self.folder, f"{shard}-{self.mark}{_BROKEN}")

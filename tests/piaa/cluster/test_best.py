@@ -63,3 +63,47 @@ def test_where_there_are_fewer_photos_than_asked_for_the_rest_is_nowhere():
     best = offered(np.array([[0.0, 1.0]]), vectors, 5, 2)
     assert best.places.tolist() == [[1, 2, 0, NOWHERE, NOWHERE]]
     assert best.scores.tolist() == [[2.0, 1.0, 0.0, -np.inf, -np.inf]]
+
+
+def one_by_one(coefficients, vectors, top, bursts, of_burst):
+    """Each person's photos from the best down, of each burst so many."""
+    _, order = brute_force(coefficients, vectors, len(vectors))
+    kept = []
+    for own in order.tolist():
+        mine = []
+        for n in own:
+            if [bursts[it] for it in mine].count(bursts[n]) < of_burst and len(mine) < top:
+                mine.append(n)
+        kept.append(mine)
+    return kept
+
+
+@pytest.mark.parametrize("of_burst", [1, 2])
+@pytest.mark.parametrize("step", [7, 64, 1000])
+def test_of_each_burst_the_best_are_kept(step, of_burst):
+    rng = np.random.default_rng(4)
+    scenes = rng.standard_normal((60, 9)).astype(np.float32)
+    bursts = np.sort(rng.integers(0, 60, 300))
+    vectors = scenes[bursts] + rng.integers(0, 3, (300, 9)).astype(np.float32) / 100
+    coefficients = rng.standard_normal((40, 10))
+    best = Best(coefficients, 20, of_burst)
+    for first in range(0, 300, step):
+        best.offer(vectors[first : first + step], first, bursts[first : first + step])
+    assert best.places.tolist() == one_by_one(coefficients, vectors, 20, bursts, of_burst)
+    assert np.array_equal(best.bursts, bursts[best.places])
+
+
+def test_of_some_photos_for_some_people_the_best_are_kept():
+    rng = np.random.default_rng(5)
+    vectors = rng.standard_normal((100, 9)).astype(np.float32)
+    coefficients = rng.standard_normal((5, 10))
+    asked = rng.random((5, 100)) < 0.3
+    asked[3] = False
+    best = Best(coefficients, 8)
+    for first in (0, 60):
+        rows, columns = np.nonzero(asked[:, first : first + 60])
+        best.offer_pairs(rows, columns, vectors[first : first + 60], first)
+    _, order = brute_force(coefficients, vectors, 100)
+    for row, own in enumerate(order.tolist()):
+        expected = [n for n in own if asked[row, n]][:8]
+        assert best.places[row].tolist() == expected + [NOWHERE] * (8 - len(expected))

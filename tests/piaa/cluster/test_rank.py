@@ -9,10 +9,11 @@ import pytest
 
 from generic.errors import ClusterError, PiaaError, RatingsError
 from piaa.adapters.registry import make_adapter
+from piaa.cluster.candidates import Candidates
 from piaa.cluster.embed import embed
 from piaa.cluster.fit_users import fit_users
 from piaa.cluster.folder import Folder
-from piaa.cluster.rank import rank
+from piaa.cluster.rank import Asked, rank
 from piaa.cluster.vectors import VectorFolder
 from piaa.cluster.work import Job
 from piaa.people.model import load_model
@@ -71,7 +72,7 @@ class Scene:
 
     def rank(self, top=4, out="best", **options):
         folders = (Folder(str(self.folder / name)) for name in ("vectors", "forms", out))
-        return rank(*folders, top=top, **options)
+        return rank(*folders, Asked(top=top, **options))
 
 
 @pytest.fixture
@@ -167,4 +168,66 @@ def test_a_part_of_the_vectors_is_not_ranked(scene):
         scene.rank()
     assert str(caught.value).endswith(
         f" shards in {scene.folder / 'vectors'} are not done; give the same piaa embed again, then rank"
+    )
+
+
+def best_of(scene, out="best"):
+    """URIs of each person, from the best down."""
+    rows = [
+        row for file in sorted((scene.folder / out).iterdir()) for row in parquet.read_table(file).to_pylist()
+    ]
+    return {user: [row["uri"] for row in rows if row["user"] == user] for user in scene.rated}
+
+
+def test_each_person_is_asked_about_her_candidates_alone(scene):
+    scene.fit(block=3)
+    scene.rank(top=12, out="all")
+    everything = best_of(scene, "all")
+    asked = {user: uris[at::3] for at, (user, uris) in enumerate(everything.items()) if at != 2}
+    rows = [(user, uri) for user, uris in asked.items() for uri in [*uris[::-1], uris[0], "/nowhere.jpg"]]
+    columns = dict(zip(("user", "image"), map(list, zip(*rows, strict=True)), strict=True))
+    parquet.write_table(arrow.table(columns), scene.folder / "asked.parquet")
+    scene.rank(top=3, candidates=Candidates(scene.folder / "asked.parquet"))
+    assert best_of(scene) == {user: asked.get(user, [])[:3] for user in everything}
+
+
+def test_candidates_need_their_columns(scene):
+    scene.fit()
+    with pytest.raises(RatingsError) as caught:
+        scene.rank(candidates=Candidates(scene.folder / "ratings.csv"))
+    start = f"{scene.folder / 'ratings.csv'} cannot be read as Parquet: "
+    assert str(caught.value).startswith(start)
+    assert str(caught.value).endswith("; name a file of candidates")
+
+
+def test_of_each_scene_so_many(scene):
+    scene.fit()
+    scene_of = {}
+    for shard in scene.vectors.done():
+        scene_of |= {uri: (shard, row // 2) for row, uri in enumerate(scene.vectors.uris(shard))}
+        file = scene.folder / "vectors" / scene.vectors.name_of(shard)
+        table = parquet.read_table(file)
+        places = [table.schema.get_field_index(name) for name in ("generic", "vector")]
+        for place, name in zip(places, ("generic", "vector"), strict=True):
+            # Of each two photos the second looks like the first.
+            rows = [row - row % 2 for row in range(table.num_rows)]
+            table = table.set_column(place, table.schema.field(place), table[name].take(arrow.array(rows)))
+        parquet.write_table(table, file)
+    scene.rank(top=12, out="one", of_burst=1, model=scene.model)
+    scene.rank(top=12, out="two", of_burst=2, model=scene.model)
+    one, two = best_of(scene, "one"), best_of(scene, "two")
+    for user in scene.rated:
+        assert len(two[user]) == 12
+        scenes = [scene_of[uri] for uri in two[user]]
+        assert one[user] == [uri for at, uri in enumerate(two[user]) if scenes[at] not in scenes[:at]]
+
+
+def test_bursts_need_the_model(scene, tiny_model):
+    scene.fit()
+    with pytest.raises(ClusterError) as caught:
+        scene.rank(of_burst=1, model=load_model(tiny_model, cache=False))
+    other = load_model(tiny_model).generic
+    assert str(caught.value) == (
+        f"bursts are told by the model of the vectors, which is {scene.vectors.model[:8]}, got {other.name} "
+        f"{other.hash[:8]}; name it with --model"
     )
