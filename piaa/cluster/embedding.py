@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
 from itertools import islice
+from types import MappingProxyType
 
 from generic.cache.contents import content_of
 from generic.errors import ImageError
@@ -42,20 +43,32 @@ class Embedder:
         self._threads = threads
         self._max_pixels = max_pixels
 
-    def embed(self, shard: str, photos: Sequence[Found], progress: Progress = no_progress) -> int:
+    def embed(
+        self,
+        shard: str,
+        photos: Sequence[Found],
+        progress: Progress = no_progress,
+        known: Mapping[str, Seen] = MappingProxyType({}),
+    ) -> int:
         """Write a shard's vectors; how many photos are broken.
+
+        Args:
+            shard: its name.
+            photos: all of it, in order.
+            progress: called with the number of photos newly done.
+            known: by URI, those photos of it that were read before, and are the same.
 
         Raises:
             ClusterError, OutputError: a disk or a bucket fails; nothing half is written.
         """
         results = []
-        for result in self._results(photos):
+        for result in self._results(photos, known):
             results.append(result)
             progress(1)
         self._into.keep(shard, results)
         return sum(not isinstance(it, Seen) for it in results)
 
-    def _results(self, photos: Sequence[Found]) -> Iterator[Result]:
+    def _results(self, photos: Sequence[Found], known: Mapping[str, Seen]) -> Iterator[Result]:
         """One result a photo, in order."""
         waiting = (it.uri for it in photos)
         n_ahead = _AHEAD * self._threads
@@ -65,6 +78,8 @@ class Embedder:
         ):
 
             def begin(uri: str) -> Future[Result]:
+                if uri in known:
+                    return _done(known[uri])
                 return pool.submit(self._one, uri, readers.submit(read_photo, uri))
 
             ahead = deque(map(begin, islice(waiting, n_ahead)))
@@ -96,3 +111,9 @@ class Embedder:
             taken=photo_facts(content).taken,
             vector=self._model.vector(pixels),
         )
+
+
+def _done(result: Result) -> Future[Result]:
+    future: Future[Result] = Future()
+    future.set_result(result)
+    return future

@@ -6,11 +6,13 @@ the shards in their order. It is written last: a manifest that was broken off is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from generic.errors import ClusterError
 from generic.progress import Progress, no_progress
+from piaa.cluster.before import Range, range_of, write_before
 from piaa.cluster.cutting import Cut, cut
 from piaa.cluster.folder import Folder
 from piaa.cluster.found import Found
@@ -75,19 +77,31 @@ def write_manifest(
             that refuses.
         OutputError: the folder cannot be written.
     """
-    before = {shard.name for shard in read_manifest(folder).shards} if folder.read(INDEX) else set()
-    there = set(folder.stamps())
+    before = read_manifest(folder).shards if folder.read(INDEX) else ()
+    old, there = {shard.name for shard in before}, set(folder.stamps())
     shards: list[Shard] = []
+    new: list[Range] = []
     for piece in cut(list_photos(source), shard_size):
+        if piece.name not in old:
+            new.append(range_of(piece.name, piece.photos))
         if f"{piece.name}.parquet" not in there:
             folder.write(f"{piece.name}.parquet", packed(_rows(piece)))
         shards.append(Shard(piece.name, len(piece.photos), sum(photo.size for photo in piece.photos)))
         progress(len(piece.photos))
     manifest = Manifest(source, tuple(shards))
     _check(manifest)
-    folder.write(INDEX, packed(shards_table(shards), {"format": _FORMAT, "source": source}))
     names = {shard.name for shard in shards}
-    return Written(manifest, n_new=len(names - before), n_gone=len(before - names))
+    if before:
+        write_before(folder, new, _ranges(folder, old - names), old & names)
+    folder.write(INDEX, packed(shards_table(shards), {"format": _FORMAT, "source": source}))
+    return Written(manifest, n_new=len(names - old), n_gone=len(old - names))
+
+
+def _ranges(folder: Folder, shards: Iterable[str]) -> Iterator[Range]:
+    """Of those shards that are whole."""
+    for name in shards:
+        with suppress(ClusterError):
+            yield range_of(name, photos_of_shard(folder, name))
 
 
 def _check(manifest: Manifest) -> None:
@@ -119,12 +133,17 @@ def read_photos(folder: Folder, shard: Shard) -> Sequence[Found]:
     Raises:
         ClusterError: its file is not there, or is not what the manifest says.
     """
-    table = read_table(folder, f"{shard.name}.parquet")
+    return photos_of_shard(folder, shard.name)
+
+
+def photos_of_shard(folder: Folder, name: str) -> Sequence[Found]:
+    """As :func:`read_photos`, of a shard by its name, which an earlier manifest may have had."""
+    table = read_table(folder, f"{name}.parquet")
     columns = [] if table is None else [table[name].to_pylist() for name in Found._fields]
     photos = tuple(Found(*row) for row in zip(*columns, strict=True))
-    if Cut(photos).name != shard.name:
+    if Cut(photos).name != name:
         raise ClusterError(
-            f"the photos of shard {shard.name} in {folder.shown} are missing or damaged; give the same "
+            f"the photos of shard {name} in {folder.shown} are missing or damaged; give the same "
             "piaa manifest again"
         )
     return photos

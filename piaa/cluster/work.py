@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,11 +13,13 @@ from generic.model.generic_model import GenericModel
 from generic.model.registry import find_model
 from generic.photos.open import MAX_PIXELS
 from generic.progress import Progress, no_progress
+from piaa.cluster.before import read_before
 from piaa.cluster.embedding import Embedder
 from piaa.cluster.folder import Folder
-from piaa.cluster.manifest import Manifest, Shard, read_manifest, read_photos
+from piaa.cluster.found import Found
+from piaa.cluster.manifest import Manifest, Shard, photos_of_shard, read_manifest, read_photos
 from piaa.cluster.notes import Beat, Notes
-from piaa.cluster.vectors import VectorFolder
+from piaa.cluster.vectors import Seen, VectorFolder
 
 _STARTS = 10
 """So many workers may be killed while they work on one shard before it is given up."""
@@ -108,10 +112,26 @@ class Worker:
             return Receipt(shard=shard.name, photos=shard.n_photos, error=error)
         told(0)
         try:
-            broken = self._embedder.embed(shard.name, read_photos(self._manifest_folder, shard), told)
+            photos = read_photos(self._manifest_folder, shard)
+            broken = self._embedder.embed(shard.name, photos, told, self._known(shard, photos))
         except (ClusterError, OutputError) as error:
             beat.failed(str(error))
             hopeless = isinstance(error, OutputError)
             return Receipt(shard=shard.name, photos=shard.n_photos, error=str(error), hopeless=hopeless)
         beat.done()
         return Receipt(shard=shard.name, photos=shard.n_photos, broken=broken)
+
+    @cached_property
+    def _before(self) -> dict[str, Sequence[str]]:
+        return read_before(self._manifest_folder)
+
+    def _known(self, shard: Shard, photos: Sequence[Found]) -> dict[str, Seen]:
+        """Those photos of a shard that another shard had before, just as they are, by their URIs."""
+        mine, known = set(photos), dict[str, Seen]()
+        for name in self._before.get(shard.name, ()):
+            with suppress(ClusterError):  # what is not to be had is read anew
+                if len(known) < len(mine) and self.vectors.has(name):
+                    there = photos_of_shard(self._manifest_folder, name)
+                    same = {photo.uri for photo in there if photo in mine}
+                    known |= {photo.uri: photo for photo in self.vectors.seen(name, same)}
+        return known
