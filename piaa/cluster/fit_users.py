@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +14,18 @@ from numpy.typing import NDArray
 from generic.errors import ClusterError, PiaaError, RatingsError
 from generic.progress import Progress, no_progress
 from piaa.adapters.base import Adapter
+from piaa.adapters.linear_form import LinearForm
 from piaa.cluster.folder import Folder
-from piaa.cluster.forms import Forms, write_forms
-from piaa.cluster.photos_of import photos_of
+from piaa.cluster.forms import Forms, is_forms, number_of, write_forms
+from piaa.cluster.photos_of import vectors_of
 from piaa.cluster.rated import Rater, read_raters
 from piaa.cluster.vectors import VectorFolder
 from piaa.ratings.scale import Scale
 
 BLOCK = 10_000
 """People in a file."""
+_TOGETHER = 1_000
+"""People who are fitted at once: what is computed for all of them takes a hundred times their forms."""
 
 
 @dataclass
@@ -44,6 +48,7 @@ def fit_users(
     make: Callable[[], Adapter],
     scale: Scale,
     *,
+    part: tuple[int, int] = (0, 1),
     block: int = BLOCK,
     progress: Progress = no_progress,
 ) -> Fitted:
@@ -52,10 +57,11 @@ def fit_users(
     Args:
         ratings: see :func:`piaa.cluster.rated.read_raters`.
         vectors: of the photos rated.
-        out: takes the forms; a folder without any.
+        out: takes the forms; a folder without any of these people.
         make: gives a new adapter, which fits many and has a linear form.
         scale: lowest and highest score that could be given.
-        block: people who are in memory at once with the vectors of their photos.
+        part: of several workers who share the people, which one (from 0), and how many there are.
+        block: people in a file, who are in memory at once with the vectors of their photos.
         progress: called with the number of people newly done.
 
     Raises:
@@ -68,75 +74,73 @@ def fit_users(
         raise PiaaError(
             f"adapter {adapter.name!r} has no linear form of many people; use auto, bayes or ridge"
         )
-    if any(it.startswith("users-") for it in out.stamps()):
+    mine, of = part
+    if any(number_of(it) % of == mine for it in out.stamps() if is_forms(it)):
         raise ClusterError(f"{out.shown} holds linear forms; name another folder with --out")
     done = Fitted()
     for number, people in enumerate(_blocks(read_raters(ratings), block)):
-        _fit(number, people, vectors, out, adapter, scale, done)
-        progress(len(people))
-    if not done.users:
+        if number % of == mine:
+            forms = _fit(people, vectors, adapter, scale, done)
+            if forms.users:
+                write_forms(out, number, forms)
+            progress(len(people))
+    if not done.users and of == 1:
         raise RatingsError(f"nobody in {ratings} rated a photo whose vector is in {vectors.folder.shown}")
     return done
 
 
 def _fit(
-    number: int,
-    people: Sequence[Rater],
-    vectors: VectorFolder,
-    out: Folder,
-    adapter: Adapter,
-    scale: Scale,
-    done: Fitted,
-) -> None:
-    seen = photos_of({uri for one in people for uri in one.uris}, vectors)
-    known = {uri: photo.vector for uri, photo in seen.items()}
-    supports = [_support(one, known, scale) for one in people]
-    kept = [(one, *it) for one, it in zip(people, supports, strict=True) if it is not None]
-    done.left_out += [one.user for one, it in zip(people, supports, strict=True) if it is None]
+    people: Sequence[Rater], vectors: VectorFolder, adapter: Adapter, scale: Scale, done: Fitted
+) -> Forms:
+    """The people of a file, as many as rated a photo that has a vector."""
+    known = vectors_of({uri for one in people for uri in one.uris}, vectors)
     done.unknown += sum(uri not in known for one in people for uri in one.uris)
-    if not kept:
-        return
-    raters, rows, features, scores = zip(*kept, strict=True)
-    fits = adapter.fit_many(features, scores)
-    forms = [one.linear_form() for one in fits]
-    done.users += len(kept)
-    done.ratings += sum(map(len, scores))
-    write_forms(
-        out,
-        number,
-        Forms(
-            model=vectors.model,
-            adapter=adapter.name,
-            users=[one.user for one in raters],
-            images=[[one.uris[row] for row in mine] for one, mine in zip(raters, rows, strict=True)],
-            scores=[[one.scores[row] for row in mine] for one, mine in zip(raters, rows, strict=True)],
-            scales=np.tile((scale.low, scale.high), (len(kept), 1)),
-            coefficients=np.stack([form.coefficients for form in forms]),
-            forms=[form.pack() for form in forms],
-        ),
+    raters: list[Rater] = []
+    forms: list[LinearForm] = []
+    for some in _blocks(iter(people), _TOGETHER):
+        kept = [_with_vectors(one, known) for one in some]
+        done.left_out += [one.user for one in kept if not one.uris]
+        kept = [one for one in kept if one.uris]
+        raters += kept
+        if kept:
+            fits = adapter.fit_many(*zip(*(_support(one, known, scale) for one in kept), strict=True))
+            forms += [one.linear_form() for one in fits]
+    done.users += len(raters)
+    done.ratings += sum(len(one.uris) for one in raters)
+    return Forms(
+        model=vectors.model,
+        adapter=adapter.name,
+        users=[one.user for one in raters],
+        images=[one.uris for one in raters],
+        scores=[one.scores for one in raters],
+        scales=np.tile((scale.low, scale.high), (len(raters), 1)),
+        coefficients=np.array([form.coefficients for form in forms]),
+        forms=[form.pack() for form in forms],
     )
 
 
-def _support(
-    one: Rater, known: dict[str, NDArray[np.float32]], scale: Scale
-) -> tuple[list[int], NDArray[np.float32], NDArray[np.float64]] | None:
-    """Which k ratings of a person are of photos that have a vector; these (k, 1 + d), and unit scores (k,).
-
-    None if there are none.
-    """
+def _with_vectors(one: Rater, known: Container[str]) -> Rater:
+    """What a person said of photos that have a vector."""
     if len(set(one.uris)) < len(one.uris):
         twice = next(uri for place, uri in enumerate(one.uris) if uri in one.uris[:place])
         raise RatingsError(f"user {one.user!r} has two scores of {twice!r}; keep one of them")
-    rows = [place for place, uri in enumerate(one.uris) if uri in known]
-    if not rows:
-        return None
+    rows = [row for row, uri in enumerate(one.uris) if uri in known]
+    return Rater(one.user, [one.uris[row] for row in rows], [one.scores[row] for row in rows])
+
+
+def _support(
+    one: Rater, known: Mapping[str, NDArray[np.float32]], scale: Scale
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """The k photos of a person (k, 1 + d), and unit scores (k,)."""
     try:
-        scores = scale.to_unit([one.scores[row] for row in rows])
+        return np.stack([known[uri] for uri in one.uris]), scale.to_unit(one.scores)
     except PiaaError as error:
         raise RatingsError(f"user {one.user!r}: {error}") from None
-    return rows, np.stack([known[one.uris[row]] for row in rows]), scores
 
 
-def _blocks(people: Iterator[Rater], size: int) -> Iterator[list[Rater]]:
+T = TypeVar("T")
+
+
+def _blocks(people: Iterator[T], size: int) -> Iterator[list[T]]:
     while some := list(islice(people, size)):
         yield some

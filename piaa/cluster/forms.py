@@ -46,6 +46,21 @@ def name_of(block: int) -> str:
     return f"{_PREFIX}{block:06}{_SUFFIX}"
 
 
+def is_forms(name: str) -> bool:
+    """Whether a file's name is one of :func:`name_of`."""
+    return name.startswith(_PREFIX) and name.endswith(_SUFFIX)
+
+
+def number_of(name: str) -> int:
+    """The block that :func:`name_of` named.
+
+    Example:
+        >>> number_of("users-000012.parquet")
+        12
+    """
+    return int(name.removeprefix(_PREFIX).removesuffix(_SUFFIX))
+
+
 def write_forms(folder: Folder, block: int, forms: Forms) -> None:
     """Write a block of people.
 
@@ -78,7 +93,7 @@ def form_files(folder: Folder) -> list[str]:
     Raises:
         ClusterError: there are none.
     """
-    names = [it for it in folder.stamps() if it.startswith(_PREFIX) and it.endswith(_SUFFIX)]
+    names = [it for it in folder.stamps() if is_forms(it)]
     if not names:
         raise ClusterError(
             f"{folder.shown} holds no linear forms; make them: piaa fit-users RATINGS.parquet "

@@ -9,6 +9,7 @@ import typer
 
 from generic.words import counted
 from piaa.commands.options import AsJson, MaxPixels
+from piaa.commands.part import part_of
 from piaa.commands.progress import progress_bar, stopping
 from piaa.commands.terminal import note, print_json, reporting
 
@@ -55,7 +56,7 @@ def embed(
     require("piaa embed", "pyarrow")
     if ray is not None:
         require("piaa embed --ray", "ray")
-    part = _part(shard)
+    part = part_of(shard)
     job = Job(manifest=manifest, out=out, model=model, max_pixels=max_pixels or MAX_PIXELS)
     with ExitStack() as stack:
         stack.enter_context(stopping(KEPT))
@@ -86,21 +87,6 @@ def _launcher(job: Job, jobs: int | None, ray: str | None) -> Launcher | None:
     from piaa.cluster.processes import run_in_processes
 
     return lambda shards, progress: run_in_processes(job, shards, jobs, progress)
-
-
-def _part(text: str | None) -> tuple[int, int]:
-    """Which worker of how many.
-
-    Example:
-        >>> _part("3/8"), _part(None)
-        ((3, 8), (0, 1))
-    """
-    if text is None:
-        return 0, 1
-    number, _, of = text.partition("/")
-    if not (number.isdecimal() and of.isdecimal() and int(number) < int(of)):
-        raise typer.BadParameter(f"--shard is {text!r}, expected I/N with I from 0 to N - 1, as in 0/8")
-    return int(number), int(of)
 
 
 def add_to(app: typer.Typer) -> None:

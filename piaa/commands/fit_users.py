@@ -9,6 +9,7 @@ import typer
 
 from generic.words import counted
 from piaa.commands.options import AsJson, ModelOption
+from piaa.commands.part import part_of
 from piaa.commands.progress import AGAIN, listing, stopping
 from piaa.commands.terminal import note, print_json, reporting
 
@@ -22,6 +23,9 @@ def fit_users(
     out: Annotated[str, typer.Option(help="Folder or URL of the linear forms.")],
     scale: Annotated[tuple[float, float], typer.Option(help="Lowest and highest possible score.")] = (1, 5),
     adapter: Annotated[str, typer.Option(help="How people are learned: auto, bayes or ridge.")] = "bayes",
+    shard: Annotated[
+        str | None, typer.Option(help="I/N: only the people of worker I (from 0) of N workers.")
+    ] = None,
     model: ModelOption = "piaa-lite",
     as_json: AsJson = False,
 ) -> None:
@@ -37,7 +41,15 @@ def fit_users(
     opened = piaa.load_model(model, cache=False)
     source = VectorFolder(Folder(vectors), opened.generic.hash)
     with stopping(AGAIN), listing("people") as advance:
-        done = fit_all(ratings, source, Folder(out), opened.maker(adapter), Scale(*scale), progress=advance)
+        done = fit_all(
+            ratings,
+            source,
+            Folder(out),
+            opened.maker(adapter),
+            Scale(*scale),
+            part=part_of(shard),
+            progress=advance,
+        )
     if as_json:
         print_json({**done.__dict__, "adapter": adapter, "out": out})
         return

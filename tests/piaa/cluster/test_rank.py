@@ -95,6 +95,15 @@ def test_people_fitted_together_are_as_if_fitted_alone(scene, adapter):
         assert (row["scale_low"], row["scale_high"]) == (1, 5)
 
 
+def test_workers_share_the_people(scene, content):
+    scene.fit(block=2)
+    parts = [scene.fit(out="parts", block=2, part=(mine, 2)) for mine in (1, 0)]
+    assert [one.users for one in parts] == [2, 3]
+    assert content(scene.folder / "parts") == content(scene.folder / "forms")
+    with pytest.raises(ClusterError, match=r"holds linear forms; name another folder with --out$"):
+        scene.fit(out="parts", block=2, part=(1, 2))
+
+
 def test_everybody_gets_her_best_photos(scene):
     scene.fit(block=2)
     done = scene.rank()
