@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from generic.errors import (
     ImageError,
@@ -150,8 +151,18 @@ def add_to(app: FastAPI, store: str) -> None:
         return problem(422, f"{'; '.join(faults)[:1000]}; see /docs for what is expected")
 
     @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> JSONResponse:  # noqa: ARG001
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
         # FastAPI turns whatever happens while it reads a body into its own error.
         if isinstance(error.__cause__, Problem):
             return error.__cause__.response()
-        return problem(error.status_code, f"{error.detail}; see /docs for what there is", error.headers)
+        # Of several routes of one path Starlette names the methods of the first alone.
+        allow = {"Allow": _methods_at(app, request)} if error.status_code == 405 else {}
+        headers = {**(error.headers or {}), **allow}
+        return problem(error.status_code, f"{error.detail}; see /docs for what there is", headers)
+
+
+def _methods_at(app: FastAPI, request: Request) -> str:
+    """All methods that a request's path has."""
+    there = (route for route in app.routes if isinstance(route, Route) and route.methods)
+    matching = (route for route in there if route.matches(request.scope)[0] is not Match.NONE)
+    return ", ".join(sorted({method for route in matching for method in route.methods or ()}))

@@ -250,6 +250,7 @@ def test_a_file_of_schema_3_counts_requests_from_now_on(tmp_path, sayings):
     Store(path).say("ana", sayings.rated({1: 4}))
     with closing(sqlite3.connect(path)) as connection, connection:  # what schema 3 is
         connection.execute("DROP TABLE request_counts")
+        connection.execute("ALTER TABLE vectors DROP COLUMN mapped")
         connection.execute("UPDATE meta SET schema_version = 3")
     before = dump(path)
     assert sayings.scores(Store(path), "ana") == {"1.jpg": 4}

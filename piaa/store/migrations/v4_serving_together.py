@@ -1,4 +1,4 @@
-"""Requests counted by all servers of a store together."""
+"""Requests counted by all servers of a store together; vectors worked out from another model's."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ _TABLES = (
         span BIGINT NOT NULL,
         n BIGINT NOT NULL,
         PRIMARY KEY (who, span))""",
+    # 1: mapped from a vector of another model, of a photo that is gone.
+    "ALTER TABLE vectors ADD COLUMN mapped INTEGER NOT NULL DEFAULT 0",
 )
 
 
