@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
+from starlette.routing import compile_path
 
 from generic.errors import (
     ImageError,
@@ -156,13 +156,14 @@ def add_to(app: FastAPI, store: str) -> None:
         if isinstance(error.__cause__, Problem):
             return error.__cause__.response()
         # Of several routes of one path Starlette names the methods of the first alone.
-        allow = {"Allow": _methods_at(app, request)} if error.status_code == 405 else {}
-        headers = {**(error.headers or {}), **allow}
+        there = _methods_at(app, request.url.path) if error.status_code == 405 else ""
+        headers = {**(error.headers or {}), **({"Allow": there} if there else {})}
         return problem(error.status_code, f"{error.detail}; see /docs for what there is", headers)
 
 
-def _methods_at(app: FastAPI, request: Request) -> str:
-    """All methods that a request's path has."""
-    there = (route for route in app.routes if isinstance(route, Route) and route.methods)
-    matching = (route for route in there if route.matches(request.scope)[0] is not Match.NONE)
-    return ", ".join(sorted({method for route in matching for method in route.methods or ()}))
+def _methods_at(app: FastAPI, path: str) -> str:
+    """All methods that a path has, as far as the description knows it."""
+    found = [
+        methods for pattern, methods in app.openapi()["paths"].items() if compile_path(pattern)[0].match(path)
+    ]
+    return ", ".join(sorted({method.upper() for methods in found for method in methods}))
