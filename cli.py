@@ -10,6 +10,7 @@ import typer
 
 from piaa.commands import (
     backup,
+    calibrate,
     demo,
     explain,
     fit_user,
@@ -125,6 +126,7 @@ suggest.add_to(app)
 explain.add_to(app)
 serve.add_to(app)
 backup.add_to(app)
+calibrate.add_to(app)
 app.add_typer(keys_app, name="keys")
 evaluate.add_to(app, adapters_of)
 cross_evaluate.add_to(app, adapters_of)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from generic.cache.contents import Content
 from generic.cache.features import FeatureCache, Features
+from generic.engine.calibrated import PREFIX, CalibratedEngine, Calibration
 from generic.engine.engine import Engine, usable_cores
 from generic.errors import CheckpointError, ImageError
 from generic.model.checkpoint import NETWORK, load_checkpoint, load_tensors, read_graph, read_header
@@ -125,6 +126,10 @@ class GenericModel:
         Raises:
             CheckpointError: the file's content does not match its hash, or it cannot be run here.
         """
+        found, calibration = self._uncalibrated(), Calibration.from_tensors(self.tensors(PREFIX))
+        return found if calibration is None else CalibratedEngine(found, calibration)
+
+    def _uncalibrated(self) -> Engine:
         if self.header.engine.get("name") == "onnx":
             from generic.engine.onnx_engine import OnnxEngine
 

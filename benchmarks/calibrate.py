@@ -1,0 +1,177 @@
+r"""What a group's own raters bring: people and photos held out, on a set like home or foreign to the model.
+
+    uv run python benchmarks/calibrate.py ROOT --low 1 --high 5 --by '_(p\d+)'
+
+ROOT holds ``ratings.csv`` (user,image,score) and ``images/``. Photos are held out in three folds, all of
+those together whose names have the same part in ``--by`` (a prompt, a generator), people in three; ``auto``
+learns each person held out from 10 of her ratings of other photos, and from all of them, on the model as it is
+and on what the other people's ratings of the other photos make of it. The table says what fewer photos and
+raters bring. Writes ``benchmarks/results/calibrate.json``, under the name of ROOT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from record import RESULTS, table, tell, write_result
+
+from generic.cache.features import default_cache_folder
+from generic.metrics import spearman
+from generic.model.generic_model import GenericModel
+from generic.model.registry import find_model
+from generic.parts import Parts
+from generic.progress import no_progress
+from generic.seeds import stream
+from generic.threads import one_blas_thread
+from piaa.adapters.auto import AutoAdapter
+from piaa.calibrate.photos import read_group
+from piaa.calibrate.raters import Table
+from piaa.calibrate.trial import as_calibrated
+from piaa.people.opened_model import OpenedModel, Settings
+from piaa.ratings.scale import Scale
+from piaa.ratings.table import read_ratings
+
+Array = NDArray[np.float64]
+FOLDS = 3
+SHOTS = (10, 1_000_000)
+PHOTOS, RATERS = (20, 40, 80, 160), (1, 3, 8, 20, 50)
+DRAWS = 4_000
+
+
+class Study:
+    """One set of photos and raters.
+
+    Args:
+        root: its folder.
+        scale: of its scores.
+        by: a pattern; photos whose names match it alike are held out together. Empty: each by itself.
+        model: a name or a file.
+    """
+
+    def __init__(self, root: Path, scale: Scale, by: str, model: str) -> None:
+        opened = OpenedModel(GenericModel(find_model(model)), Settings(cache=default_cache_folder()))
+        ratings = read_ratings(root / "ratings.csv", scale=scale)
+        group = read_group(opened, ratings, root / "images", progress=no_progress)
+        self.table, self.prior = group.table, opened.prior
+        self.vectors = np.asarray(group.vectors, np.float64)
+        self.parts = Parts.declared(opened.generic.header.architecture, self.vectors.shape[1] - 1)
+        keys = [_key(name, by) for name in group.names]
+        self.units = np.unique(keys, return_inverse=True)[1]
+
+    def folds(self, seed: int) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+        """Photos and people held out."""
+        n_units = int(self.units.max()) + 1
+        photos = (stream(seed, "study", "photos").permutation(n_units) % FOLDS)[self.units]
+        people = stream(seed, "study", "people").permutation(self.table.n_people) % FOLDS
+        for i in range(FOLDS):
+            for j in range(FOLDS):
+                yield photos == i, people == j
+
+    def taught(
+        self, photos: NDArray[np.bool_], people: NDArray[np.bool_], seed: int, most: tuple[int, int] | None
+    ) -> Table:
+        """Ratings of the other photos by the other people: all, or by so many people of so many photos."""
+        photos, people = ~photos, ~people
+        if most is not None:
+            photos = _some(photos, most[0], stream(seed, "study", "some", "photos"))
+            people = _some(people, most[1], stream(seed, "study", "some", "people"))
+        return self.table.where(photos[self.table.rows] & people[self.table.people])
+
+    def measure(self, seed: int, most: tuple[int, int] | None = None) -> dict[str, Array]:
+        """SRCC of each person by each way, shape (people,), means over the folds of photos."""
+        found: dict[str, list[list[float]]] = {}
+        for photos, people in self.folds(seed):
+            changed = as_calibrated(self.taught(photos, people, seed, most), self.vectors, self.parts)
+            for person in np.flatnonzero(people):
+                own = self.table.where(self.table.people == person)
+                for name, value in self._person(own, photos, changed, seed, int(person)).items():
+                    found.setdefault(name, [[] for _ in range(self.table.n_people)])[person].append(value)
+        return {name: np.array([_mean(own) for own in values]) for name, values in found.items()}
+
+    def _person(
+        self, own: Table, photos: NDArray[np.bool_], changed: Array | None, seed: int, person: int
+    ) -> dict[str, float]:
+        held = photos[own.rows]
+        query, asked = own.rows[held], own.scores[held]
+        order = stream(seed, "study", "support", person).permutation(np.flatnonzero(~held))
+        ways = {"as shipped": self.vectors, "calibrated": self.vectors if changed is None else changed}
+        found = {}
+        for way, x in ways.items():
+            found[f"{way}, generic"] = spearman(x[query, 0], asked)
+            for k in SHOTS:
+                fitted = AutoAdapter(self.prior).fit(x[own.rows[order[:k]]], own.scores[order[:k]])
+                name = f"{way}, auto at {k if k < len(order) else 'all'}"
+                found[name] = spearman(fitted.predict(x[query]).score, asked)
+        return found
+
+
+def _key(name: str, by: str) -> str:
+    match = re.search(by, name) if by else None
+    return name if match is None else match.group(1)
+
+
+def _some(able: NDArray[np.bool_], n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    chosen = np.zeros(len(able), bool)
+    chosen[rng.permutation(np.flatnonzero(able))[:n]] = True
+    return chosen
+
+
+def _mean(values: list[float]) -> float:
+    kept = [value for value in values if not np.isnan(value)]
+    return float(np.mean(kept)) if kept else float("nan")
+
+
+def gain(found: dict[str, Array], way: str) -> dict[str, float]:
+    """Mean gain over people with its 95 % interval over people."""
+    gaps = found[f"calibrated, {way}"] - found[f"as shipped, {way}"]
+    gaps = gaps[~np.isnan(gaps)]
+    draws = stream(0, "study", "bootstrap").integers(0, len(gaps), (DRAWS, len(gaps)))
+    low, high = np.percentile(gaps[draws].mean(axis=1), [2.5, 97.5])
+    return {"gain": float(gaps.mean()), "low": float(low), "high": float(high)}
+
+
+def main() -> None:
+    """Parse, measure, write, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("root", type=Path, help="folder of the data set")
+    parser.add_argument("--low", type=float, required=True)
+    parser.add_argument("--high", type=float, required=True)
+    parser.add_argument("--by", default="", help="pattern with one group: what is held out together")
+    parser.add_argument("--model", default="piaa-lite")
+    parser.add_argument("--seeds", type=int, default=10)
+    given = parser.parse_args()
+    study = Study(given.root, Scale(given.low, given.high), given.by, given.model)
+    with one_blas_thread():
+        runs = [study.measure(seed) for seed in range(given.seeds)]
+        mean = {name: np.nanmean([run[name] for run in runs], axis=0) for name in runs[0]}
+        levels = {name: float(np.nanmean(values)) for name, values in mean.items()}
+        gains = {way: gain(mean, way) for way in ("generic", "auto at 10", "auto at all")}
+        grid = {
+            f"{photos} x {raters}": gain(study.measure(0, (photos, raters)), "auto at 10")
+            for photos in PHOTOS
+            for raters in RATERS
+        }
+    tell(json.dumps(gains))
+    file = RESULTS / "calibrate.json"
+    kept: dict[str, Any] = json.loads(file.read_text())["sets"] if file.exists() else {}
+    key = f"{given.root.name}{' by ' + given.by if given.by else ''}"
+    kept[key] = {"levels": levels, "gains": gains, "photos x raters": grid, "seeds": given.seeds}
+    write_result("calibrate", "python benchmarks/calibrate.py ROOT --low LOW --high HIGH", {"sets": kept})
+    print(
+        table(
+            ("photos x raters", "gain at 10"), [(name, f"{one['gain']:+.3f}") for name, one in grid.items()]
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
