@@ -4,9 +4,9 @@ r"""What a group's own raters bring: people and photos held out, on a set like h
 
 ROOT holds ``ratings.csv`` (user,image,score) and ``images/``. Photos are held out in three folds, all of
 those together whose names have the same part in ``--by`` (a prompt, a generator), people in three; ``auto``
-learns each person held out from 10 of her ratings of other photos, and from all of them, on the model as it is
-and on what the other people's ratings of the other photos make of it. The table says what fewer photos and
-raters bring. Writes ``benchmarks/results/calibrate.json``, under the name of ROOT.
+learns each person held out from 10 of her ratings of other photos, and from all of them, on the model as it
+is and on what the other people's ratings of the other photos make of it. The table says what fewer photos
+and raters bring. Writes ``benchmarks/results/calibrate.json``, under the name of ROOT.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""A network whose generic score was learned again from a group's own raters: one linear function of its vector.
+"""A network whose generic score was learned again from a group's own raters: a linear function of its vector.
 
-It is kept beside the network in the model file, and the embedding is left as it is. Photos that it was learned from
-have the scores that they would have had they been left out: it knows more of them than of any other, and who
-learns a person from such photos would trust the score too much. They are known by the first numbers of their
-embedding, which other machines give to a few digits less.
+It is kept beside the network in the model file, and the embedding is left as it is. Photos that it was
+learned from have the scores that they would have had they been left out: it knows more of them than of any
+other, and who learns a person from such photos would trust the score too much. They are known by the first
+numbers of their embedding, which other machines give to a few digits less.
 """
 
 from __future__ import annotations

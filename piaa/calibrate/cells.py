@@ -1,9 +1,9 @@
 """One way to say a photo's mean score, in closed form: a line in known scores and a function of the picture.
 
-Gaussian process regression with a linear covariance and a flat prior on the line (universal kriging; Rasmussen &
-Williams 2006, section 2.7), its exact leave-one-out errors and its restricted likelihood. A photo that many
-raters agree on counts for more than one that few rated. All is done by one decomposition of the n photos'
-features (n, d), so that time and memory grow with n alone where n is above d.
+Gaussian process regression with a linear covariance and a flat prior on the line (universal kriging;
+Rasmussen & Williams 2006, section 2.7), its exact leave-one-out errors and its restricted likelihood. A
+photo that many raters agree on counts for more than one that few rated. All is done by one decomposition of
+the n photos' features (n, d), so that time and memory grow with n alone where n is above d.
 """
 
 from __future__ import annotations

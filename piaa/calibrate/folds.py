@@ -1,4 +1,4 @@
-"""Who and what is held out together: people and photos in folds, each pair of a people's and a photos' fold once."""
+"""Who and what is held out together: each fold of people with each fold of photos, once."""
 
 from __future__ import annotations
 

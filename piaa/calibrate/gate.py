@@ -1,9 +1,9 @@
 """Whether a gain is more than chance, over people and over photos.
 
-A gain is a mean over people and over photos. Other people would change it, and so would other photos, which all
-people share: both variances are added. Heads of different folds were learned from much the same photos, so
-the photos' variance is taken as too small by F / (F - 1) + 1, F the number of folds (Nadeau & Bengio 2003). The
-degrees of freedom of the sum are Satterthwaite's.
+A gain is a mean over people and over photos. Other people would change it, and so would other photos, which
+all people share: both variances are added. Heads of different folds were learned from much the same photos,
+so the photos' variance is taken as too small by F / (F - 1) + 1, F the number of folds (Nadeau & Bengio
+2003). The degrees of freedom of the sum are Satterthwaite's.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A head: what a group on average thinks of a photo, learned from the mean scores of its own photos.
 
-The mean is a line in the scores that the model knows (generic, and of AVA where it has one) and a function of
-the picture: of its directions, or of its richer part, of unknown size. All are averaged, each by its evidence
-(Hoeting et al. 1999): with few photos that gains more than the one of least leave-one-out error. What comes of it is one
-linear function of the vector.
+The mean is a line in the scores that the model knows (generic, and of AVA where it has one) and a function
+of the picture: of its directions, or of its richer part, of unknown size. All are averaged, each by its
+evidence (Hoeting et al. 1999): with few photos that gains more than the one of least leave-one-out error.
+What comes of it is one linear function of the vector.
 """
 
 from __future__ import annotations

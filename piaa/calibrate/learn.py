@@ -1,4 +1,4 @@
-"""A group's ratings become a model file with a generic score of its own, if people and photos not used gain."""
+"""A group's ratings become a model file with a score of its own, if people and photos not used gain."""
 
 from __future__ import annotations
 

@@ -54,7 +54,8 @@ def read_group(model: OpenedModel, ratings: Ratings, images: Path, *, progress: 
     skipped = {item.name: item.reason for item in missing} | dict(seen.skipped)
     if not seen.photos:
         raise ImageError(
-            f"{none_of(len(skipped), 'rated photo')} can be used; pass the folder that has them instead of {images}"
+            f"{none_of(len(skipped), 'rated photo')} can be used; pass the folder that has them instead of "
+            f"{images}"
         )
     # By identity, so that the order of a table's rows changes nothing.
     known = {photo.identity: photo for photo in seen.photos.values()}

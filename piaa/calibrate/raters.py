@@ -1,10 +1,11 @@
 """What a group's raters say together of each photo, and how far each of them can be relied on.
 
-Every rater is first brought to the group's scale: her level and her spread, both shrunk to the group's, more so
-the fewer ratings she gave. Then she counts by how far she agrees with the others: with a correlation r, itself
-shrunk to the group's, by max(r, 0) / (1 - r^2), which is the weight of an item of that loading in a one-factor model
-(Bartlett 1937). Who rates at random, or the scale upside down, counts little or not at all, however much she
-rated; a photo that one person rated counts for what one person can say.
+Every rater is first brought to the group's scale: her level and her spread, both shrunk to the group's,
+more so the fewer ratings she gave. Then she counts by how far she agrees with the others: with a
+correlation r, itself shrunk to the group's, by max(r, 0) / (1 - r^2), which is the weight of an item of
+that loading in a one-factor model (Bartlett 1937). Who rates at random, or the scale upside down, counts
+little or not at all, however much she rated; a photo that one person rated counts for what one person can
+say.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """How much a group's head would gain for people and photos that it was not learned from.
 
-Each pair of a fold of people and a fold of photos is held out in turn: a head is learned from the other people's
-ratings of the other photos. A person held out then rates a few of those other photos, whose scores are as if left
-out, and is learned by ``auto`` on the model as it is and on the head; both rank her photos of the fold.
+Each pair of a fold of people and a fold of photos is held out in turn: a head is learned from the other
+people's ratings of the other photos. A person held out then rates a few of those other photos, whose scores
+are as if left out, and is learned by ``auto`` on the model as it is and on the head; both rank her photos
+of the fold.
 """
 
 from __future__ import annotations

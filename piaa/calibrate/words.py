@@ -1,4 +1,4 @@
-"""What a calibration brought, in words: the gain and how certain it is, or why there is none and what it would take."""
+"""What a calibration brought, in words: the gain and how certain it is, or why there is none."""
 
 from __future__ import annotations
 
@@ -38,14 +38,15 @@ def result_words(result: Calibrated) -> str:
 def too_few_words(verdict: Verdict) -> str:
     """Why no gain can be told."""
     return (
-        f"{counted(verdict.people, 'person', 'people')} can be tested and {FEWEST_TESTED} are needed, each with "
-        f"{FEWEST_SEEN} ratings or more in a fold of the photos, so about {FEWEST_SEEN * PHOTO_FOLDS} in all"
+        f"{counted(verdict.people, 'person', 'people')} and {counted(verdict.photos, 'photo')} can be tested "
+        f"and {FEWEST_TESTED} of each are needed, people who gave {FEWEST_SEEN} ratings or more in a fold of the "
+        f"photos, so about {FEWEST_SEEN * PHOTO_FOLDS} in all"
     )
 
 
 def enough_words(verdict: Verdict) -> str:
-    """How much more would tell a gain of this size; an interval narrows with the root of people and photos."""
+    """How much more would tell a gain of this size; an interval narrows with the root of their number."""
     if verdict.gain <= 0:
         return "people not used gain nothing, so the model as it is serves them as well or better"
     times = (verdict.gain - verdict.low) / verdict.gain
-    return f"a gain of this size would be told by about {times**2:.1f} times the people and the photos"
+    return f"a gain of this size would be told by about {times**2:.1f} times the people and photos"

@@ -43,8 +43,8 @@ def check_prior(model: GenericModel, split: Split, digests: Mapping[str, str]) -
     """Make sure that neither the model's prior nor its calibration was learned from what is tested.
 
     Args:
-        model: its header says under ``training["prior_from"]`` whom its prior was learned from, if it does, and
-            under ``training["calibrated_from"]`` whose ratings its generic score was learned from.
+        model: its header may say under ``training["prior_from"]`` whom its prior was learned from, and under
+            ``training["calibrated_from"]`` who taught its generic score.
         split: of the test.
         digests: test image -> SHA-256 of its file.
 

@@ -1,4 +1,4 @@
-"""A line and a function of the picture, against scikit-learn, against leaving out by hand, and in closed form."""
+"""A line and a function of the picture, against scikit-learn, against leaving out by hand, in closed form."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""``piaa calibrate`` as an app team uses it: a table of many raters becomes a model file, or it is said why not."""
+"""``piaa calibrate`` as an app team uses it: many raters become a model file, or it is said why not."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def test_a_group_that_agrees_gets_a_model_of_its_own(run, study, tmp_path, tiny_
     header, before = read_header(out), read_header(tiny_model)
     gain, low, high = header.training["calibrated_from"]["gain"]
     assert result.stdout == (
-        f"{out}: {header.name} {header.hash[:8]}, SRCC {gain:+.2f} [{low:+.2f}, {high:+.2f}] at 10 ratings, for "
-        f"people and photos not used; learned from 12 people, 60 photos, 720 ratings\n"
+        f"{out}: {header.name} {header.hash[:8]}, SRCC {gain:+.2f} [{low:+.2f}, {high:+.2f}] at 10 ratings, "
+        f"for people and photos not used; learned from 12 people, 60 photos, 720 ratings\n"
     )
     assert header.hash != before.hash
     origin = header.training["calibrated_from"]
@@ -84,8 +84,8 @@ def test_a_group_that_agrees_gets_a_model_of_its_own(run, study, tmp_path, tiny_
     again = run("liked", tmp_path / "again.safetensors", model=out)
     assert (again.exit_code, again.stdout) == (1, "")
     assert again.stderr == (
-        f"error: model {header.name} {header.hash[:8]} is calibrated already; give the model that it was made "
-        "from, with all ratings, old and new\n"
+        f"error: model {header.name} {header.hash[:8]} is calibrated already; give the model that it was "
+        "made from, with all ratings, old and new\n"
     )
 
 
@@ -121,6 +121,6 @@ def test_few_people_are_told_what_would_be_enough(run, tmp_path):
     result = run("few", tmp_path / "app.safetensors")
     assert (result.exit_code, result.stdout) == (
         0,
-        "not calibrated: 3 people can be tested and 6 are needed, each with 5 ratings or more in a fold of the "
-        "photos, so about 25 in all; given 3 people, 60 photos, 180 ratings\n",
+        "not calibrated: 3 people and 60 photos can be tested and 6 of each are needed, people who gave "
+        "5 ratings or more in a fold of the photos, so about 25 in all; given 3 people, 60 photos, 180 ratings\n",
     )
