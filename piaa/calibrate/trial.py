@@ -125,7 +125,7 @@ def of_each_photo(predicted: Array, rated: Array) -> Array:
         shape (q,); nan where a side is constant.
 
     Example:
-        >>> of_each_photo(np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 9.0])).tolist()
+        >>> of_each_photo(np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 9.0])).round(6).tolist()
         [1.0, 1.0, 1.0]
     """
     a, b = average_ranks(predicted), average_ranks(rated)

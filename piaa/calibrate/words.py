@@ -39,8 +39,8 @@ def too_few_words(verdict: Verdict) -> str:
     """Why no gain can be told."""
     return (
         f"{counted(verdict.people, 'person', 'people')} and {counted(verdict.photos, 'photo')} can be tested "
-        f"and {FEWEST_TESTED} of each are needed, people who gave {FEWEST_SEEN} ratings or more in a fold of the "
-        f"photos, so about {FEWEST_SEEN * PHOTO_FOLDS} in all"
+        f"and {FEWEST_TESTED} of each are needed, people who gave {FEWEST_SEEN} ratings or more in a fold of "
+        f"the photos, so about {FEWEST_SEEN * PHOTO_FOLDS} in all"
     )
 
 

@@ -122,5 +122,6 @@ def test_few_people_are_told_what_would_be_enough(run, tmp_path):
     assert (result.exit_code, result.stdout) == (
         0,
         "not calibrated: 3 people and 60 photos can be tested and 6 of each are needed, people who gave "
-        "5 ratings or more in a fold of the photos, so about 25 in all; given 3 people, 60 photos, 180 ratings\n",
+        "5 ratings or more in a fold of the photos, so about 25 in all; given 3 people, 60 photos, "
+        "180 ratings\n",
     )
