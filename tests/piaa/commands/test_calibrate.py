@@ -84,7 +84,7 @@ def test_a_group_that_agrees_gets_a_model_of_its_own(run, study, tmp_path, tiny_
     again = run("liked", tmp_path / "again.safetensors", model=out)
     assert (again.exit_code, again.stdout) == (1, "")
     assert again.stderr == (
-        f"error: model {header.name} {header.hash[:8]} is calibrated already; give the model that it was "
+        f"piaa: model {header.name} {header.hash[:8]} is calibrated already; give the model that it was "
         "made from, with all ratings, old and new\n"
     )
 
@@ -124,4 +124,19 @@ def test_few_people_are_told_what_would_be_enough(run, tmp_path):
         "not calibrated: 3 people and 60 photos can be tested and 6 of each are needed, people who gave "
         "5 ratings or more in a fold of the photos, so about 25 in all; given 3 people, 60 photos, "
         "180 ratings\n",
+    )
+
+
+def test_an_evaluation_finds_that_it_was_taught_by_whom_it_tests(run, piaa, study, tmp_path):
+    folder, out = study[0], tmp_path / "app.safetensors"
+    assert run("liked", out).exit_code == 0
+    result = piaa(
+        *("evaluate", "--dataset", "table", "--ratings", folder / "liked.csv", "--images", folder / "photos"),
+        *("--model", out, "--scale", "1", "5", "--shots", "3", "--repeats", "1", "--out", tmp_path / "run"),
+    )
+    header = read_header(out)
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (
+        1,
+        f"piaa: the calibration of model {header.name} {header.hash[:8]} was learned from 12 of 12 test users, "
+        "such as 'p0', 'p1', 'p10'; calibrate without them: piaa calibrate",
     )
