@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from record import RESULTS, table, tell, write_result
+from scipy.stats import t
 
 from generic.cache.features import default_cache_folder
-from generic.metrics import spearman
 from generic.model.generic_model import GenericModel
 from generic.model.registry import find_model
 from generic.parts import Parts
@@ -33,7 +33,7 @@ from generic.threads import one_blas_thread
 from piaa.adapters.auto import AutoAdapter
 from piaa.calibrate.photos import read_group
 from piaa.calibrate.raters import Table
-from piaa.calibrate.trial import as_calibrated
+from piaa.calibrate.trial import as_calibrated, of_each_photo
 from piaa.people.opened_model import OpenedModel, Settings
 from piaa.ratings.scale import Scale
 from piaa.ratings.table import read_ratings
@@ -42,7 +42,6 @@ Array = NDArray[np.float64]
 FOLDS = 3
 SHOTS = (10, 1_000_000)
 PHOTOS, RATERS = (20, 40, 80, 160), (1, 3, 8, 20, 50)
-DRAWS = 4_000
 
 
 class Study:
@@ -85,30 +84,31 @@ class Study:
         return self.table.where(photos[self.table.rows] & people[self.table.people])
 
     def measure(self, seed: int, most: tuple[int, int] | None = None) -> dict[str, Array]:
-        """SRCC of each person by each way, shape (people,), means over the folds of photos."""
-        found: dict[str, list[list[float]]] = {}
+        """What each photo adds to the SRCC of each person, by each way, shape (people, photos)."""
+        found: dict[str, Array] = {}
         for photos, people in self.folds(seed):
             changed = as_calibrated(self.taught(photos, people, seed, most), self.vectors, self.parts)
             for person in np.flatnonzero(people):
                 own = self.table.where(self.table.people == person)
-                for name, value in self._person(own, photos, changed, seed, int(person)).items():
-                    found.setdefault(name, [[] for _ in range(self.table.n_people)])[person].append(value)
-        return {name: np.array([_mean(own) for own in values]) for name, values in found.items()}
+                for name, values in self._person(own, photos, changed, seed, int(person)).items():
+                    empty = np.full((self.table.n_people, self.table.n_photos), np.nan)
+                    found.setdefault(name, empty)[person, own.rows[photos[own.rows]]] = values
+        return found
 
     def _person(
         self, own: Table, photos: NDArray[np.bool_], changed: Array | None, seed: int, person: int
-    ) -> dict[str, float]:
+    ) -> dict[str, Array]:
         held = photos[own.rows]
         query, asked = own.rows[held], own.scores[held]
         order = stream(seed, "study", "support", person).permutation(np.flatnonzero(~held))
         ways = {"as shipped": self.vectors, "calibrated": self.vectors if changed is None else changed}
         found = {}
         for way, x in ways.items():
-            found[f"{way}, generic"] = spearman(x[query, 0], asked)
+            found[f"{way}, generic"] = of_each_photo(x[query, 0], asked)
             for k in SHOTS:
                 fitted = AutoAdapter(self.prior).fit(x[own.rows[order[:k]]], own.scores[order[:k]])
                 name = f"{way}, auto at {k if k < len(order) else 'all'}"
-                found[name] = spearman(fitted.predict(x[query]).score, asked)
+                found[name] = of_each_photo(fitted.predict(x[query]).score, asked)
         return found
 
 
@@ -123,18 +123,16 @@ def _some(able: NDArray[np.bool_], n: int, rng: np.random.Generator) -> NDArray[
     return chosen
 
 
-def _mean(values: list[float]) -> float:
-    kept = [value for value in values if not np.isnan(value)]
-    return float(np.mean(kept)) if kept else float("nan")
-
-
-def gain(found: dict[str, Array], way: str) -> dict[str, float]:
-    """Mean gain over people with its 95 % interval over people."""
+def gain(found: dict[str, Array], way: str, units: NDArray[np.intp]) -> dict[str, float]:
+    """Mean gain with its 95 % interval over people and over what is held out together."""
     gaps = found[f"calibrated, {way}"] - found[f"as shipped, {way}"]
-    gaps = gaps[~np.isnan(gaps)]
-    draws = stream(0, "study", "bootstrap").integers(0, len(gaps), (DRAWS, len(gaps)))
-    low, high = np.percentile(gaps[draws].mean(axis=1), [2.5, 97.5])
-    return {"gain": float(gaps.mean()), "low": float(low), "high": float(high)}
+    tested = ~np.isnan(gaps).all(axis=1)
+    by_person = np.nanmean(gaps[tested], axis=1)
+    by_unit = np.array([np.nanmean(gaps[tested][:, units == unit]) for unit in np.unique(units)])
+    square = sum(float(values.var(ddof=1)) / len(values) for values in (by_person, by_unit))
+    reach = float(t.ppf(0.975, min(len(by_person), len(by_unit)) - 1) * np.sqrt(square))
+    middle = float(by_person.mean())
+    return {"gain": middle, "low": middle - reach, "high": middle + reach}
 
 
 def main() -> None:
@@ -148,24 +146,28 @@ def main() -> None:
     parser.add_argument("--by", default="", help="pattern with one group: what is held out together")
     parser.add_argument("--model", default="piaa-lite")
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--grid", action="store_true", help="what fewer photos and raters bring, too")
     given = parser.parse_args()
     study = Study(given.root, Scale(given.low, given.high), given.by, given.model)
     with one_blas_thread():
         runs = [study.measure(seed) for seed in range(given.seeds)]
         mean = {name: np.nanmean([run[name] for run in runs], axis=0) for name in runs[0]}
         levels = {name: float(np.nanmean(values)) for name, values in mean.items()}
-        gains = {way: gain(mean, way) for way in ("generic", "auto at 10", "auto at all")}
+        gains = {way: gain(mean, way, study.units) for way in ("generic", "auto at 10", "auto at all")}
         grid = {
-            f"{photos} x {raters}": gain(study.measure(0, (photos, raters)), "auto at 10")
+            f"{photos} x {raters}": gain(study.measure(0, (photos, raters)), "auto at 10", study.units)
             for photos in PHOTOS
             for raters in RATERS
+            if given.grid
         }
     tell(json.dumps(gains))
     file = RESULTS / "calibrate.json"
     kept: dict[str, Any] = json.loads(file.read_text())["sets"] if file.exists() else {}
     key = f"{given.root.name}{' by ' + given.by if given.by else ''}"
     kept[key] = {"levels": levels, "gains": gains, "photos x raters": grid, "seeds": given.seeds}
-    write_result("calibrate", "python benchmarks/calibrate.py ROOT --low LOW --high HIGH", {"sets": kept})
+    write_result(
+        "calibrate", "python benchmarks/calibrate.py ROOT --low LOW --high HIGH --grid", {"sets": kept}
+    )
     print(
         table(
             ("photos x raters", "gain at 10"), [(name, f"{one['gain']:+.3f}") for name, one in grid.items()]

@@ -137,6 +137,6 @@ def test_an_evaluation_finds_that_it_was_taught_by_whom_it_tests(run, piaa, stud
     header = read_header(out)
     assert (result.exit_code, result.stderr.splitlines()[-1]) == (
         1,
-        f"piaa: the calibration of model {header.name} {header.hash[:8]} was learned from 12 of 12 test users, "
-        "such as 'p0', 'p1', 'p10'; calibrate without them: piaa calibrate",
+        f"piaa: the calibration of model {header.name} {header.hash[:8]} was learned from 12 of 12 test "
+        "users, such as 'p0', 'p1', 'p10'; calibrate without them: piaa calibrate",
     )
