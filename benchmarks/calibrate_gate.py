@@ -2,10 +2,10 @@
 
     uv run python benchmarks/calibrate_gate.py --worlds 400
 
-Each world has people, photos, and a mean score that is a line in the generic score and a planted function of
-the picture, of any strength and of none; some raters are random, some reversed. The gate sees 20 to 150 photos and
-8 to 40 raters; what is true is measured on 400 further photos by 100 further people. People are ranked by the
-score alone. Writes ``benchmarks/results/calibrate_gate.json``.
+Each world has people, photos, and a mean score that is a line in the generic score and a planted function
+of the picture, of any strength and of none; some raters are random, some reversed. The gate sees 20 to 150
+photos and 8 to 40 raters; what is true is measured on 400 further photos by 100 further people. People are
+ranked by the score alone. Writes ``benchmarks/results/calibrate_gate.json``.
 """
 
 from __future__ import annotations

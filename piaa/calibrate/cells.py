@@ -83,7 +83,7 @@ class _Seen:
         (n, q), values = self.basis.shape, self.lengths**2
         across = self._solved(self.basis, penalty)
         gram = self.basis.T @ across
-        line: Array = np.linalg.solve(gram, across.T @ self.means)
+        line = np.asarray(np.linalg.solve(gram, across.T @ self.means), np.float64)
         rest = self._solved(self.means - self.basis @ line, penalty)
         kept = values / (values + penalty)
         own = (1 - self.left**2 @ kept) / penalty

@@ -115,7 +115,7 @@ def calibrate(
             origin = {
                 "dataset": dataset,
                 "users_sha256": sorted(user_digest(dataset, user) for user in people),
-                "images_sha256": sorted({digests[row] for row in known}),
+                "images_sha256": sorted({digests[row] for row in known.tolist()}),
                 "ratings": len(table.rows),
                 "gain": [round(number, 4) for number in (verdict.gain, verdict.low, verdict.high)],
             }

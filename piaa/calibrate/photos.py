@@ -73,9 +73,9 @@ def read_group(model: OpenedModel, ratings: Ratings, images: Path, *, progress: 
     )
     photos = [known[identity] for identity in place]
     return Group(
-        vectors=np.stack([photo.vector for photo in photos]),
+        vectors=np.stack([np.asarray(photo.vector) for photo in photos]),
         names=tuple(photo.image for photo in photos),
-        digests=tuple(photo.sha256 for photo in photos),
+        digests=tuple(str(photo.sha256) for photo in photos),
         table=table,
         people=people,
         skipped=skipped,

@@ -37,7 +37,7 @@ class Trial:
     """SRCC of people and photos held out, as what each photo adds to it: see :func:`of_each_photo`."""
 
     before: Array
-    """With the model as it is, shape (u, n); nan where a photo was not tested with a person."""
+    """With the model as it is, shape (people tested, n); nan where a photo was not tested with a person."""
     after: Array
     """With the head."""
 
@@ -67,17 +67,23 @@ def try_out(
         k: ratings that each person is learned from, or as many as she has; 0: ranked by the score alone.
         progress: called with 1 for each pair of folds.
     """
-    before, after = np.full((2, table.n_people, table.n_photos), np.nan)
+    found: dict[int, tuple[Array, Array]] = {}  # of those who are tested alone: people may be many
     for fold in folds(table):
         changed = as_calibrated(fold.taught(table), vectors, parts)
         if changed is not None:
-            for person in _tested(table, fold):
+            for person in _tested(table, fold).tolist():
                 own = table.where(table.people == person)
                 query = own.rows[fold.photos[own.rows]]
-                before[person, query] = _ranked(own, fold, vectors, prior, k, int(person))
-                after[person, query] = _ranked(own, fold, changed, prior, k, int(person))
+                known = found.setdefault(person, (_nothing(table), _nothing(table)))
+                for values, x in zip(known, (vectors, changed), strict=True):
+                    values[query] = _ranked(own, fold, x, prior, k, person)
         progress(1)
-    return Trial(before=before, after=after)
+    before, after = (np.array([both[way] for both in found.values()]) for way in (0, 1))
+    return Trial(before=before.reshape(-1, table.n_photos), after=after.reshape(-1, table.n_photos))
+
+
+def _nothing(table: Table) -> Array:
+    return np.full(table.n_photos, np.nan)
 
 
 def as_calibrated(table: Table, vectors: Array, parts: Parts) -> Array | None:
