@@ -33,25 +33,14 @@ class Cell:
     """Log of the restricted likelihood, up to a constant of the photos."""
 
 
-def line_alone(basis: Array, means: Array, precision: Array) -> Cell:
-    """The line and nothing beside it.
-
-    Args:
-        basis: shape (n, q), of full rank, q < n.
-        means: unit scores, shape (n,).
-        precision: how much each photo counts, shape (n,), positive.
-    """
-    return _Seen.of(np.zeros((len(means), 0)), basis, means, precision).cell(1.0)
-
-
 def cells(features: Array, basis: Array, means: Array, precision: Array) -> list[Cell]:
     """The line and a function of the features, one cell for each of ``PENALTIES``.
 
     Args:
         features: shape (n, d); their mean squared length should be 1.
-        basis: as for :func:`line_alone`.
-        means: likewise.
-        precision: likewise.
+        basis: shape (n, q), of full rank, q < n.
+        means: unit scores, shape (n,).
+        precision: how much each photo counts, shape (n,), positive.
     """
     seen = _Seen.of(features, basis, means, precision)
     return [seen.cell(penalty) for penalty in PENALTIES]

@@ -1,9 +1,10 @@
 """A head: what a group on average thinks of a photo, learned from the mean scores of its own photos.
 
-The mean is a line in the scores that the model knows (generic, and of AVA where it has one) and a function
-of the picture: of its directions, or of its richer part, of unknown size. All are averaged, each by its
-evidence (Hoeting et al. 1999): with few photos that gains more than the one of least leave-one-out error.
-What comes of it is one linear function of the vector.
+The mean is a line in the scores that the model knows (generic, and of AVA where it has one) and a linear
+function of the picture: of its directions, or of its richer part. Slopes and function are of unknown size,
+also none: all sizes are averaged, each by its evidence (Hoeting et al. 1999). With few photos that gains
+more than the one of least leave-one-out error, and a slope without bounds loses. What comes of it is one
+linear function of the vector.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from generic.parts import AVA, DIRECTIONS, RICHER, Parts
-from piaa.calibrate.cells import Array, Cell, cells, line_alone
+from generic.parts import AVA, DIRECTIONS, GENERIC, RICHER, Parts
+from piaa.calibrate.cells import Array, Cell, cells
 
 LINE = "line"
 """The way to say a score that needs no picture."""
@@ -36,6 +37,10 @@ class Head:
         return np.asarray(self.coefficients[0] + vectors @ self.coefficients[1:])
 
 
+SLOPES = (0.0, 0.1, 1.0)
+"""Variances of what the known scores add, in those of the function of the picture beside them."""
+
+
 def learn_head(vectors: Array, means: Array, precision: Array, parts: Parts) -> Head:
     """The average over all ways to say the means, each by its evidence.
 
@@ -45,47 +50,38 @@ def learn_head(vectors: Array, means: Array, precision: Array, parts: Parts) -> 
         precision: how much each photo counts, shape (n,), positive.
         parts: of the vectors.
     """
-    known = [places for places in (slice(0, 1), parts.place(AVA)) if places.stop]
-    numbers = np.concatenate([np.arange(places.start, places.stop) for places in known])
-    basis = np.column_stack([np.ones(len(vectors)), vectors[:, numbers]])
     kinds = [name for name in (DIRECTIONS, RICHER) if name in parts.widths]
-    found = [(LINE, 0.0, line_alone(basis, means, precision), np.zeros(vectors.shape[1] + 1))]
-    for name in kinds:
-        found += _of_part(vectors, parts.place(name), basis, means, precision, name, len(kinds))
-    logs = np.array([log + cell.evidence for _, log, cell, _ in found])
-    weights = np.exp(logs - logs.max())
+    origin = precision @ vectors / precision.sum()
+    gaps, scores = vectors - origin, _scales(vectors - origin, parts, (GENERIC, AVA))
+    found: list[tuple[str, float, Cell, Array]] = []
+    ways = [
+        (LINE, 1.0, 0.5),
+        *((name, slope, 0.5 / len(kinds) / len(SLOPES)) for name in kinds for slope in SLOPES),
+    ]
+    for name, slope, weight in ways:
+        scale = np.sqrt(slope) * scores + _scales(gaps, parts, (name,))
+        used = np.flatnonzero(scale)
+        for cell in cells(gaps[:, used] * scale[used], np.ones((len(means), 1)), means, precision):
+            coefficients = np.zeros(vectors.shape[1])
+            coefficients[used] = cell.weights * scale[used]
+            found.append((name, np.log(weight) + cell.evidence, cell, coefficients))
+    weights = np.exp(np.array([log for _, log, _, _ in found]) - max(log for _, log, _, _ in found))
     weights /= weights.sum()
-    coefficients = np.zeros(vectors.shape[1] + 1)
-    for weight, (_, _, cell, own) in zip(weights, found, strict=True):
-        coefficients += weight * own
-        coefficients[np.concatenate([[0], numbers + 1])] += weight * cell.line
+    coefficients = weights @ np.array([own for _, _, _, own in found])
+    level = weights @ np.array([cell.line[0] for _, _, cell, _ in found])
+    shares = {name: float(sum(weights[[one[0] == name for one in found]])) for name in (LINE, *kinds)}
     return Head(
-        coefficients=coefficients,
+        coefficients=np.concatenate([[level - origin @ coefficients], coefficients]),
         left_out=np.asarray(weights @ np.array([cell.left_out for _, _, cell, _ in found])),
-        shares={
-            name: float(sum(w for w, one in zip(weights, found, strict=True) if one[0] == name))
-            for name in (LINE, *kinds)
-        },
+        shares=shares,
     )
 
 
-def _of_part(
-    vectors: Array, place: slice, basis: Array, means: Array, precision: Array, name: str, n_kinds: int
-) -> list[tuple[str, float, Cell, Array]]:
-    """Name, log of the weight before the ratings, cell, and coefficients beside the line, of each size."""
-    part = vectors[:, place]
-    origin = precision @ part / precision.sum()
-    length = max(float(np.sqrt(((part - origin) ** 2).sum(axis=1).mean())), 1e-12)
-    found = cells((part - origin) / length, basis, means, precision)
-    log = -np.log(n_kinds * len(found))
-    return [
-        (name, float(log), cell, _coefficients(cell, place, origin, length, vectors.shape[1]))
-        for cell in found
-    ]
-
-
-def _coefficients(cell: Cell, place: slice, origin: Array, length: float, width: int) -> Array:
-    coefficients = np.zeros(1 + width)
-    coefficients[1:][place] = cell.weights / length
-    coefficients[0] = -(cell.weights @ origin) / length
-    return coefficients
+def _scales(gaps: Array, parts: Parts, names: tuple[str, ...]) -> Array:
+    """By what numbers of a vector are multiplied, so that each part has a mean squared length of 1."""
+    scale = np.zeros(gaps.shape[1])
+    for name in names:
+        place = parts.place(name)
+        length = float(np.sqrt((gaps[:, place] ** 2).sum(axis=1).mean()))
+        scale[place] = 1 / length if length > 1e-9 else 0.0
+    return scale
