@@ -61,17 +61,33 @@ def kills(
         AssertionError: the undisturbed run failed; with what it wrote to stderr.
     """
     prepare()
-    whole = duration(program, folder, from_first_line=from_first_line)
-    for number, delay in enumerate(moments(n, whole, name)):
+    moments = Moments(n, duration(program, folder, from_first_line=from_first_line), name)
+    for number, delay in enumerate(moments):
         prepare()
-        killed = kill_after(delay, program, folder, from_first_line=from_first_line)
-        yield Kill(number=number, delay_s=delay, killed=killed)
+        took = kill_after(delay, program, folder, from_first_line=from_first_line)
+        yield Kill(number=number, delay_s=delay, killed=moments.killed(took))
 
 
-def moments(n: int, whole_s: float, name: str) -> list[float]:
-    """One random delay, in seconds, from each of n equal parts of a run."""
-    draw = random.Random(f"kill {name}")
-    return [(part + draw.random()) * whole_s / n for part in range(n)]
+class Moments:
+    """One random delay, in seconds, from each of n equal parts of a run.
+
+    The measured run may have been slowed down by something else: a later one that has finished before its
+    moment is the new measure, from which the moments after it are reckoned.
+    """
+
+    def __init__(self, n: int, whole_s: float, name: str) -> None:
+        draw = random.Random(f"kill {name}")
+        self._shares = [(part + draw.random()) / n for part in range(n)]
+        self._whole_s = whole_s
+
+    def __iter__(self) -> Iterator[float]:
+        return (share * self._whole_s for share in self._shares)
+
+    def killed(self, took_s: float | None) -> bool:
+        """Take note of how long a run took that had finished; None is one that was killed."""
+        if took_s is not None:
+            self._whole_s = min(self._whole_s, took_s)
+        return took_s is None
 
 
 def duration(program: Sequence[str], folder: Path, *, from_first_line: bool = False) -> float:
@@ -85,15 +101,16 @@ def duration(program: Sequence[str], folder: Path, *, from_first_line: bool = Fa
 
 def kill_after(
     delay_s: float, program: Sequence[str], folder: Path, *, from_first_line: bool = False
-) -> bool:
-    """Start a program and kill it; False if it had finished by then."""
+) -> float | None:
+    """Start a program and kill it; if it had finished by then, the seconds that it took."""
     process = _start(program, folder, from_first_line=from_first_line, stderr=subprocess.DEVNULL)
+    started = time.monotonic()
     try:
         process.communicate(timeout=delay_s)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    return process.returncode == -signal.SIGKILL
+    return None if process.returncode == -signal.SIGKILL else time.monotonic() - started
 
 
 def _start(

@@ -32,7 +32,7 @@ def run(*arguments: str, **environment: str) -> str:
     ("typed", "offered"),
     [
         ("piaa mod", ["models"]),
-        ("piaa users r", ["restore"]),
+        ("piaa users r", ["restore", "refit"]),
         ("piaa score --us", ["--user"]),
         ("piaa fit-user --rep", ["--replace"]),
     ],

@@ -23,9 +23,9 @@ def test_a_killed_fit_has_kept_all_that_was_said_or_nothing_and_a_whole_version_
     whole = kill.duration(command, tmp_path)
     state = dump(store)
     assert state["versions"] == [("ana", 1), ("ben", 1)]
-    killed = 0
-    for delay in kill.moments(n, whole, "fit-user"):
-        killed += kill.kill_after(delay, command, tmp_path)
+    killed, moments = 0, kill.Moments(n, whole, "fit-user")
+    for delay in moments:
+        killed += moments.killed(kill.kill_after(delay, command, tmp_path))
         # What a person does next; it also undoes what the killed process had half done.
         listed = json.loads(piaa("users", "list", "--json").stdout)
         assert [row["user"] for row in listed] == ["ana", "ben"]
@@ -75,10 +75,10 @@ def test_killed_score_leaves_the_old_table_or_the_whole_new_one(kill, fit, album
     new = out.read_bytes()
     assert len(new.splitlines()) == 13
     old = b"image,score,low,high,generic\nyesterday.jpg,3.0,2.0,4.0,3.0\n"
-    killed = 0
-    for delay in kill.moments(n, whole, "score"):
+    killed, moments = 0, kill.Moments(n, whole, "score")
+    for delay in moments:
         out.write_bytes(old)
-        killed += kill.kill_after(delay, command, tmp_path)
+        killed += moments.killed(kill.kill_after(delay, command, tmp_path))
         assert out.read_bytes() in (old, new)
     assert killed > n // 2
     # The next run is not disturbed by what a killed one left.

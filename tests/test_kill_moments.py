@@ -18,9 +18,17 @@ with open("lines.txt", "w") as file:
 
 
 def test_a_moment_lies_in_each_part_of_the_run(kill):
-    found = kill.moments(N, 12.0, "a name")
+    found = list(kill.Moments(N, 12.0, "a name"))
     assert [int(moment // 2) for moment in found] == list(range(N))
-    assert found == kill.moments(N, 12.0, "a name") != kill.moments(N, 12.0, "another")
+    assert found == list(kill.Moments(N, 12.0, "a name")) != list(kill.Moments(N, 12.0, "another"))
+
+
+def test_a_run_that_had_finished_is_the_new_measure(kill):
+    slow, quick = kill.Moments(N, 12.0, "a name"), list(kill.Moments(N, 3.0, "a name"))
+    moments = iter(slow)
+    first = next(moments)
+    assert (slow.killed(None), slow.killed(3.0), slow.killed(7.0)) == (True, False, False)
+    assert [first / 4, *moments] == pytest.approx(quick)
 
 
 @pytest.mark.parametrize("begins_after_s", [0, 0.5])
@@ -54,5 +62,6 @@ def test_a_program_that_fails_undisturbed_is_said_with_its_reason(kill, tmp_path
 
 
 def test_a_program_that_had_finished_was_not_killed(kill, tmp_path):
-    assert kill.kill_after(60, kill.snippet("print('done')"), tmp_path, from_first_line=True) is False
-    assert kill.kill_after(0.2, kill.snippet("import time; time.sleep(60)"), tmp_path) is True
+    took = kill.kill_after(60, kill.snippet("print('done')"), tmp_path, from_first_line=True)
+    assert 0 < took < 60
+    assert kill.kill_after(0.2, kill.snippet("import time; time.sleep(60)"), tmp_path) is None

@@ -26,6 +26,8 @@ PAGE = ROOT / "docs" / "reproduce.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 N_WORKERS = 2
 """Test workers of FLICKR-AES here; the loader notes that the others are absent."""
+N_LEARNED, N_TEACHERS = 60, 22
+"""Photos that are trained on, all rated by so many people: enough for a prior."""
 
 
 def sections() -> dict[str, list[list[str]]]:
@@ -46,7 +48,7 @@ def rehearsal() -> str:
 def in_rehearsal(words: list[str]) -> list[str]:
     """A command as the page's last section changes it."""
     if words[1] == "pretrain" and "rehearsal.toml" not in words:
-        return [*words, "--config", "rehearsal.toml"]
+        return [*words, "--config", "rehearsal.toml", "--validation-share", "0.5"]
     return [*words, "--repeats", "1"] if words[1] in ("evaluate", "cross-evaluate") else words
 
 
@@ -86,10 +88,10 @@ def tad66k(root: Path) -> None:
 def flickr_aes(root: Path) -> None:
     rng = np.random.default_rng(2)
     tested = [f"farm1_{number}_t.jpg" for number in range(110)]
-    learned = [f"farm1_{number}_l.jpg" for number in range(16)]
+    learned = [f"farm1_{number}_l.jpg" for number in range(N_LEARNED)]
     photos(root / "FLICKR-AES" / "40K", [*tested, *learned])
     given = [(worker, tested) for worker in TEST_WORKERS[:N_WORKERS]]
-    given += [(f"TRAIN{number}", learned) for number in range(3)]
+    given += [(f"TRAIN{number}", learned) for number in range(N_TEACHERS)]
     rows = [f"{worker}, {name}, {rng.integers(1, 6)}" for worker, names in given for name in names]
     text = "\n".join((" worker, imagePair, score", *rows)) + "\n"
     (root / "FLICKR-AES" / "FLICKR-AES_image_labeled_by_each_worker.csv").write_text(text)
@@ -104,10 +106,12 @@ def aadb(root: Path) -> None:
     rows = [["WorkerId", *columns]]
     # 22 people with the ratings that make a test user, and photos that none of them rated.
     given = [(f"T{user}", start) for user in range(22) for start in range(0, 110, 10)]
-    for worker, start in [*given, ("OTHER", 200), ("OTHER", 210)]:
+    end = 200 + N_LEARNED
+    given += [(f"OTHER{user}", start) for user in range(N_TEACHERS) for start in range(200, end, 10)]
+    for worker, start in given:
         urls = [address.format(photo) for photo in range(start, start + 10)]
         rows.append([worker, *urls, *map(str, rng.integers(1, 6, 10))])
-    names = [f"farm1_450_{photo}_b.jpg" for photo in (*range(110), *range(200, 220))]
+    names = [f"farm1_450_{photo}_b.jpg" for photo in (*range(110), *range(200, end))]
     photos(root / "AADB" / "datasetImages_originalSize", names)
     (root / "AADB" / "AllinAll.csv").write_text("".join(",".join(row) + "\n" for row in rows))
 

@@ -155,16 +155,19 @@ def _match(
     values, vectors = np.linalg.eigh(gram + (compared.T * precision) @ compared)
     turned, shrink = compared @ vectors, 1 / (1 + np.maximum(values, 0.0)[:, None] / noise)
     spread, each = turned**2 @ shrink, precision[:, None] / noise
-    aside = 1 / (1 / spread - each)
+    without = 1 - spread * each  # two photos of one vector have no spread: nothing is divided by it
+    aside = spread / without
     told = vectors.T @ known
-    pull = np.zeros((len(equal), len(noise)))
+    pull, rate, last = np.zeros((len(equal), len(noise))), 1.0, np.inf
     for _ in range(_STEPS):
         mean = turned @ (shrink * (told[:, None] / noise + turned.T @ pull))
-        cavity = aside * (mean / spread - pull)
+        cavity = (mean - spread * pull) / without
         log, slope, _ = _said(start[k:, None] + cavity, aside, noise, equal)
-        matched = (cavity + aside * slope) * (1 / aside + each) - cavity / aside
-        step, pull = np.abs(matched - pull) * np.sqrt(noise) / each, matched
-        if step.max() < _CLOSE:
+        matched = cavity * each + slope * (1 + aside * each)
+        worst = float((np.abs(matched - pull) * np.sqrt(noise) / each).max())
+        rate = rate / 2 if worst > last else rate  # steps that grow would never end
+        pull, last = pull + rate * (matched - pull), worst
+        if worst < _CLOSE:
             break
     target = pull / each
     total = aside + 1 / each
@@ -188,8 +191,8 @@ def _precision(
         reach = solve_triangular(root, compared.T, lower=True, check_finite=False)
         told = solve_triangular(root, known / noise + compared.T @ pull, lower=True, check_finite=False)
         spread, mean = (reach**2).sum(axis=0), told @ reach
-        aside = 1 / (1 / spread - precision)
-        cavity = aside * (mean / spread - pull)
+        without = 1 - spread * precision
+        aside, cavity = spread / without, (mean - spread * pull) / without
         _, slope, curve = _said((start + cavity)[:, None], aside[:, None], np.array(noise), equal)
         rest = 1 - curve[:, 0] * aside
         before, precision = precision, curve[:, 0] / rest

@@ -57,6 +57,7 @@ def serve(
 ) -> None:
     """Serve scores over HTTP until stopped."""
     import os
+    import sys
     import tempfile
 
     from generic.errors import PiaaError
@@ -64,6 +65,11 @@ def serve(
     from piaa.server.settings import VARIABLE, ServeSettings
     from piaa.store.place import place_of
 
+    if sys.platform == "win32":  # whose processes read from no socket, and have no such limits
+        raise PiaaError(
+            "piaa serve runs on Linux and macOS, not on Windows; run it in WSL or a container, or rate and "
+            "cull on this computer with: piaa open PHOTOS"
+        )
     require("piaa serve", "prometheus_client")  # which the server's own processes would miss, late
     if no_keys and host not in _LOOPBACK:
         raise PiaaError(

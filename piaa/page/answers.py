@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -103,7 +104,8 @@ class Answers:
         """
         if not self._undone.get(user):
             raise PiaaError("there is nothing to redo: nothing was undone since the last answer")
-        self._store.say(user, self._undone[user].pop())
+        self._store.say(user, self._undone[user][-1])
+        self._undone[user].pop()
 
     def can(self, user: str) -> tuple[bool, bool]:
         """Whether something can be undone, and redone."""
@@ -123,7 +125,7 @@ class Answers:
         if left[-1].source != SOURCE:
             raise PiaaError(
                 f"the last change ({left[-1].what}) was not made here but by {left[-1].source!r}; take it "
-                "back with: piaa users undo"
+                f"back with: piaa users undo {shlex.quote(user)}"
             )
 
     def _say(self, user: str, saying: Saying) -> None:

@@ -16,6 +16,7 @@ from generic.threads import one_blas_thread
 from piaa.page import answer_routes, look_routes, save_routes
 from piaa.page.gate import Gate, TooLong
 from piaa.page.page_state import PageState
+from piaa.ratings.spelling import escaped
 
 ASSETS = Path(__file__).with_name("assets")
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -66,7 +67,7 @@ def _rendered(state: PageState) -> Callable[[], str]:
     from jinja2 import Environment, FileSystemLoader
 
     environment = Environment(loader=FileSystemLoader(ASSETS), autoescape=True)
-    facts: dict[str, Any] = {"title": state.album.root.name or "photos", "user": state.user}
+    facts: dict[str, Any] = {"title": escaped(state.album.root.name) or "photos", "user": state.user}
     return lambda: environment.get_template("page.html").render(facts)
 
 

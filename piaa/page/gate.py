@@ -2,7 +2,8 @@
 
 Other pages in the same browser reach this address too: their requests carry another Origin, or are of a kind
 that no form and no script of theirs can send; a name of theirs that leads here is a foreign Host. The cookie
-is set for whoever brings the token of the opened address, and goes nowhere else.
+is set for whoever brings the token of the opened address; a browser sends it to other ports of this computer
+too, so whoever may listen on one is trusted.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MOST_BYTES = 1 << 20
 """Of a request's body."""
 _SAFE = {"GET", "HEAD"}
+_USUAL = 80
+"""The port of http."""
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -48,7 +51,10 @@ class Gate:
     def __init__(self, app: ASGIApp, token: str, port: int) -> None:
         self._app, self._token, self._port = app, token, port
         self.cookie = f"piaa-{port}"  # cookies know no ports: two pages would take each other's
-        self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
+        names = ("127.0.0.1", "localhost")
+        self._hosts = {f"{name}:{port}" for name in names}
+        if port == _USUAL:  # a browser does not say it
+            self._hosts |= set(names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""

@@ -16,11 +16,14 @@ from piaa.page.reader import small_picture
 from piaa.page.saving import intervals
 from piaa.page.why import why
 from piaa.people.bursts import moment
+from piaa.ratings.spelling import escaped
 from piaa.store.records import check_user
 
 router = APIRouter()
 _PATIENCE_S = 25.0
 _FACTS = 5000
+_DIGITS = 9
+"""Of a row, at most."""
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 _BYTES = "application/octet-stream"
 
@@ -49,7 +52,7 @@ User = Annotated[str, Depends(user_of)]
 def album(state: State) -> dict[str, Any]:
     """The photos by name, and what else is in the folder."""
     return {
-        "root": str(state.album.root),
+        "root": escaped(str(state.album.root)),
         "names": [photo.name for photo in state.album.photos],
         "others": state.album.others,
         "n_outside": state.album.n_outside,
@@ -229,6 +232,7 @@ def _asking(state: PageState, user: str) -> Asking:
 
 
 def _rows(text: str) -> list[int]:
-    if len(text) > 100_000 or not all(part.isdigit() for part in text.split(",") if part):
+    parts = [part for part in text.split(",") if part]
+    if len(text) > 100_000 or not all(part.isdecimal() and len(part) <= _DIGITS for part in parts):
         raise PiaaError("photos are asked for by numbers with commas between them")
-    return [int(part) for part in text.split(",") if part]
+    return [int(part) for part in parts]

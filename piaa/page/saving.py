@@ -25,6 +25,7 @@ from piaa.ratings.scale import Scale
 from piaa.stars.plan import Wishes
 from piaa.stars.scores import plan_scores
 from piaa.stars.write import carry_out, undo
+from piaa.store.records import is_image
 from piaa.store.store import Store
 from piaa.wall.tile import Wall, tiles_of
 from piaa.wall.wall import check_wall, write_wall
@@ -174,7 +175,10 @@ def intervals(adapter: Adapter, vectors: np.ndarray, scale: tuple[float, float])
 
 
 def _place(folder: str) -> Path:
-    place = Path(folder).expanduser()
-    if not folder.strip() or "\0" in folder or not place.is_absolute():
+    try:
+        place = Path(folder).expanduser()
+    except RuntimeError:  # ~ of somebody who has no home here
+        place = Path(folder)
+    if not folder.strip() or not is_image(folder) or "\0" in folder or not place.is_absolute():
         raise OutputError(f"{folder!r} is no folder's whole path; give one that begins at the top, or with ~")
     return place

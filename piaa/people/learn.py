@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -172,7 +173,8 @@ def check_vectors(model: OpenedModel, user: str, said: Said) -> None:
         raise ModelMismatch(
             f"of {old} of {counted(len(photos), 'photo')} that user {user!r} rated there is no vector of "
             f"model {model.generic.name} {model.generic.hash[:8]}; have the photos read anew "
-            "(piaa users refit NAME --images DIR), or use the model under which they were rated"
+            f"(piaa users refit {shlex.quote(user)} --images DIR), or use the model under which they were "
+            "rated"
         )
 
 

@@ -7,13 +7,13 @@ answered by the version of before.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generic.cache.contents import Content
 from generic.cache.features import FeatureCache
-from generic.errors import ModelMismatch, TooFewRatings
+from generic.errors import ModelMismatch, TooFewRatings, UnknownUser
 from generic.photos.find import find_images
 from generic.progress import Progress, no_progress
 from generic.words import counted
@@ -86,12 +86,12 @@ def refit_people(
 
 
 def _refit(model: Model, store: Store, user: str, album: Album) -> Refitted:
-    if store.knows_all(user, model.generic.hash):  # of a run that somebody stopped
-        return Refitted(user=user)
     try:
+        if store.knows_all(user, model.generic.hash):  # of a run that somebody stopped
+            return Refitted(user=user)
         _look(model, store, user, album)
         return _learn(model, store, user)
-    except (ModelMismatch, TooFewRatings) as error:
+    except (ModelMismatch, TooFewRatings, UnknownUser) as error:  # or she was erased meanwhile
         return Refitted(user=user, reason=str(error))
 
 
@@ -104,8 +104,9 @@ def _look(model: Model, store: Store, user: str, album: Album) -> None:
     names = photos_of(store.said(user, model.generic.hash))
     at_hand = album.of(list(names))
     absent = [name for photo, name in names.items() if photo not in at_hand]
-    seen = see(model, {names[photo]: path for photo, path in at_hand.items()}, progress=no_progress)
-    absent += seen.skipped
+    # By identity and not by name: of photos that were sent over HTTP many may be called the same.
+    seen = see(model, at_hand, progress=no_progress)
+    absent += [names[photo] for photo in seen.skipped]
     if absent:
         raise ModelMismatch(
             f"of {len(absent)} of {counted(len(names), 'photo')} that user {user!r} judged there is neither "
@@ -113,7 +114,8 @@ def _look(model: Model, store: Store, user: str, album: Album) -> None:
             f"is {absent[0]!r}; pass the folder that holds them with --images"
         )
     if names:
-        store.see(user, list(seen.photos.values()), model.generic.hash)
+        photos = [replace(one, image=names[photo]) for photo, one in seen.photos.items()]
+        store.see(user, photos, model.generic.hash)
 
 
 def photos_of(said: Said) -> dict[str, str]:

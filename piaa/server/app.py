@@ -23,7 +23,7 @@ from piaa.server.fitting.process import FitOptions, FitProcess
 from piaa.server.gate import Caller, Gate
 from piaa.server.mover import Mover
 from piaa.server.quick import Quick
-from piaa.server.schemas import Health, ModelInfo, Problems
+from piaa.server.schemas import ERRORS, Health, ModelInfo, Problems
 from piaa.server.scorers import Scorers
 from piaa.server.served import Served
 from piaa.server.services import Services
@@ -55,7 +55,9 @@ async def ready(request: Request) -> Health:
     return Health(status="ready")
 
 
-@operation.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@operation.get(
+    "/metrics", response_class=Response, responses={**ERRORS, 200: {"content": {"text/plain": {}}}}
+)
 async def prometheus(request: Request) -> Response:
     """Prometheus' metrics; needs an admin's key."""
     cast("Caller", request.state.caller).check_admin()
@@ -65,7 +67,7 @@ async def prometheus(request: Request) -> Response:
     return Response(telemetry.exposition(), media_type="text/plain; version=0.0.4")
 
 
-@operation.get("/v1/models")
+@operation.get("/v1/models", responses=ERRORS)
 async def models(request: Request) -> list[ModelInfo]:
     """The models that score here: the one of now, and while people move to it the one of before."""
     found = [one.generic for one in cast("Services", request.app.state.services).models]

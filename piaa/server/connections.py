@@ -17,6 +17,8 @@ from piaa.server.settings import ServeSettings
 
 _RESERVED = 256
 """Descriptors for the store, the cache, the log and the processes that decode."""
+_UNLIMITED = (1 << 20, 1 << 16, 10_240)
+"""Descriptors to ask for where the system names no limit, the first that it grants."""
 _STUCK_S = 60.0
 """How long a client may take no byte of its answer, in seconds."""
 
@@ -164,8 +166,14 @@ def room(wanted: int) -> tuple[int, int]:
         import resource
     except ImportError:  # no limit that could be asked for
         return wanted, 2048
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = 1 << 20 if hard == resource.RLIM_INFINITY else hard
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    files, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # macOS says that there is no limit, and takes none above that of its kernel.
+    for more in _UNLIMITED if hard == resource.RLIM_INFINITY else (hard,):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
+        except (ValueError, OSError):
+            continue
+        files = more
+        break
     backlog = min(2048, files // 4)
     return max(16, min(wanted, files - backlog - _RESERVED)), backlog

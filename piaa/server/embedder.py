@@ -33,6 +33,8 @@ _GIVE_BACK_EVERY = 256
 """Images after which free memory is given back: some seconds of load, so that it costs less than 1 %."""
 _MORE_DECODERS = 2
 """Than cores: somebody else's photo is decoded beside those that take long."""
+_NAMELESS = "\ufffc"
+"""What a file is called while it is looked at: several may have sent it, each under a name of their own."""
 _OWNED, _OWN = "user", 40
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -210,14 +212,14 @@ class Embedder:
         digests = await self._off_loop(_digests, [content for _, content in images])
         looked = {digest: one for digest in digests if (one := self._seen(digest))}
         telemetry.IMAGES.labels("cache").inc(len(looked))
-        fresh = {d: image for d, image in zip(digests, images, strict=True) if d not in looked}
+        fresh = {d: content for d, (_, content) in zip(digests, images, strict=True) if d not in looked}
         self._check_room(key, sum(digest not in self._pending for digest in fresh))
-        waits = [self._wait(key, digest, *image) for digest, image in fresh.items()]
+        waits = [self._wait(key, digest, content) for digest, content in fresh.items()]
         looked |= {one.sha256: one for one in await asyncio.gather(*waits)}
         for digest in looked:
             if (one := self._recent.get(digest)) is not None:
                 self._own(digest, one, owner)
-        return [looked[digest] for digest in digests]
+        return [_named(looked[digest], name) for digest, (name, _) in zip(digests, images, strict=True)]
 
     def _seen(self, digest: str) -> Looked | None:
         """A file that was sent before, not long ago."""
@@ -238,9 +240,9 @@ class Embedder:
                 retry_after_s=1,
             )
 
-    async def _wait(self, key: str, digest: str, name: str, content: bytes) -> Looked:
+    async def _wait(self, key: str, digest: str, content: bytes) -> Looked:
         if digest not in self._pending:
-            task = asyncio.get_running_loop().create_task(self._look(key, digest, name, content))
+            task = asyncio.get_running_loop().create_task(self._look(key, digest, content))
             self._pending[digest] = _Pending(key, task)
         one = self._pending[digest]
         one.n_waiting += 1
@@ -255,17 +257,17 @@ class Embedder:
                     del self._pending[digest]
                 telemetry.WAITING.set(len(self._pending))
 
-    async def _look(self, key: str, digest: str, name: str, content: bytes) -> Looked:
+    async def _look(self, key: str, digest: str, content: bytes) -> Looked:
         """One photo, from its file to its vector."""
         identity, facts = digest, PhotoFacts()
         try:
             async with self._decoders.one(key) as process:
-                held, facts = await process.see(name, content)
+                held, facts = await process.see(_NAMELESS, content)
                 identity, vector = held.identity, await self._off_loop(self._picture, held)
                 if vector is not None:
                     process.enough()
                 else:
-                    pixels = await process.decode(name)
+                    pixels = await process.decode(_NAMELESS)
         except ImageError as error:
             telemetry.IMAGES.labels("refused").inc()
             return Looked(digest, identity, facts, error)
@@ -302,6 +304,13 @@ class Embedder:
         if self._since_given_back >= _GIVE_BACK_EVERY:
             self._since_given_back = 0
             self._files.submit(give_back)
+
+
+def _named(one: Looked, name: str) -> Looked:
+    """What became of a file, in words to a client who calls it so."""
+    if not isinstance(one.outcome, ImageError):
+        return one
+    return one._replace(outcome=ImageError(str(one.outcome).replace(_NAMELESS, name)))
 
 
 def _name(digest: str, owner: str | None) -> str:

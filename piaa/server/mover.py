@@ -8,9 +8,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 
-from generic.errors import PiaaError
+from generic.errors import PiaaError, StoreUnavailable
 from piaa.people.model import Model
 from piaa.server.fitting.fitter import Fitter
 from piaa.server.fitting.work import check_adapter
@@ -82,9 +81,13 @@ class Mover:
             return 1
         ready = self._serving.ready_to_move(self._now.generic.hash, self._before.generic.hash, self._tried)
         for user, adapter in ready[:room]:
-            self._tried.add(user)
-            with suppress(Problem, PiaaError):  # one that is learned from photos, which a server has not
+            try:
                 check_adapter(self._now, adapter)
                 self._jobs.enqueue(user, adapter)
+            except StoreUnavailable:  # for a moment; she is asked about again
+                raise
+            except (Problem, PiaaError):  # one that is learned from photos, which a server has not
+                pass
+            self._tried.add(user)
         self._fitter.wake()
         return len(ready)

@@ -44,12 +44,12 @@ class Quick:
 
 
 async def _body(receive: Receive) -> bytes:
-    body, more = b"", True
+    body, more = bytearray(), True  # bytes would be copied with every piece
     while more:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    return body
+    return bytes(body)
 
 
 def _parsed(body: bytes) -> Asked:

@@ -75,11 +75,13 @@ class Store(StoreReader):
     def see(self, user: str, photos: Sequence[SeenPhoto], model_hash: str) -> None:
         """Keep the vectors that a model has of photos that a person judged; nothing that she said changes.
 
+        Of a photo that she withdrew meanwhile, and nobody else judged, nothing is kept.
+
         Raises:
             UnknownUser: the store, or the file itself, has no such user.
         """
         with self._writing(user) as (sql, number):
-            keep_photos(sql, number, photos, model_hash)
+            drop_unused(sql, keep_photos(sql, number, photos, model_hash).values())
 
     def withdraw(
         self, user: str, images: Sequence[str], choose: Choose, *, source: str, who: str | None = None

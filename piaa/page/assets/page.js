@@ -155,8 +155,10 @@ function toast(text, isBad = false) {
 let queue = Promise.resolve();
 
 function answer(path, content) {
+  const whose = user; // another may sit here before its turn comes
   const done = queue.then(async () => {
-    const { own, flags } = await tell(path, content);
+    const { own, flags } = await tell(path, { ...content, user: whose });
+    if (whose !== user) return;
     if (own) said = { ...said, own, flags, can_undo: true, can_redo: path === "/api/undo" };
     showSaid();
   });
@@ -676,7 +678,8 @@ const duel = {
   async next() {
     const { rows } = await ask("/api/pair", { skip: this.skipped });
     if (!rows) {
-      toast(known.n_read < 2 ? "Too few photos were read yet; wait a moment." : "There is no further pair to ask for.");
+      this.skipped = 0; // asked again, the skipped ones come back
+      toast(known.n_read < Math.min(2, album.n) ? "Too few photos were read yet; wait a moment." : "There is no further pair to ask for.");
       this.dialog.close();
       return false;
     }
@@ -804,6 +807,7 @@ async function takeUsers() {
 }
 
 async function become(name) {
+  await checked(await fetch(`/api/said?${new URLSearchParams({ user: name })}`)); // or nobody can be called so
   user = name;
   Object.assign(known, { said: 0, scored: 0, stars: 0 });
   said = { ...said, own: {}, flags: {} };
@@ -854,7 +858,7 @@ function inDuel(key) {
 function onWall(key, event) {
   const row = event.target.closest?.(".tile")?.row;
   if (key in STEPS) walk(STEPS[key]);
-  else if (key === " " && !event.target.matches("button, input")) loupe.open(order, current < 0 ? order[0] : current);
+  else if (key === " " && !event.target.matches("button, input")) order.length && loupe.open(order, current < 0 ? order[0] : current);
   else if (key === "t") loupe.teach();
   else if (key === "c") duel.open();
   else if (row === undefined) return false;

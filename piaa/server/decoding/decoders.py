@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from generic.errors import PiaaError
+from generic.errors import ImageError, PiaaError
 from piaa.server.decoding.process import Limits, PhotoProcess
 from piaa.server.decoding.turns import Turns
 
@@ -54,17 +54,24 @@ class Decoders:
             key: who asks.
         """
         async with self._turns.turn(key):
-            process = await self._idle.get()
+            process = await self._ready()
             try:
                 yield process
             except BaseException as error:
-                # What it says of a photo is an answer; whoever was cancelled left it at work.
-                if isinstance(error, asyncio.CancelledError) or not process.alive():
-                    self._replace(process)
-                else:
+                # What it says of a photo is an answer. Whatever else happened left it in the middle of one,
+                # and its words on this photo would be taken for those on the next.
+                if isinstance(error, ImageError) and process.alive():
                     self._idle.put_nowait(process)
+                else:
+                    self._replace(process)
                 raise
             self._idle.put_nowait(process)
+
+    async def _ready(self) -> PhotoProcess:
+        """One that lives; the system may have ended another while it waited."""
+        while not (process := await self._idle.get()).alive():
+            self._replace(process)
+        return process
 
     def _add(self, process: PhotoProcess) -> None:
         self._all.add(process)

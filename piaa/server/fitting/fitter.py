@@ -20,7 +20,11 @@ class Worker(Protocol):
     """What does a fit."""
 
     def do(self, job: Claimed) -> Ended:
-        """Do it, and keep its version if it comes to one."""
+        """Do it, and keep its version if it comes to one.
+
+        Raises:
+            PiaaError: it cannot be begun at this moment.
+        """
 
 
 class Fitter:
@@ -58,7 +62,7 @@ class Fitter:
                 if job is not None:
                     self._do(job)
                     continue
-            except PiaaError as error:  # the database is away: the job's lease ends, and it is taken again
+            except PiaaError as error:  # the database is away, or there is no process to be had
                 _LOG.warning("fits pause: %s", error)
             self._wake.wait(_POLL_S)
 
@@ -68,6 +72,9 @@ class Fitter:
         beat.start()
         try:
             ended = self._worker.do(job)
+        except PiaaError:  # no attempt; if the database is away, too, the lease ends, and it is taken again
+            self._jobs.release(job, None)
+            raise
         finally:
             done.set()
             beat.join()

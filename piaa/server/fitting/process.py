@@ -10,6 +10,7 @@ import sys
 import threading
 from dataclasses import asdict, dataclass
 
+from generic.errors import PiaaError
 from piaa.server.fitting.work import Ended
 from piaa.store.jobs import Claimed
 
@@ -41,7 +42,11 @@ class FitProcess:
         self._stopping, self._lock = False, threading.Lock()
 
     def do(self, job: Claimed) -> Ended:
-        """Do a fit; see :class:`piaa.server.fitting.work.Work`."""
+        """Do a fit; see :class:`piaa.server.fitting.work.Work`.
+
+        Raises:
+            PiaaError: there is no process to do it in.
+        """
         process = self._started()
         if process is None:
             return Ended("stopped")
@@ -70,7 +75,11 @@ class FitProcess:
             self._forget(self._process)
 
     def _started(self) -> subprocess.Popen[bytes] | None:
-        """The process; None if the server stops."""
+        """The process; None if the server stops.
+
+        Raises:
+            PiaaError: it cannot be started.
+        """
         with self._lock:
             if self._stopping:
                 return None
@@ -78,12 +87,14 @@ class FitProcess:
                 # It finds the program where this process found it. What the store is called may hold a
                 # password, which is not for a list of processes.
                 environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", "piaa.server.fitting.child"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    env=environment,
-                )
+                command = [sys.executable, "-m", "piaa.server.fitting.child"]
+                pipe = subprocess.PIPE
+                try:
+                    self._process = subprocess.Popen(  # noqa: S603  (our own words)
+                        command, stdin=pipe, stdout=pipe, env=environment
+                    )
+                except OSError as error:
+                    raise PiaaError(f"no process to fit can be started: {error.strerror}") from error
                 assert self._process.stdin  # noqa: S101  (a pipe)
                 self._process.stdin.write(json.dumps(asdict(self._options)).encode() + b"\n")
             return self._process

@@ -146,9 +146,12 @@ def opened(photos, read_before, tmp_path) -> Iterator[Opened]:
         found.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """A browser as a person has it, without a window."""
+    """A browser as a person has it, without a window.
+
+    While Playwright runs no test of the same process can start an event loop of its own.
+    """
     if CHROMIUM is None:
         pytest.skip("no Chromium here: apt-get install chromium")
     playwright = pytest.importorskip("playwright.sync_api", reason="the core has no playwright")

@@ -92,7 +92,7 @@ def test_undo_leaves_alone_what_was_said_elsewhere(state, answers):
     with pytest.raises(PiaaError) as error:
         answers.undo("ana")
     assert str(error.value) == (
-        "the last change (rate) was not made here but by 'table'; take it back with: piaa users undo"
+        "the last change (rate) was not made here but by 'table'; take it back with: piaa users undo ana"
     )
     assert said(state) == {"photo-01": 4.0, "photo-02": 3.0}
 

@@ -138,6 +138,23 @@ def test_a_name_is_never_markup(client):
     assert odd.headers["content-type"] == "application/json"
 
 
+@pytest.mark.parametrize("rows", ["²", "9" * 5000, "-1", "1.5"])
+def test_rows_that_are_no_numbers_are_refused(client, rows):
+    answer = client.get("/api/intervals", params={"user": "ana", "rows": rows})
+    assert answer.status_code == 400
+    assert answer.json() == {"error": "photos are asked for by numbers with commas between them"}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.0.0.1:80"])
+def test_on_the_usual_port_a_browser_does_not_name_it(state, host):
+    from starlette.testclient import TestClient
+
+    from piaa.page.app import create_app
+
+    asked = TestClient(create_app(state, TOKEN, 80), base_url=f"http://{host}", headers={"Host": host})
+    assert asked.get(f"/?token={TOKEN}").status_code == 200
+
+
 def test_a_name_that_nobody_can_have_is_refused(client):
     answer = client.get("/api/said", params={"user": "a\nb"})
     assert answer.status_code == 400

@@ -69,3 +69,13 @@ def test_the_crowds_scores_are_not_written_as_hers(state):
     assert str(error.value) == (
         "nothing was learned of 'ben' yet, so no score can be written; rate a photo first"
     )
+
+
+def test_the_home_of_nobody_is_no_place(client):
+    for path, more in (("/api/html", {}), ("/api/best", {"n": 3})):
+        answer = client.post(path, json={"user": "ana", "folder": "~nobody-is-called-so/best", **more})
+        assert answer.status_code == 400
+        assert answer.json()["error"] == (
+            "'~nobody-is-called-so/best' is no folder's whole path; give one that begins at the top, "
+            "or with ~"
+        )

@@ -55,7 +55,7 @@ def test_vectors_of_another_model_are_no_vectors(model, ridge, said, store):
         learn(model, "ana", Store(store).said("ana", "ab" * 32), ridge)
     message = (
         f"of 3 of 3 photos that user 'ana' rated there is no vector of model piaa-tiny "
-        f"{model.generic.hash[:8]}; have the photos read anew (piaa users refit NAME --images "
+        f"{model.generic.hash[:8]}; have the photos read anew (piaa users refit ana --images "
         "DIR), or use the model under which they were rated"
     )
     assert str(caught.value) == message

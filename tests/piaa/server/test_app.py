@@ -18,7 +18,8 @@ FROM_VECTORS = [name for name, kind in ADAPTERS.items() if not (kind.needs_pixel
 SCORES = (5, 1, 4, 2, 3, 5, 2, 1, 4, 3)
 
 
-@pytest.fixture(scope="module")
+# Of the session, as the server is: workers that take tests from each other come back to this module.
+@pytest.fixture(scope="session")
 def ana(server, album, names):
     """A user fitted over HTTP."""
     assert server.rate("ana", album, dict(zip(names, SCORES, strict=False))).json()["n_ratings"] == 10

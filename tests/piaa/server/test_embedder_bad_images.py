@@ -83,3 +83,12 @@ def test_a_bad_image_is_reported_and_the_others_are_scored(server, what):
     assert rated.status_code == 422
     assert rated.json()["detail"] == f"1 of 2 images cannot be used, nothing was stored: {problem}"
     assert server.http.get("/v1/users/nobody").status_code == 404
+
+
+def test_each_is_told_of_a_bad_file_by_the_name_that_was_sent(server):
+    files = [("image", (name, photo(size=(61, 41))[:300])) for name in ("a.jpg", "b.jpg")]
+    files.append(("image", ("good.jpg", photo(size=(62, 41)))))
+    options = {"data": {"user": "nobody"}, "params": {"fallback": "generic"}}
+    images = server.http.post("/v1/score", files=files, **options).json()["images"]
+    named = [(image["image"], (image["problem"] or "").partition(" is ")[0]) for image in images]
+    assert named == [("a.jpg", "a.jpg"), ("b.jpg", "b.jpg"), ("good.jpg", "")]

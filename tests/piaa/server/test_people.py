@@ -158,7 +158,7 @@ def test_who_was_learned_under_another_model(server, album, names):
     start = "of 2 of 2 photos that user 'old' rated there is no vector of model piaa-tiny "
     assert (fitted.status_code, fitted.json()["detail"].startswith(start)) == (409, True)
     assert fitted.json()["detail"].endswith(
-        "; have the photos read anew (piaa users refit NAME --images DIR), or use the model under which they "
+        "; have the photos read anew (piaa users refit old --images DIR), or use the model under which they "
         "were rated"
     )
     content = server.http.get("/v1/users/old/export").json()

@@ -44,6 +44,15 @@ def test_a_photo_known_by_its_file_is_known_by_its_picture_once_it_is_seen(store
     assert (count(store, "photos"), sayings.scores(store, "ana")) == (1, {"old 1.jpg": 1})
 
 
+def test_of_a_photo_that_was_withdrawn_meanwhile_nothing_is_kept(store, sayings):
+    store.say("ana", sayings.rated({1: 5, 2: 3}))
+    withdrawn = sayings.photo(1).identity
+    store.withdraw("ana", ["1.jpg"], lambda *_: {withdrawn}, source="terminal")
+    store.see("ana", [sayings.photo(1), sayings.photo(2)], sayings.OTHER_MODEL)
+    assert list(store.said("ana", sayings.OTHER_MODEL).vectors) == [sayings.photo(2).identity]
+    assert [count(store, table) for table in ("photos", "vectors", "file_digests")] == [1, 2, 1]
+
+
 def test_a_photo_known_by_a_name_is_known_by_its_picture_once_it_is_seen(store, sayings):
     named = as_name(sayings, store, "ana", "1.jpg", vector=None)
     other = as_name(sayings, store, "ben", "1.jpg", vector=None)

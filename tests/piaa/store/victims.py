@@ -106,8 +106,8 @@ class Killing:
         store.close()
         return found
 
-    def run(self, delay_s: float | None) -> tuple[bool, float]:
-        """Let a victim do all steps; whether it was killed, and the seconds that it took."""
+    def run(self, delay_s: float | None) -> float | None:
+        """Let a victim do all steps; the seconds that it took, if it was not killed."""
         ready, told = os.pipe()
         child = os.fork()
         if child == 0:
@@ -121,7 +121,7 @@ class Killing:
         _, status = os.waitpid(child, 0)
         os.close(ready)
         assert delay_s is not None or status == 0
-        return os.WIFSIGNALED(status), time.monotonic() - started
+        return None if os.WIFSIGNALED(status) else time.monotonic() - started
 
     def be_victim(self, told: int) -> None:
         try:
@@ -158,11 +158,12 @@ def main() -> None:
     runs = []
     for _ in range(3):  # the first is slower than those that follow
         killing.prepare()
-        runs.append(killing.run(None)[1])
+        runs.append(killing.run(None))
         killing.check(states)
-    for delay in kill.moments(int(n), min(runs), f"{kind} {operation}"):
+    moments = kill.Moments(int(n), min(runs), f"{kind} {operation}")
+    for delay in moments:
         killing.prepare()
-        killed += killing.run(delay)[0]
+        killed += moments.killed(killing.run(delay))
         killing.check(states)
     print(killed)
 

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 
+from generic.errors import PiaaError
 from piaa import load_model
 from piaa.adapters import registry
 from piaa.adapters.bias import BiasAdapter
@@ -116,6 +117,30 @@ def test_a_fit_that_outlasts_its_lease_stays_with_its_server(servers, slow, monk
     one.stop()
     two.stop()
     assert [version.version for version in one._worker._store.versions("ana")] == [1]
+
+
+class Scarce:
+    """A worker that finds no process for its first fits."""
+
+    def __init__(self, worker: Work, n: int) -> None:
+        self.worker, self.n = worker, n
+
+    def do(self, job):
+        self.n -= 1
+        if self.n >= 0:
+            raise PiaaError("no process to fit can be started: Cannot allocate memory")
+        return self.worker.do(job)
+
+
+def test_fits_wait_while_there_is_no_process_for_them(servers, caplog):
+    one, _ = servers
+    job = one._jobs.enqueue("ana", "bias").id
+    fitter = Fitter(one._jobs, Scarce(one._worker, jobs.ATTEMPTS + 1))
+    fitter.start()
+    found = ended(one._jobs, job)
+    fitter.stop()
+    assert (found.state, found.version, attempts(one._jobs, job)) == ("done", 1, 1)
+    assert "fits pause: no process to fit can be started: Cannot allocate memory" in caplog.messages
 
 
 def test_what_is_withdrawn_during_a_fit_is_learned_without(servers, slow):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from generic.errors import PiaaError
 from piaa import load_model
-from piaa.store.jobs import JobStore
+from piaa.server.fitting.process import FitOptions, FitProcess
+from piaa.store.jobs import Claimed, JobStore
 from piaa.store.place import open_database
 from piaa.store.records import SeenPhoto
 from piaa.store.saying import Saying
@@ -115,6 +118,15 @@ def test_a_fit_that_kills_its_process_is_given_up_after_three(serve, tmp_path, m
     assert len(ended) == 3
     assert server.fit("ana")["state"] == "done"
     server.stop()
+
+
+def test_a_process_that_cannot_be_started_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no python"))
+    process = FitProcess(FitOptions(store="piaa.db", model="piaa-lite", seconds=1, memory=2**30))
+    job = Claimed(id="1", user="ana", adapter="auto", state="running", version=None, error=None, attempt=1)
+    with pytest.raises(PiaaError) as caught:
+        process.do(job)
+    assert str(caught.value) == "no process to fit can be started: No such file or directory"
 
 
 def test_a_stop_leaves_the_fit_at_hand_to_the_next_server(serve, tmp_path, model_hash, endless):
