@@ -123,6 +123,13 @@ def _some(able: NDArray[np.bool_], n: int, rng: np.random.Generator) -> NDArray[
     return chosen
 
 
+def _mean(runs: list[Array]) -> Array:
+    """Over the runs that have a value; nan where none has."""
+    values = np.array(runs)
+    n = (~np.isnan(values)).sum(axis=0)
+    return np.where(n > 0, np.nansum(values, axis=0) / np.maximum(n, 1), np.nan)
+
+
 def gain(found: dict[str, Array], way: str, units: NDArray[np.intp]) -> dict[str, float]:
     """Mean gain with its 95 % interval over people and over what is held out together."""
     gaps = found[f"calibrated, {way}"] - found[f"as shipped, {way}"]
@@ -151,7 +158,7 @@ def main() -> None:
     study = Study(given.root, Scale(given.low, given.high), given.by, given.model)
     with one_blas_thread():
         runs = [study.measure(seed) for seed in range(given.seeds)]
-        mean = {name: np.nanmean([run[name] for run in runs], axis=0) for name in runs[0]}
+        mean = {name: _mean([run[name] for run in runs]) for name in runs[0]}
         levels = {name: float(np.nanmean(values)) for name, values in mean.items()}
         gains = {way: gain(mean, way, study.units) for way in ("generic", "auto at 10", "auto at all")}
         grid = {

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from generic.parts import AVA, DIRECTIONS, GENERIC, RICHER, Parts
-from piaa.calibrate.cells import Array, Cell, cells
+from piaa.calibrate.cells import PENALTIES, Array, Cell, cells
 
 LINE = "line"
 """The way to say a score that needs no picture."""
@@ -39,6 +39,13 @@ class Head:
 
 SLOPES = (0.0, 0.1, 1.0)
 """Variances of what the known scores add, in those of the function of the picture beside them."""
+HALF = 4
+"""How firmly the function is taken to explain half of what photos differ in: imaginary photos either way.
+
+Directions are all of one variance, so that most photos are unlike each other, and how much the function
+explains is hardly told by the photos, or falsely by a few of one scene, which are alike in more than it. The
+richer part has few long directions, and photos tell it.
+"""
 
 
 def learn_head(vectors: Array, means: Array, precision: Array, parts: Parts) -> Head:
@@ -61,10 +68,11 @@ def learn_head(vectors: Array, means: Array, precision: Array, parts: Parts) -> 
     for name, slope, weight in ways:
         scale = np.sqrt(slope) * scores + _scales(gaps, parts, (name,))
         used = np.flatnonzero(scale)
-        for cell in cells(gaps[:, used] * scale[used], np.ones((len(means), 1)), means, precision):
+        known = cells(gaps[:, used] * scale[used], np.ones((len(means), 1)), means, precision)
+        for cell, before in zip(known, _before(name), strict=True):
             coefficients = np.zeros(vectors.shape[1])
             coefficients[used] = cell.weights * scale[used]
-            found.append((name, np.log(weight) + cell.evidence, cell, coefficients))
+            found.append((name, np.log(weight * before) + cell.evidence, cell, coefficients))
     weights = np.exp(np.array([log for _, log, _, _ in found]) - max(log for _, log, _, _ in found))
     weights /= weights.sum()
     coefficients = weights @ np.array([own for _, _, _, own in found])
@@ -75,6 +83,13 @@ def learn_head(vectors: Array, means: Array, precision: Array, parts: Parts) -> 
         left_out=np.asarray(weights @ np.array([cell.left_out for _, _, cell, _ in found])),
         shares=shares,
     )
+
+
+def _before(name: str) -> Array:
+    """Weights of the penalties before the photos, shape (len(PENALTIES),)."""
+    share = 1 / (1 + PENALTIES)
+    weights = np.ones(len(PENALTIES)) if name == RICHER else (share * (1 - share)) ** HALF
+    return np.asarray(weights / weights.sum())
 
 
 def _scales(gaps: Array, parts: Parts, names: tuple[str, ...]) -> Array:
