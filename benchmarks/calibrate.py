@@ -31,6 +31,8 @@ from generic.progress import no_progress
 from generic.seeds import stream
 from generic.threads import one_blas_thread
 from piaa.adapters.auto import AutoAdapter
+from piaa.adapters.prior import Prior
+from piaa.calibrate.people import of_the_group
 from piaa.calibrate.photos import read_group
 from piaa.calibrate.raters import Table
 from piaa.calibrate.trial import as_calibrated, of_each_photo
@@ -87,26 +89,34 @@ class Study:
         """What each photo adds to the SRCC of each person, by each way, shape (people, photos)."""
         found: dict[str, Array] = {}
         for photos, people in self.folds(seed):
-            changed = as_calibrated(self.taught(photos, people, seed, most), self.vectors, self.parts)
+            taught = self.taught(photos, people, seed, most)
+            changed = as_calibrated(taught, self.vectors, self.parts)
+            x = self.vectors if changed is None else changed
+            theirs = self.prior if changed is None else self.prior and of_the_group(self.prior, x, taught)
+            ways = {"as shipped": (self.vectors, self.prior), "calibrated": (x, theirs)}
             for person in np.flatnonzero(people):
                 own = self.table.where(self.table.people == person)
-                for name, values in self._person(own, photos, changed, seed, int(person)).items():
+                for name, values in self._person(own, photos, ways, seed, int(person)).items():
                     empty = np.full((self.table.n_people, self.table.n_photos), np.nan)
                     found.setdefault(name, empty)[person, own.rows[photos[own.rows]]] = values
         return found
 
     def _person(
-        self, own: Table, photos: NDArray[np.bool_], changed: Array | None, seed: int, person: int
+        self,
+        own: Table,
+        photos: NDArray[np.bool_],
+        ways: dict[str, tuple[Array, Prior | None]],
+        seed: int,
+        person: int,
     ) -> dict[str, Array]:
         held = photos[own.rows]
         query, asked = own.rows[held], own.scores[held]
         order = stream(seed, "study", "support", person).permutation(np.flatnonzero(~held))
-        ways = {"as shipped": self.vectors, "calibrated": self.vectors if changed is None else changed}
         found = {}
-        for way, x in ways.items():
+        for way, (x, prior) in ways.items():
             found[f"{way}, generic"] = of_each_photo(x[query, 0], asked)
             for k in SHOTS:
-                fitted = AutoAdapter(self.prior).fit(x[own.rows[order[:k]]], own.scores[order[:k]])
+                fitted = AutoAdapter(prior).fit(x[own.rows[order[:k]]], own.scores[order[:k]])
                 name = f"{way}, auto at {k if k < len(order) else 'all'}"
                 found[name] = of_each_photo(fitted.predict(x[query]).score, asked)
         return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,10 @@ from generic.errors import CheckpointError
 
 PREFIX = "calibrated."
 """Of the arrays in a model file."""
+BEFORE = PREFIX + "before."
+"""Of arrays as the plain model had them, by their names there, where a calibration put others: of a prior."""
+ORIGIN = "calibrated_from"
+"""Where a header's training says whom and what the generic score was learned from."""
 KNOWN_BY = 16
 """Numbers of an embedding that tell one photo from all others."""
 SAME = 1e-3
@@ -49,7 +54,7 @@ class Calibration:
             changed[0] = self.coefficients[0] + np.float64(vector) @ self.coefficients[1:]
         return changed
 
-    @property
+    @cached_property
     def _typical(self) -> float:
         return float(self.taught.std(axis=0).mean())
 

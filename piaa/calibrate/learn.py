@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from generic.engine.calibrated import KNOWN_BY, PREFIX, Calibration
+from generic.engine.calibrated import BEFORE, KNOWN_BY, ORIGIN, PREFIX, Calibration
 from generic.errors import CheckpointError
 from generic.model.arrays import with_arrays
 from generic.model.checkpoint import Header
@@ -23,11 +23,12 @@ from piaa.adapters.prior import PREFIX as PRIOR
 from piaa.adapters.prior import Prior
 from piaa.calibrate.gate import Verdict, judge
 from piaa.calibrate.head import Head, learn_head
+from piaa.calibrate.people import of_the_group
 from piaa.calibrate.raters import Agreed, Table, agree
 from piaa.calibrate.trial import FEWEST_TAUGHT, try_out
 
-ORIGIN = "calibrated_from"
-"""Where a header says whom and what the generic score was learned from."""
+WEIGHTS = PRIOR + "log_weights"
+"""The array of a prior that is the group's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,8 +120,11 @@ def calibrate(
                 "ratings": len(table.rows),
                 "gain": [round(number, 4) for number in (verdict.gain, verdict.low, verdict.high)],
             }
+            as_seen = x.copy()
+            as_seen[known, 0] = head.left_out
+            theirs = prior and of_the_group(prior, as_seen, table)
             arrays = _calibration(head, x[known]).tensors()
-            header, shares = with_arrays(model.path, out, PREFIX, arrays, {ORIGIN: origin}), dict(head.shares)
+            header, shares = _written(model, out, arrays, theirs, {ORIGIN: origin}), dict(head.shares)
     return Calibrated(
         verdict=verdict,
         n_ratings=len(table.rows),
@@ -150,6 +154,21 @@ def _calibration(head: Head, vectors: NDArray[np.float64]) -> Calibration:
         taught=vectors[:, 1 : 1 + KNOWN_BY].astype(np.float32),
         left_out=head.left_out.astype(np.float32),
     )
+
+
+def _written(
+    model: GenericModel,
+    out: Path,
+    arrays: dict[str, NDArray[Any]],
+    prior: Prior | None,
+    training: dict[str, Any],
+) -> Header:
+    """The model with the head's arrays, and the group's weights of sizes and noises if it has a prior."""
+    if prior is None:
+        return with_arrays(model.path, out, PREFIX, arrays, training)
+    before = {(BEFORE + WEIGHTS).removeprefix(PREFIX): model.tensors(WEIGHTS)[""]}
+    with_arrays(model.path, out, PREFIX, arrays | before, training)
+    return with_arrays(out, out, WEIGHTS, {"": prior.log_weights}, {})
 
 
 def _not_counted(agreed: Agreed) -> int:

@@ -22,6 +22,7 @@ from piaa.adapters.prior import Prior
 from piaa.calibrate.cells import Array
 from piaa.calibrate.folds import FEWEST_SEEN, Fold, folds
 from piaa.calibrate.head import learn_head
+from piaa.calibrate.people import of_the_group
 from piaa.calibrate.raters import Table, agree
 
 K = 10
@@ -69,14 +70,16 @@ def try_out(
     """
     found: dict[int, tuple[Array, Array]] = {}  # of those who are tested alone: people may be many
     for fold in folds(table):
-        changed = as_calibrated(fold.taught(table), vectors, parts)
+        taught = fold.taught(table)
+        changed = as_calibrated(taught, vectors, parts)
         if changed is not None:
+            theirs = prior and of_the_group(prior, changed, taught)
             for person in _tested(table, fold).tolist():
                 own = table.where(table.people == person)
                 query = own.rows[fold.photos[own.rows]]
                 known = found.setdefault(person, (_nothing(table), _nothing(table)))
-                for values, x in zip(known, (vectors, changed), strict=True):
-                    values[query] = _ranked(own, fold, x, prior, k, person)
+                for values, x, known_prior in zip(known, (vectors, changed), (prior, theirs), strict=True):
+                    values[query] = _ranked(own, fold, x, known_prior, k, person)
         progress(1)
     before, after = (np.array([both[way] for both in found.values()]) for way in (0, 1))
     return Trial(before=before.reshape(-1, table.n_photos), after=after.reshape(-1, table.n_photos))

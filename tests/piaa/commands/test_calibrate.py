@@ -80,6 +80,14 @@ def test_a_group_that_agrees_gets_a_model_of_its_own(run, study, tmp_path, tiny_
     np.testing.assert_array_equal(found[:, 0], GenericModel(out).tensors(PREFIX)["left_out"][_order(files)])
     assert np.corrcoef(found[:, 0], liked)[0, 1] > 0.8
 
+    # People of the group have weights of their own in the prior; all else of it, and the network, stays.
+    model, plain = GenericModel(out), GenericModel(tiny_model)
+    theirs, shipped = model.tensors("prior."), plain.tensors("prior.")
+    assert (theirs["log_weights"] != shipped["log_weights"]).any()
+    for name in set(shipped) - {"log_weights"}:
+        np.testing.assert_array_equal(theirs[name], shipped[name])
+    assert model.network_hash == plain.hash
+
     # It is not calibrated on top of itself.
     again = run("liked", tmp_path / "again.safetensors", model=out)
     assert (again.exit_code, again.stdout) == (1, "")
