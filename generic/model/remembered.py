@@ -30,6 +30,12 @@ class Remembered:
         """Vectors (1 + d,) of files that are known, by SHA-256."""
         return self._scored(self.cache.get_many(digests, self.network))
 
+    def of_pictures(self, identities: Collection[str]) -> dict[str, Features]:
+        """Vectors (1 + d,) of pictures of which only the identity is at hand, by that."""
+        held = self.cache.holders(identities)
+        found = self.find(held)
+        return {one.identity: found[one.key] for one in held if one.key in found}
+
     def put(self, plain: Mapping[str, Features]) -> dict[str, Features]:
         """Remember what the network gave, by the pictures' keys; returns it with the model's score."""
         self.cache.put_many(plain, self.network)

@@ -154,7 +154,7 @@ def _services(
         services.before = Served(
             model=old, embedder=Embedder(old.generic, cache, settings), scorers=Scorers(store, old)
         )
-        services.mover = Mover(serving, jobs, services.fitter, [model, old])
+        services.mover = Mover(serving, jobs, services.fitter, [model, old], cache)
     return services
 
 
