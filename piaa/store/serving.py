@@ -47,11 +47,11 @@ _READY = (
 
 
 _LACKING = (
-    "SELECT photos.id, identity, vector, checksum FROM photos"  # noqa: S608  (our own words)
-    " LEFT JOIN vectors ON vectors.photo_id = photos.id AND model_id = (SELECT id FROM models WHERE hash = :before) WHERE photos.id > :after"
-    f" AND photos.id IN (SELECT photo_id FROM ({_SAID}) AS said)"
-    " AND NOT EXISTS (SELECT 1 FROM vectors AS other JOIN models ON models.id = other.model_id"
-    " WHERE other.photo_id = photos.id AND hash = :now) ORDER BY photos.id LIMIT :n"
+    f"SELECT said.id, identity, vector, checksum FROM (SELECT id, identity FROM photos WHERE id > :after"  # noqa: S608  (our own words)
+    f" AND id IN (SELECT photo_id FROM ({_SAID}) AS judged)) AS said"
+    " LEFT JOIN vectors ON photo_id = said.id AND model_id = (SELECT id FROM models WHERE hash = :before)"
+    " WHERE NOT EXISTS (SELECT 1 FROM vectors AS other JOIN models ON models.id = other.model_id"
+    " WHERE other.photo_id = said.id AND hash = :now) ORDER BY said.id LIMIT :n"
 )
 
 
