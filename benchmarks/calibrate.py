@@ -1,17 +1,20 @@
 r"""What a group's own raters bring: people and photos held out, on a set like home or foreign to the model.
 
-    uv run python benchmarks/calibrate.py ROOT --low 1 --high 5 --by '_(p\d+)'
+    uv run python benchmarks/calibrate.py ROOT --low 1 --high 5 --by '_(p\d+)' --name prompts --grid
+    uv run python benchmarks/calibrate.py ROOT --low 1 --high 7 --where list=1 --people 60 --model WITHOUT-1
 
 ROOT holds ``ratings.csv`` (user,image,score) and ``images/``. Photos are held out in three folds, all of
 those together whose names have the same part in ``--by`` (a prompt, a generator), people in three; ``auto``
 learns each person held out from 10 of her ratings of other photos, and from all of them, on the model as it
-is and on what the other people's ratings of the other photos make of it. The table says what fewer photos
-and raters bring. Writes ``benchmarks/results/calibrate.json``, under the name of ROOT.
+is and on what the other people's ratings of the other photos make of it. ``--grid`` says what fewer photos
+and raters bring. ``--where`` takes some of the photos, by a column of ROOT's ``images.csv``. Writes its part
+of ``benchmarks/results/calibrate.json``, whose tables go into docs/calibrate.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import re
 from collections.abc import Iterator
@@ -38,12 +41,15 @@ from piaa.calibrate.raters import Table
 from piaa.calibrate.trial import as_calibrated, of_each_photo
 from piaa.people.opened_model import OpenedModel, Settings
 from piaa.ratings.scale import Scale
-from piaa.ratings.table import read_ratings
+from piaa.ratings.table import Ratings, read_ratings
 
 Array = NDArray[np.float64]
 FOLDS = 3
 SHOTS = (10, 1_000_000)
-PHOTOS, RATERS = (20, 40, 80, 160), (1, 3, 8, 20, 50)
+PHOTOS, RATERS = (20, 40, 80), (1, 3, 8, 20)
+GRID_SEEDS = 3
+WAYS = {"generic": "0", "auto at 10": "10", "auto at all": "all"}
+"""What is compared, and of how many of her ratings a person is learned."""
 
 
 class Study:
@@ -54,11 +60,15 @@ class Study:
         scale: of its scores.
         by: a pattern; photos whose names match it alike are held out together. Empty: each by itself.
         model: a name or a file.
+        where: COLUMN=VALUE of the photos that are taken; empty: all.
+        people: at most so many, chosen by chance.
     """
 
-    def __init__(self, root: Path, scale: Scale, by: str, model: str) -> None:
+    def __init__(
+        self, root: Path, scale: Scale, by: str, model: str, *, where: str = "", people: int = 10**6
+    ) -> None:
         opened = OpenedModel(GenericModel(find_model(model)), Settings(cache=default_cache_folder()))
-        ratings = read_ratings(root / "ratings.csv", scale=scale)
+        ratings = _some_of(read_ratings(root / "ratings.csv", scale=scale), root, where, people)
         group = read_group(opened, ratings, root / "images", progress=no_progress)
         self.table, self.prior = group.table, opened.prior
         self.vectors = np.asarray(group.vectors, np.float64)
@@ -85,7 +95,9 @@ class Study:
             people = _some(people, most[1], stream(seed, "study", "some", "people"))
         return self.table.where(photos[self.table.rows] & people[self.table.people])
 
-    def measure(self, seed: int, most: tuple[int, int] | None = None) -> dict[str, Array]:
+    def measure(
+        self, seed: int, most: tuple[int, int] | None = None, shots: tuple[int, ...] = SHOTS
+    ) -> dict[str, Array]:
         """What each photo adds to the SRCC of each person, by each way, shape (people, photos)."""
         found: dict[str, Array] = {}
         for photos, people in self.folds(seed):
@@ -96,7 +108,7 @@ class Study:
             ways = {"as shipped": (self.vectors, self.prior), "calibrated": (x, theirs)}
             for person in np.flatnonzero(people):
                 own = self.table.where(self.table.people == person)
-                for name, values in self._person(own, photos, ways, seed, int(person)).items():
+                for name, values in self._person(own, photos, ways, seed, int(person), shots).items():
                     empty = np.full((self.table.n_people, self.table.n_photos), np.nan)
                     found.setdefault(name, empty)[person, own.rows[photos[own.rows]]] = values
         return found
@@ -108,6 +120,7 @@ class Study:
         ways: dict[str, tuple[Array, Prior | None]],
         seed: int,
         person: int,
+        shots: tuple[int, ...],
     ) -> dict[str, Array]:
         held = photos[own.rows]
         query, asked = own.rows[held], own.scores[held]
@@ -115,7 +128,7 @@ class Study:
         found = {}
         for way, (x, prior) in ways.items():
             found[f"{way}, generic"] = of_each_photo(x[query, 0], asked)
-            for k in SHOTS:
+            for k in shots:
                 fitted = AutoAdapter(prior).fit(x[own.rows[order[:k]]], own.scores[order[:k]])
                 name = f"{way}, auto at {k if k < len(order) else 'all'}"
                 found[name] = of_each_photo(fitted.predict(x[query]).score, asked)
@@ -125,6 +138,21 @@ class Study:
 def _key(name: str, by: str) -> str:
     match = re.search(by, name) if by else None
     return name if match is None else match.group(1)
+
+
+def _some_of(ratings: Ratings, root: Path, where: str, people: int) -> Ratings:
+    """Ratings of some photos by some people."""
+    column, _, value = where.partition("=")
+    kept = set(ratings.images)
+    if where:
+        rows = csv.DictReader((root / "images.csv").read_text().splitlines())
+        kept = {row["image"] for row in rows if row[column] == value}
+    users = sorted({user for user, image in zip(ratings.users, ratings.images, strict=True) if image in kept})
+    chosen = {users[number] for number in stream(0, "study", "who").permutation(len(users))[:people]}
+    lines = zip(ratings.users, ratings.images, ratings.scores.tolist(), strict=True)
+    return Ratings.from_rows(
+        [line for line in lines if line[1] in kept and line[0] in chosen], scale=ratings.scale
+    )
 
 
 def _some(able: NDArray[np.bool_], n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -152,6 +180,50 @@ def gain(found: dict[str, Array], way: str, units: NDArray[np.intp]) -> dict[str
     return {"gain": middle, "low": middle - reach, "high": middle + reach}
 
 
+def average(study: Study, seeds: int, **options: Any) -> dict[str, Array]:
+    """As :meth:`Study.measure`, the mean over seeds."""
+    runs = [study.measure(seed, **options) for seed in range(seeds)]
+    return {name: _mean([run[name] for run in runs]) for name in runs[0]}
+
+
+def grid(study: Study) -> list[list[str]]:
+    """Gains at 10 of so many photos (rows) by so many raters."""
+    n, u = int(study.table.n_photos * (1 - 1 / FOLDS)), int(study.table.n_people * (1 - 1 / FOLDS))
+    photos, raters = (
+        [*(one for one in sizes if one < most), most] for sizes, most in ((PHOTOS, n), (RATERS, u))
+    )
+    rows = [["photos \\ raters", *map(str, raters)]]
+    for size in photos:
+        found = [average(study, GRID_SEEDS, most=(size, one), shots=(10,)) for one in raters]
+        rows.append([str(size), *(f"{gain(one, 'auto at 10', study.units)['gain']:+.3f}" for one in found)])
+    return rows
+
+
+def markdown(sets: dict[str, Any]) -> str:
+    """The tables of all sets that were measured."""
+    lines = [
+        (
+            name,
+            k,
+            f"{one['levels'][f'as shipped, {way}']:.3f}",
+            f"{one['levels'][f'calibrated, {way}']:.3f}",
+            _gain(one["gains"][way]),
+        )
+        for name, one in sets.items()
+        for way, k in WAYS.items()
+    ]
+    parts = [table(("held out", "ratings", "as shipped", "calibrated", "gain, 95 %"), lines)]
+    for name, one in sets.items():
+        if one["grid"]:
+            parts.append(f"Gain at 10 ratings by what teaches, {name}:")
+            parts.append(table(tuple(one["grid"][0]), [tuple(row) for row in one["grid"][1:]]))
+    return "\n\n".join(parts)
+
+
+def _gain(one: dict[str, float]) -> str:
+    return f"{one['gain']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]"
+
+
 def main() -> None:
     """Parse, measure, write, print."""
     parser = argparse.ArgumentParser(
@@ -161,35 +233,35 @@ def main() -> None:
     parser.add_argument("--low", type=float, required=True)
     parser.add_argument("--high", type=float, required=True)
     parser.add_argument("--by", default="", help="pattern with one group: what is held out together")
+    parser.add_argument("--where", default="", help="COLUMN=VALUE in images.csv: photos that are taken")
+    parser.add_argument("--people", type=int, default=10**6, help="at most so many")
+    parser.add_argument("--name", default="", help="what the tables call it")
     parser.add_argument("--model", default="piaa-lite")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--grid", action="store_true", help="what fewer photos and raters bring, too")
     given = parser.parse_args()
-    study = Study(given.root, Scale(given.low, given.high), given.by, given.model)
+    scale = Scale(given.low, given.high)
+    study = Study(given.root, scale, given.by, given.model, where=given.where, people=given.people)
     with one_blas_thread():
-        runs = [study.measure(seed) for seed in range(given.seeds)]
-        mean = {name: _mean([run[name] for run in runs]) for name in runs[0]}
+        mean = average(study, given.seeds)
         levels = {name: float(np.nanmean(values)) for name, values in mean.items()}
-        gains = {way: gain(mean, way, study.units) for way in ("generic", "auto at 10", "auto at all")}
-        grid = {
-            f"{photos} x {raters}": gain(study.measure(0, (photos, raters)), "auto at 10", study.units)
-            for photos in PHOTOS
-            for raters in RATERS
-            if given.grid
+        gains = {way: gain(mean, way, study.units) for way in WAYS}
+        tell(json.dumps(gains))
+        found = {
+            "levels": levels,
+            "gains": gains,
+            "grid": grid(study) if given.grid else [],
+            "seeds": given.seeds,
         }
-    tell(json.dumps(gains))
     file = RESULTS / "calibrate.json"
-    kept: dict[str, Any] = json.loads(file.read_text())["sets"] if file.exists() else {}
-    key = f"{given.root.name}{' by ' + given.by if given.by else ''}"
-    kept[key] = {"levels": levels, "gains": gains, "photos x raters": grid, "seeds": given.seeds}
+    sets: dict[str, Any] = json.loads(file.read_text())["sets"] if file.exists() else {}
+    sets[given.name or given.root.name] = found
     write_result(
-        "calibrate", "python benchmarks/calibrate.py ROOT --low LOW --high HIGH --grid", {"sets": kept}
+        "calibrate",
+        "python benchmarks/calibrate.py ROOT --low LOW --high HIGH --grid",
+        {"sets": sets, "markdown": markdown(sets)},
     )
-    print(
-        table(
-            ("photos x raters", "gain at 10"), [(name, f"{one['gain']:+.3f}") for name, one in grid.items()]
-        )
-    )
+    print(markdown(sets))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ D, PARTS = 16, Parts({"generic": 1, "directions": 16})
 NEW_PHOTOS, NEW_PEOPLE = 400, 100
 ENDS = (-1.0, 0.0, 0.02, 0.05, 0.1, 0.2, 1.0)
 """Of true gains, in rows of the table."""
+HEADER = ("true gain", "worlds", "opened")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +89,9 @@ def main() -> None:
     for low, high in pairwise(ENDS):
         inside = (true > low) & (true <= high)
         rows.append((f"{low:g} to {high:g}", str(int(inside.sum())), str(int(opened[inside].sum()))))
-    content = {"worlds": given.worlds, "rows": rows}
+    content = {"worlds": given.worlds, "rows": rows, "markdown": table(HEADER, rows)}
     write_result("calibrate_gate", f"python benchmarks/calibrate_gate.py --worlds {given.worlds}", content)
-    print(table(("true gain", "worlds", "opened"), rows))
+    print(table(HEADER, rows))
 
 
 if __name__ == "__main__":
