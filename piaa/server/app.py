@@ -16,6 +16,8 @@ from generic.cache.features import FeatureCache
 from generic.threads import one_blas_thread
 from piaa.people.model import Model
 from piaa.server import fits, people, problems, said, scoring, telemetry
+from piaa.server.calibrating import routes as calibrating
+from piaa.server.calibrating.process import CalibrationOptions, Calibrations
 from piaa.server.counts import SharedCounts
 from piaa.server.described import describe
 from piaa.server.embedder import Embedder
@@ -131,9 +133,9 @@ def create_app(settings: ServeSettings) -> FastAPI:
         # It would send whoever leaves a slash too many to the host that the request names.
         redirect_slashes=False,
     )
-    app.state.services = services
+    app.state.services, app.state.calibrations = services, _calibrations(settings)
     problems.add_to(app, database.name)
-    for router in (operation, scoring.router, said.router, fits.router, people.router):
+    for router in (operation, scoring.router, said.router, fits.router, people.router, calibrating.router):
         app.include_router(router)
     describe(app, keys=settings.keys)
     app.add_middleware(Quick, services=services)
@@ -161,8 +163,21 @@ def _services(
         services.before = Served(
             model=old, embedder=Embedder(old.generic, cache, settings), scorers=Scorers(store, old)
         )
-        services.mover = Mover(serving, jobs, services.fitter, [model, old])
+        services.mover = Mover(serving, jobs, services.fitter, [model, old], cache)
     return services
+
+
+def _calibrations(settings: ServeSettings) -> Calibrations | None:
+    if settings.calibrations is None:
+        return None
+    return Calibrations(
+        CalibrationOptions(
+            store=settings.store,
+            model=settings.plain or settings.model,
+            folder=settings.calibrations,
+            cache=settings.cache,
+        )
+    )
 
 
 def from_environment() -> FastAPI:
