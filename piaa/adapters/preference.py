@@ -38,9 +38,10 @@ def log_likelihood(
     if not equal.any():
         return _preferred(mean, width)
     band = BAND * np.sqrt(2 * noise)
-    chosen, alike = _preferred(mean - band, width), _equal(mean, band, width)
-    log, slope, curve = (np.where(equal, b, a) for a, b in zip(chosen, alike, strict=True))
-    return log, slope, curve
+    found = _preferred(mean - band, width)
+    for values, alike in zip(found, _equal(mean[..., equal], band, width[..., equal]), strict=True):
+        values[..., equal] = alike
+    return found
 
 
 def preferring(mean: Array, variance: Array, noise: float) -> Array:
