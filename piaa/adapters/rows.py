@@ -53,12 +53,11 @@ class Rows:
         logs = self._logs(mixture, [cell.gram for cell in cells])
         weights, for_mean = _normalised(logs), _normalised(logs[:, : mixture.n_for_mean])
         for_mean = np.pad(for_mean, ((0, 0), (0, logs.shape[1] - for_mean.shape[1])))
-        spread, means = self._within(mixture, cells, weights, np.maximum(weights, for_mean) > _NOTHING)
-        places = tuple(np.array([place for place, _ in means]).T)
-        every, flat = np.stack([mean for _, mean in means], axis=1), weights[places]
-        shift = every @ for_mean[places]
+        taking_part = np.maximum(weights, for_mean) > _NOTHING
+        spread, every = self._within(mixture, cells, weights, taking_part)
+        shift = every @ for_mean[taking_part]
         apart = every - shift[:, None]
-        spread += (apart * flat) @ apart.T
+        spread += (apart * weights[taking_part]) @ apart.T
         shift[: len(mixture.mean)] += mixture.mean
         sizes = np.stack([cell.sizes for cell in cells])
         return {
@@ -85,10 +84,10 @@ class Rows:
 
     def _within(
         self, mixture: Mixture, cells: list[_Cell], weights: Array, taking_part: NDArray[np.bool_]
-    ) -> tuple[Array, list[tuple[tuple[int, int], Array]]]:
+    ) -> tuple[Array, Array]:
         """The average of the cells' covariances, shape (q, q), and what each adds to the weights' mean.
 
-        The means, of shape (q,), come with the cell's place and the noise's.
+        These are of shape (q, n): of each cell and noise that takes part, one cell after the other.
         """
         p, (m, r, _) = len(mixture.mean), self.kernels.shape
         spread, means = np.zeros((p + m * r, p + m * r)), []
@@ -96,11 +95,12 @@ class Rows:
         for c, some in groupby(np.flatnonzero(taking_part.any(axis=1)), key=lambda place: cells[place].c):
             known, heard = np.zeros((1 + m, r, r)), 0.0  # of the weights with each
             for place in some:
-                cell, inverse = cells[place], np.zeros((r, r))
+                cell, inverse, answers = cells[place], np.zeros((r, r)), []
                 for v in np.flatnonzero(taking_part[place]):
                     lower, answer = _inverse(cell.gram, mixture.noise[v], self.residual[:, v])
                     inverse += weights[place, v] * lower
-                    means.append(((int(place), int(v)), cell.mean(answer)))
+                    answers.append(answer)
+                means.append(cell.means(np.stack(answers, axis=1)))
                 known += np.multiply.outer(np.append(1.0, cell.sizes), inverse)
                 functions += np.multiply.outer(np.outer(cell.sizes, cell.sizes), inverse)
                 heard += weights[place].sum()
@@ -108,7 +108,7 @@ class Rows:
             spread[:p, :p] += heard * mixture.covariances[c]
         spread[p:, :p] = spread[:p, p:].T
         spread[p:, p:] = -_whole(functions).swapaxes(1, 2).reshape(m * r, m * r)
-        return spread, means
+        return spread, np.concatenate(means, axis=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,9 +124,9 @@ class _Cell:
     gram: Array
     """That of the rows, noise left out, shape (r, r)."""
 
-    def mean(self, answer: Array) -> Array:
-        """What the weights and the functions are beyond their mean before, shape (q,), of A^-1 residual."""
-        return np.concatenate([self.reach @ answer, *(size * answer for size in self.sizes)])
+    def means(self, answers: Array) -> Array:
+        """What weights and functions are beyond their mean before, (q, n), of A^-1 residual (r, n)."""
+        return np.concatenate([self.reach @ answers, *(size * answers for size in self.sizes)])
 
 
 def log_densities(grams: list[Array], residual: Array, noise: Array) -> Array:
@@ -167,7 +167,7 @@ def _inverse(gram: Array, noise: float, residual: Array) -> tuple[Array, Array]:
     from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
     total = gram.copy()
-    total[np.diag_indices(len(gram))] += noise
+    total.ravel()[:: len(gram) + 1] += noise
     root, _ = dpotrf(total, lower=1)
     answer, _ = dpotrs(root, residual, lower=1)
     return dpotri(root, lower=1)[0], answer
