@@ -10,6 +10,8 @@ Notation: m comparisons; all variances in unit scores squared.
 
 from __future__ import annotations
 
+from math import erfc
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,9 +54,10 @@ def preferring(mean: Array, variance: Array, noise: float) -> Array:
         variance: of the difference, noise left out, shape (n,).
         noise: variance of a rating.
     """
-    from scipy.special import ndtr
-
-    return np.asarray(ndtr(mean / np.sqrt(np.maximum(variance, 0.0) + 2 * noise)))
+    at = mean / np.sqrt(2 * (np.maximum(variance, 0.0) + 2 * noise))
+    return np.array(
+        [0.5 * erfc(-value) for value in at.tolist()]
+    )  # scipy would cost a quick command its import
 
 
 def expected_information(mean: Array, variance: Array, noise: float) -> Array:
