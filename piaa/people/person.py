@@ -88,9 +88,10 @@ class Person(Fitted):
         if not self.adapter.takes_comparisons:
             return None
         vectors = [cast("Features", read[name].vector) for name in table.images]
-        middle = vectors[(len(vectors) - 1) // 2][None]
+        middle = (len(vectors) - 1) // 2
         parts = [np.stack(vectors[start : start + _CHUNK]) for start in range(0, len(vectors), _CHUNK)]
-        better = np.concatenate([self.adapter.preferring(part, middle) for part in parts])
+        better = np.concatenate([self.adapter.preferring(part, vectors[middle][None]) for part in parts])
+        better[middle] = better[min(middle + 1, len(better) - 1)]  # not with itself, unless it is alone
         return np.asarray(np.maximum(better, 1 - better))
 
     def _predict(self, features: Features, files: Sequence[Path]) -> Array:

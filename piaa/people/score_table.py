@@ -48,7 +48,7 @@ class ScoreTable:
     """Photos that could not be read, with the reason."""
     sure: NDArray[np.float64] | None = None
     """Probability that a photo belongs into its half of the ranking: that of it and the middle one she
-    prefers the one that is ranked higher. None where nobody says it."""
+    prefers the one that is ranked higher; of the middle one, it and the next. None where nobody says it."""
 
     @classmethod
     def ranked(
