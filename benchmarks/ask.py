@@ -59,6 +59,7 @@ PAIRS = 100
 BINS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 COST = Seconds()
 AWAY = "AI pictures"
+ALBUM = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,8 @@ class Group:
     """Model vectors and unit scores of what each rated."""
     step: float
     """Half a step of their scale: two photos nearer than that are equal to them."""
+    photos: NDArray[Any]
+    """Model vectors of all photos."""
 
 
 @dataclass(kw_only=True)
@@ -214,7 +217,7 @@ def groups(given: argparse.Namespace) -> Iterator[tuple[str, Group]]:
         people = {
             user: (matrix[data.users[user][0]], data.users[user][1]) for user in (users[row] for row in order)
         }
-        yield str(number), Group(prior=_prior(model), people=people, step=1 / 12)
+        yield str(number), Group(prior=_prior(model), people=people, step=1 / 12, photos=matrix)
     if given.away is not None:
         yield AWAY, away(given.away, given.cache or given.out)
 
@@ -230,7 +233,7 @@ def away(root: Path, cache: Path) -> Group:
     for user in ratings.user_names():
         hers = ratings.for_user(user)
         people[user] = np.stack([matrix[name] for name in hers.images]), hers.unit_scores
-    return Group(prior=_prior(model), people=people, step=1 / 8)
+    return Group(prior=_prior(model), people=people, step=1 / 8, photos=np.stack(list(matrix.values())))
 
 
 def _prior(model: GenericModel) -> Prior:
@@ -238,6 +241,33 @@ def _prior(model: GenericModel) -> Prior:
     if prior is None:
         raise ValueError(f"{model.path} has no prior")
     return prior
+
+
+def speed(group: Group) -> dict[str, float]:
+    """Seconds of one core: an answer to a new posterior, and ten questions of either kind."""
+    rng, x = stream(0, "ask", "speed"), group.photos
+    y = x[:, 0] + 0.15 * rng.standard_normal(len(x))
+    answers = Answers(x=x, y=y, step=group.step, noise=0.0, rng=rng, rated=list(range(100)), pairs=[])
+    for _ in range(200):
+        answers.compare(*rng.choice(len(x), 2, replace=False))
+    noise = rng.standard_normal((ALBUM, x.shape[1])) * x.std(axis=0) / 2
+    album = (x[rng.integers(0, len(x), ALBUM)] + noise).astype(np.float32)
+    known = knowledge(group.prior, answers.support, answers.compared)
+    return {
+        "answer": _processor_time(lambda: answers.adapter(group.prior)),
+        "questions": _processor_time(lambda: suggest(group.prior, known, album, 10, seconds=BOTH)),
+    }
+
+
+def _processor_time(run: Callable[[], object]) -> float:
+    """The median of nine, after one that is not counted."""
+    run()
+    taken = []
+    for _ in range(9):
+        started = time.process_time()
+        run()
+        taken.append(time.process_time() - started)
+    return float(np.median(taken))
 
 
 def measured(file: Path) -> list[dict[str, Any]]:
@@ -289,7 +319,10 @@ def main() -> None:
     print(markdown(lists))
     if not given.dry:
         command = "python benchmarks/ask.py OASIS --away AI_PICTURES --models runs/lite --out runs/ask"
-        write_result("ask", command, {"groups": lists, "markdown": markdown(lists)})
+        with threadpool_limits(limits=1):
+            seconds = speed(next(iter(every.values())))
+        print(seconds)
+        write_result("ask", command, {"groups": lists, "seconds": seconds, "markdown": markdown(lists)})
 
 
 if __name__ == "__main__":

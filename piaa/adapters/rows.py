@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from piaa.adapters.posterior import Mixture
 from piaa.adapters.prediction import Array, State
 
-_NOTHING = 1e-8
+_NOTHING = 1e-7
 """Weight of a cell at one noise below which it takes no part."""
 _BLOCK = 64
 """Columns that LAPACK may work on at once."""
@@ -163,7 +163,7 @@ def _tridiagonal(gram: Array, residual: Array) -> tuple[Array, Array, Array]:
 
 
 def _inverse(gram: Array, noise: float, residual: Array) -> tuple[Array, Array]:
-    """Lower triangle of A^-1, and A^-1 residual."""
+    """Lower triangle of A^-1, beside zeros, and A^-1 residual."""
     from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
     total = gram.copy()
@@ -175,7 +175,10 @@ def _inverse(gram: Array, noise: float, residual: Array) -> tuple[Array, Array]:
 
 def _whole(lower: Array) -> Array:
     """Symmetric matrices of their lower triangles, shape (..., r, r)."""
-    return np.asarray(np.tril(lower) + np.tril(lower, -1).swapaxes(-1, -2))
+    whole = lower + lower.swapaxes(-1, -2)
+    diagonal = np.arange(lower.shape[-1])
+    whole[..., diagonal, diagonal] /= 2
+    return np.asarray(whole)
 
 
 def _told(reach: Array, inverses: Array) -> Array:
