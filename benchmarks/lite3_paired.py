@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from oasis import LISTS, Oasis, load_oasis
-from oasis_protocol import Study
+from oasis_protocol import Study, below_the_crowd, table_figures
 from oasis_sides import WITHOUT, load_lists
 from oasis_users import FOLDER, read
 from record import RESULTS, table, tell, write_result
@@ -31,7 +31,7 @@ from record import RESULTS, table, tell, write_result
 from cli import adapters_of
 from generic.cache.features import FeatureCache
 from generic.lite.piaa_lite import PiaaLite
-from generic.metrics import spearman
+from generic.metrics import pearson, spearman
 from generic.model.generic_model import GenericModel
 from generic.seeds import stream
 from piaa.ratings.scale import Scale
@@ -39,11 +39,13 @@ from protocols.datasets.dataset import mean_scores
 from protocols.datasets.load import load_dataset
 from protocols.fewshot.results import Results
 from protocols.fewshot.study import Prepared, Settings, default_split, prepare, run
+from protocols.report.build import collect
 
 Array = NDArray[np.float64]
 ADAPTERS = ("generic", "auto")
 SHOTS, AI_SHOTS = (1, 3, 10, 30, 100), (1, 3, 10, 30)
 AI_SCALE = Scale(1, 5)
+AI_REPEATS = 10
 DRAWS = 2000
 _PAIR = ["test", "adapter", "k", "repeat", "user"]
 
@@ -93,6 +95,7 @@ def gains(
     own = [_gain(now[number], before[number], means) for number, means in truth.items()]
     return {
         "srcc": [spearman(now[number], means) for number, means in truth.items()],
+        "plcc": [pearson(now[number], means) for number, means in truth.items()],
         "gain": own,
         "mean_gain": float(np.mean(own)),
         "interval": np.quantile(np.mean(drawn, axis=0), (0.025, 0.975)).tolist(),
@@ -216,12 +219,13 @@ def main() -> None:
         tell(str({name: row["mean_gain"] for name, row in rows.items()}))
         settings = Settings(shots=SHOTS, repeats=given.repeats)
         study = Study(load_lists(given.root), given.after, ADAPTERS, settings, cache)
-        now = frame(run(list(study.left_out(numbers)), given.out / "left-out"))
-        each = people(now, read("left_out", RESULTS / FOLDER)[0])
-        found = {"generic": rows, "people": each, "markdown": markdown(rows, each)}
+        results = run(list(study.left_out(numbers)), given.out / "left-out")
+        each = people(frame(results), read("left_out", RESULTS / FOLDER)[0])
+        found: dict[str, Any] = {"generic": rows, "people": each, "markdown": markdown(rows, each)}
+        found |= {"left_out": table_figures(collect(results)), "below_the_crowd": below_the_crowd(results)}
         if given.ai is not None:
             files = {"before": given.shipped_before, "after": given.shipped_after}
-            found["ai_pictures"] = ai_pictures(given.ai, files, given.repeats, given.out, cache)
+            found["ai_pictures"] = ai_pictures(given.ai, files, AI_REPEATS, given.out, cache)
     last = " --last --ai AI --shipped-before OLD --shipped-after NEW" * given.last
     command = f"python benchmarks/lite3_paired.py ROOT --repeats {given.repeats}{last}"
     write_result("lite3_paired", command, found)
