@@ -118,6 +118,7 @@ class Reader:
         self._threads: list[threading.Thread] = []
         self._cache = FeatureCache.open(model.settings.cache)
         self._looking, self._look_at = threading.Lock(), time.monotonic() + _LOOK_AGAIN_S
+        self._remembered = model.generic.remembered(self._cache)
         self.recalled = threading.Event()
         """Set once everything that is remembered was taken over."""
 
@@ -183,7 +184,7 @@ class Reader:
         paths = {row: self._album.photos[row].path for row in rows}
         stamps = {row: self._album.stamp(row) for row in rows}
         contents = self._cache.recall_many(list(paths.values()))
-        vectors = self._cache.find_many(contents.values(), self._model.generic.hash)
+        vectors = self._remembered.find(contents.values())
         for row, path in paths.items():
             content = contents.get(path)
             if content is None or content.key not in vectors or self._album.is_known(row):
@@ -230,7 +231,7 @@ class Reader:
             self._album.note(row, error=str(errors[path]))
             return
         content, generic = contents[path], self._model.generic
-        vector = self._cache.find_many([content], generic.hash).get(content.key)
+        vector = self._remembered.find([content]).get(content.key)
         has_picture = self._pictures.has(content.identity)
         limit = self._model.settings.max_pixels or MAX_PIXELS
         try:
@@ -238,8 +239,7 @@ class Reader:
                 pixels, picture = load_pixels_and_picture(
                     path, generic.size, SIDE, fit=generic.fit, max_pixels=limit
                 )
-                vector = generic.vector(pixels)
-                self._cache.put_many({content.key: vector}, generic.hash)
+                vector = self._remembered.put({content.key: generic.plain_vector(pixels)})[content.key]
                 self._pictures.keep(content.identity, picture)
             elif not has_picture:
                 self._pictures.keep(content.identity, small_picture(path, limit))
