@@ -31,6 +31,8 @@ AHEAD = 12
 """Photos that are picked at once: those after the first are shown while she rates it."""
 _SAMPLE = 2000
 """Photos of a large album that stand for all of it: picks cost as much as they are."""
+_MOST_DONE = 20
+"""Pairs that were compared already and may be picked again, before it is said that there is no other."""
 _ENOUGH = 0.002
 """Share of pairs that ten more answers must bring to be worth asking for."""
 
@@ -67,8 +69,8 @@ class Asking:
         judged, rows, n_open = frozenset().union(*done), self._sample(), 0
         everything = list(range(len(rows)))
         fresh = [place for place in everything if self.album.photos[rows[place]].identity not in judged]
-        for candidates in (fresh, everything):
-            picks = self._picks(rows, candidates, 1 + skip + len(done), COMPARISONS)
+        for candidates, more in ((fresh, 0), (everything, min(len(done), _MOST_DONE))):
+            picks = self._picks(rows, candidates, 1 + skip + more, COMPARISONS)
             for one, other in picks:
                 if other is None or self._pair_of(one, other) in done or self._is_one(one, other):
                     continue
