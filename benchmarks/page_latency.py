@@ -180,7 +180,7 @@ def before(again: bool) -> dict[int, dict[str, Any]]:
 
 def text_of(albums: list[dict[str, Any]]) -> str:
     """The table."""
-    header = ["photos", "first tiles", "key to saved", "key to next photo", "answer to new order"]
+    header = ["photos", "command to first tiles", "key to saved", "key to next photo", "answer to new order"]
     header += ["processor: server, 100 answers", f"{MANY:,} answers", "tab", "memory: server", "tab", "load"]
     rows = [
         [
