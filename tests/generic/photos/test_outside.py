@@ -26,3 +26,10 @@ def test_a_way_around_into_the_photos_is_seen(tmp_path):
             f"cannot write into {folder}: it lies in {tmp_path / 'photos'}, whose photos are ranked, and "
             "what is written would be ranked with them next time; name a folder elsewhere"
         )
+
+
+def test_a_name_that_no_disk_takes_is_one_line(tmp_path):
+    folder = tmp_path / ("x" * 256)
+    with pytest.raises(OutputError) as caught:
+        check_outside(folder, [])
+    assert str(caught.value) == f"cannot write into {folder}: File name too long; name another folder"
