@@ -242,17 +242,21 @@ function placed(rows, key) {
   return found;
 }
 
-function fits(row) {
+function fitting() {
+  // The form is asked once, not once a photo.
   const [rated, which, text] = [value("rated"), value("flag"), value("text").toLowerCase().normalize()];
-  const stars = own(row);
-  if (rated === "yes" && stars === undefined) return false;
-  if (rated === "no" && stars !== undefined) return false;
-  if (rated > "0" && rated < "9" && !(stars >= Number(rated))) return false;
-  const has = flagOf(row);
-  if (which === "none" ? has : which === "kept" ? has === "reject" : which && has !== which) return false;
-  return !text || album.names[row].toLowerCase().normalize().includes(text);
+  return (row) => {
+    const stars = own(row);
+    if (rated === "yes" && stars === undefined) return false;
+    if (rated === "no" && stars !== undefined) return false;
+    if (rated > "0" && rated < "9" && !(stars >= Number(rated))) return false;
+    const has = flagOf(row);
+    if (which === "none" ? has : which === "kept" ? has === "reject" : which && has !== which) return false;
+    return !text || album.names[row].toLowerCase().normalize().includes(text);
+  };
 }
 
+let placedAt = -1; // news of the album by which the crowd's places were found
 async function arrange() {
   const sort = value("sort");
   if (sort === "teaches" && !teaches) teaches = await numbers(Float32Array, "/api/teaches").catch(() => null);
@@ -261,8 +265,9 @@ async function arrange() {
   const read = all.filter(isKnown);
   levelled = read.length ? read.reduce((sum, row) => sum + scores[row] - onScale(facts.crowd[row]), 0) / read.length : 0;
   places.mine = placed([...read], mine);
-  places.crowd = placed([...read], (row) => facts.crowd[row]);
-  order = stacked(ranked(all.filter(fits), ...keys[sort]));
+  if (placedAt !== known.facts) places.crowd = placed([...read], (row) => facts.crowd[row]);
+  placedAt = known.facts;
+  order = stacked(ranked(all.filter(fitting()), ...keys[sort]));
   $("#empty").hidden = order.length > 0 || album.n === 0;
   lay();
   tellCount(all);
