@@ -87,3 +87,18 @@ def test_what_goes_by_the_network_alone_is_refused_in_one_line(tiny_model, album
             f"model {model.name} {model.hash[:8]} is calibrated: its score is not its network's, and {use} "
             f"go by the network alone; use the model that it was calibrated from"
         )
+
+
+def test_an_exported_file_is_calibrated_too(tiny_model, album, names, tmp_path):
+    pytest.importorskip("onnx")
+    from generic.model.export import export_onnx
+    from generic.photos.open import load_pixels
+
+    model = calibrated(tiny_model, tmp_path / "app.safetensors")
+    pixels = [load_pixels(album / name, model.size, fit=model.fit) for name in names[:2]]
+    header, _ = export_onnx(model.path, tmp_path / "app.onnx", pixels)
+    exported = GenericModel(tmp_path / "app.onnx")
+    assert (header.hash, exported.network_hash) == (model.hash, GenericModel(tiny_model).hash)
+    np.testing.assert_allclose(exported.vectors(pixels), model.vectors(pixels), atol=1e-4)
+    plain = GenericModel(tiny_model).vectors(pixels)
+    np.testing.assert_allclose(exported.vectors(pixels)[:, 0], 0.1 + 0.5 * plain[:, 0], atol=1e-4)
