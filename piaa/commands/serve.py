@@ -147,6 +147,7 @@ def _run(host: str, port: int, workers: int, grace: int) -> None:
         port=port,
         workers=workers,
         access_log=False,
+        server_header=False,  # which program answers is for nobody to know
         http=Connection,
         ws="none",
         backlog=backlog,

@@ -18,6 +18,7 @@ from piaa.people.model import Model
 from piaa.server import fits, people, problems, said, scoring, telemetry
 from piaa.server.calibrating import routes as calibrating
 from piaa.server.calibrating.process import CalibrationOptions, Calibrations
+from piaa.server.counts import SharedCounts
 from piaa.server.described import describe
 from piaa.server.embedder import Embedder
 from piaa.server.fitting.fitter import Fitter
@@ -25,6 +26,7 @@ from piaa.server.fitting.process import FitOptions, FitProcess
 from piaa.server.gate import Caller, Gate
 from piaa.server.mover import Mover
 from piaa.server.quick import Quick
+from piaa.server.readiness import Readiness
 from piaa.server.schemas import ERRORS, Health, ModelInfo, Problems
 from piaa.server.scorers import Scorers
 from piaa.server.served import Served
@@ -33,6 +35,7 @@ from piaa.server.settings import ServeSettings
 from piaa.store.jobs import JobStore
 from piaa.store.keys import KeyStore
 from piaa.store.place import open_database
+from piaa.store.request_counts import CountStore
 from piaa.store.serving import ServingStore
 from piaa.store.store import Store
 
@@ -53,7 +56,7 @@ async def ready(request: Request) -> Health:
     services = cast("Services", request.app.state.services)
     if not services.warm:
         raise problems.Problem(503, "the network is not built yet; try again in a second", retry_after_s=1)
-    await asyncio.to_thread(services.jobs.n_waiting)
+    await services.readiness.check()
     return Health(status="ready")
 
 
@@ -95,10 +98,12 @@ def create_app(settings: ServeSettings) -> FastAPI:
         )
     )
     services = _services(settings, model, Store(database=database), cache, fits_apart)
+    counts = SharedCounts(CountStore(database))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
         with one_blas_thread():
+            counts.start()
             services.fitter.start()
             for one in services.served:
                 await one.embedder.warm_up()
@@ -112,6 +117,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
             fits_apart.stop()  # the fit at hand waits in the store for the next server
             await asyncio.to_thread(services.fitter.stop)
             fits_apart.close()
+            await asyncio.to_thread(counts.stop)
         for one in services.served:
             await one.embedder.stop()
         cache.close()
@@ -133,7 +139,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
         app.include_router(router)
     describe(app, keys=settings.keys)
     app.add_middleware(Quick, services=services)
-    app.add_middleware(Gate, keys=KeyStore(database), settings=settings)
+    app.add_middleware(Gate, keys=KeyStore(database), counts=counts, settings=settings)
     return app
 
 
@@ -150,6 +156,7 @@ def _services(
         embedder=Embedder(model.generic, cache, settings),
         scorers=Scorers(store, model),
         fitter=Fitter(jobs, fits),
+        readiness=Readiness(jobs.n_waiting),
     )
     if settings.before is not None:
         old: Model = piaa.load_model(settings.before, cache=False)

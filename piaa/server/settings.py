@@ -52,7 +52,7 @@ class ServeSettings:
     max_fits: int = 1000
     """Most fits that wait; more are answered 503."""
     rate: float = 100.0
-    """Requests per second and key, over ten seconds."""
+    """Requests per second and key, over ten seconds, to all servers of the store together."""
     max_connections: int = 4000
     """Most connections of one process."""
     max_per_address: int = 1000

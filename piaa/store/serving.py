@@ -21,8 +21,9 @@ _OWN = (
     "SELECT sha256, identity, vector, checksum FROM file_digests"
     " JOIN photos ON photos.id = file_digests.photo_id"
     " JOIN vectors ON vectors.photo_id = photos.id JOIN models ON models.id = model_id"
-    " WHERE hash = :hash AND sha256 IN {chosen} AND photos.id IN (SELECT photo_id FROM ratings WHERE"
-    " user_id = :user UNION SELECT photo_id FROM flags WHERE user_id = :user)"
+    " WHERE hash = :hash AND mapped = 0 AND sha256 IN {chosen} AND photos.id IN"
+    " (SELECT photo_id FROM ratings WHERE user_id = :user"
+    " UNION SELECT photo_id FROM flags WHERE user_id = :user)"
 )
 
 _LEFT = (
@@ -152,7 +153,8 @@ class ServingStore:
         """
         missing = (
             "SELECT id, identity FROM photos WHERE identity IN {chosen} AND NOT EXISTS (SELECT 1 FROM vectors"
-            " JOIN models ON models.id = model_id WHERE photo_id = photos.id AND hash = :hash)"
+            " JOIN models ON models.id = model_id WHERE photo_id = photos.id AND hash = :hash"
+            " AND mapped = 0)"
         )
         with self.database.reading() as sql:
             if not run_in(sql, missing, sorted(vectors), hash=model_hash):
