@@ -215,7 +215,7 @@ def markdown(sets: dict[str, Any]) -> str:
     parts = [table(("held out", "ratings", "as shipped", "calibrated", "gain, 95 %"), lines)]
     for name, one in sets.items():
         if one["grid"]:
-            parts.append(f"Gain at 10 ratings by what teaches, {name}:")
+            parts.append(f"Gain at 10 ratings by who teaches, {GRID_SEEDS} draws, {name}:")
             parts.append(table(tuple(one["grid"][0]), [tuple(row) for row in one["grid"][1:]]))
     return "\n\n".join(parts)
 
