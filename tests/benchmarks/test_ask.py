@@ -25,8 +25,11 @@ def one(user, repeat, gain=0.0):
         srcc[f"ratings {count}"] = [0.5 + count / 1000 + gain, 5.0 * count]
         srcc[f"asked comparisons {count}"] = [0.5 + count / 500 + gain, 2.0 * count]
         srcc[f"noisy comparisons {count}"] = [0.49 + gain, 2.0 * count]
-    trust = {"ratings 1": [[3.0, 1.65, 2.0], *[[0.0, 0.0, 0.0]] * 4]}
-    return {"user": user, "repeat": repeat, "srcc": srcc, "trust": {} if repeat else trust}
+    return {"user": user, "repeat": repeat, "srcc": srcc}
+
+
+def trusted(user):
+    return {"user": user, "repeat": 0, "trust": {"ratings 1": [[3.0, 1.65, 2.0], *[[0.0, 0.0, 0.0]] * 4]}}
 
 
 def test_an_answer_is_the_higher_rating_or_equal_within_half_a_step(scripts):
@@ -42,8 +45,9 @@ def test_an_answer_is_the_higher_rating_or_equal_within_half_a_step(scripts):
 def test_a_summary_is_of_the_draws_that_all_have(scripts):
     _, tables = scripts
     done = [one("ana", 0), one("bo", 0, 0.1), one("ana", 1), one("eve", 0)]
-    assert tables.summary(done[:1], ["ana", "bo"], "1") is None
-    found = tables.summary(done, ["ana", "bo"], "1")
+    trust = [trusted("ana"), trusted("bo"), trusted("eve")]
+    assert tables.summary(["ana", "bo"], done[:1], trust, "1") is None
+    found = tables.summary(["ana", "bo"], done, trust, "1")
     assert (found["users"], found["draws"]) == (2, 1)
     ways = found["ways"]
     assert ways["ratings 10"]["srcc"] == pytest.approx(0.56)
@@ -62,5 +66,22 @@ def test_a_summary_is_of_the_draws_that_all_have(scripts):
 
 def test_probabilities_are_counted_on_the_side_of_the_likelier_photo(scripts):
     ask, _ = scripts
-    counted = ask._counted(np.array([0.05, 0.3, 0.55, 1.0]), np.array([False, True, True, True]))
-    assert counted == [[1, 0.55, 1], [0, 0, 0], [1, pytest.approx(0.7), 0], [0, 0, 0], [2, 1.95, 2]]
+    """Two photos that she rates alike are half a pair."""
+    counted = ask._counted(np.array([0.05, 0.3, 0.55, 1.0]), np.array([0.0, 1.0, 0.5, 1.0]))
+    assert counted == [[1, 0.55, 0.5], [0, 0, 0], [1, pytest.approx(0.7), 0], [0, 0, 0], [2, 1.95, 2]]
+
+
+def test_lists_are_told_one_by_one_and_together(scripts):
+    _, tables = scripts
+    groups = {
+        name: ([user], [one(user, 0, gain)], [trusted(user)])
+        for name, user, gain in (("1", "ana", 0.0), ("2", "bo", 0.1), ("AI pictures", "eve", 0.0))
+    }
+    groups["3"] = (["nobody"], [], [])
+    found = tables.tables_of(groups)
+    assert list(found) == ["1", "2", "all three", "AI pictures"]
+    assert found["all three"]["ways"]["crowd"]["srcc"] == pytest.approx(0.55)
+    assert found["all three"]["trust"]["ratings 1"][0][0] == 6
+    text = tables.markdown(found)
+    assert "| 10 asked comparisons | 20 s | 0.520 +0.010 [+0.010, +0.010] | 0.620" in text
+    assert "| all three | 1 ratings | 55 : 67 (100) |  |  |  |  |" in text
