@@ -325,6 +325,7 @@ def main() -> None:
     print(markdown(lists))
     if not given.dry:
         command = "python benchmarks/ask.py OASIS --away AI_PICTURES --models runs/lite --out runs/ask"
+        command += f" --people {given.people}" * (given.people is not None) + f" --repeats {given.repeats}"
         with threadpool_limits(limits=1):
             seconds = speed(next(iter(every.values())))
         print(seconds)

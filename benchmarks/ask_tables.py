@@ -10,6 +10,7 @@ from oasis_people import DRAWS, bootstrap
 from record import table
 
 from generic.seeds import stream
+from generic.words import counted
 
 WAYS = (
     "ratings",
@@ -145,7 +146,7 @@ def markdown(groups: dict[str, Any]) -> str:
 
 def _named(groups: dict[str, Any]) -> list[str]:
     return [
-        f"{'list ' * name.isdigit()}{name} ({one['users']} people, {one['draws']} draws)"
+        f"{'list ' * name.isdigit()}{name} ({one['users']} people, {counted(one['draws'], 'draw')})"
         for name, one in groups.items()
     ]
 
