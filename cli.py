@@ -10,6 +10,7 @@ import typer
 
 from piaa.commands import (
     backup,
+    calibrate,
     demo,
     embed,
     explain,
@@ -135,6 +136,7 @@ fit_users.add_to(app)
 rank.add_to(app)
 status.add_to(app)
 backup.add_to(app)
+calibrate.add_to(app)
 app.add_typer(keys_app, name="keys")
 evaluate.add_to(app, adapters_of)
 cross_evaluate.add_to(app, adapters_of)

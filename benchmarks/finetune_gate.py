@@ -24,7 +24,7 @@ import numpy as np
 from auto_best import AWAY, Array, vectors
 from oasis import LISTS, load_oasis
 from oasis_people import bootstrap
-from record import tell, write_result
+from record import table, tell, write_result
 
 from generic.atomic import write_bytes
 from generic.cache.features import FeatureCache
@@ -101,10 +101,10 @@ def measure(person: Person, adapter: str, k: int) -> dict[str, Any]:
 
     tune.chosen = noted
     try:
-        started = time.perf_counter()
+        started = time.process_time()
         made = make_adapter(f"{adapter}@gate=none", prior, generic=person.model, keep_epochs=True)
         fitted = made.fit(support, person.scores[order[:k]])
-        seconds = time.perf_counter() - started
+        seconds = time.process_time() - started
     finally:
         tune.chosen = decide
     gates = {gate: decide(held[0], gate) for gate in get_args(Gate)}
@@ -114,7 +114,8 @@ def measure(person: Person, adapter: str, k: int) -> dict[str, Any]:
     found: dict[str, Any] = {
         "generic": spearman(query.vectors[:, 0], rated),
         "auto": spearman(auto.predict(query.vectors).score, rated),
-        "fit_s": seconds,
+        "fit_cpu_s": seconds,
+        "state_kib": sum(value.nbytes for value in fitted.state().values()) / 1024,
     }
     for gate, tuned in gates.items():
         mixed = (1 - tuned.weight) * scores[0] + tuned.weight * scores[tuned.epochs]
@@ -141,8 +142,37 @@ def summary(cells: list[dict[str, Any]], *names: str | int) -> dict[str, Any]:
     found["changed"] = {
         gate: float(np.mean([cell[f"{gate} weight"] > 0 for cell in cells])) for gate in get_args(Gate)
     }
-    found["fit_s"] = float(np.median([cell["fit_s"] for cell in cells]))
+    for name in ("fit_cpu_s", "state_kib"):
+        found[name] = float(np.median([cell[name] for cell in cells]))
     return found
+
+
+def made(figures: dict[str, dict[str, Any]]) -> str:
+    """The table of the docs."""
+
+    def gain(one: dict[str, Any]) -> str:
+        low, high = one["interval"]
+        return f"{one['gain']:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+    rows = []
+    for key, one in figures.items():
+        place, shots, adapter = key.split(" ")
+        gains = [gain(one[name]) for name in ("none", "error", "average", "auto")]
+        cost = [f"{one['fit_cpu_s']:.0f} s", f"{one['state_kib']:,.0f} KiB"]
+        where = f"{place}, {shots.removeprefix('k=')} ratings, {one['people']} people"
+        rows.append([where, f"`{adapter}`", f"{one['generic']['srcc']:.3f}", *gains, *cost])
+    header = [
+        "",
+        "adapter",
+        "generic",
+        "ungated",
+        "one standard error",
+        "averaged",
+        "`auto`",
+        "fit (CPU)",
+        "state",
+    ]
+    return table(header, rows)
 
 
 def main() -> None:
@@ -174,7 +204,9 @@ def main() -> None:
                     cells.setdefault(key, []).append(json.loads(file.read_text()))
     command = "python benchmarks/finetune_gate.py ROOT --away AI --models runs/lite"
     figures = {key: summary(rows, key) for key, rows in cells.items()}
-    write_result("finetune_gate", command, {"users": given.users, "figures": figures})
+    write_result(
+        "finetune_gate", command, {"users": given.users, "figures": figures, "markdown": made(figures)}
+    )
 
 
 if __name__ == "__main__":

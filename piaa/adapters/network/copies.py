@@ -24,8 +24,6 @@ is one, it can stay frozen, and what it says of a photo is computed once. ``piaa
 
 LAST = 0.25
 """Share of the layers that are the last ones."""
-BATCH = 16
-"""Photos that the frozen stem is given at once."""
 MEMORY = 256 << 20
 """Bytes of a frozen stem's maps to remember, for each network."""
 _SAID: WeakKeyDictionary[nn.Module, OrderedDict[bytes, tuple[Tensor, ...]]] = WeakKeyDictionary()
@@ -46,9 +44,9 @@ def personal_copy(network: nn.Module, own: Iterable[str]) -> nn.Module:
     return twin.eval()
 
 
-def outside_stem(network: nn.Module, name: str, *, frozen: bool) -> bool:
-    """Whether a module or parameter may change."""
-    return not (frozen and has_stem(network) and (name == STEM or name.startswith(f"{STEM}.")))
+def in_stem(network: nn.Module, name: str) -> bool:
+    """Whether a module or parameter is the network's stem or part of it."""
+    return has_stem(network) and (name == STEM or name.startswith(f"{STEM}."))
 
 
 def last_layers(names: Iterable[str], share: float = LAST) -> list[str]:
@@ -89,16 +87,16 @@ def wholes(arrays: Mapping[str, NDArray[Any]], like: Mapping[str, Tensor]) -> di
     return {key: torch.from_numpy(value.astype(np.float32)) for key, value in arrays.items()}
 
 
-def reader(network: nn.Module, original: nn.Module, photos: Photos, *, frozen: bool) -> Read:
-    """How the network reads these photos while it is trained.
+def reader(network: nn.Module, original: nn.Module, photos: Photos, trained: Iterable[str]) -> Read:
+    """How a personal copy reads these photos.
 
     Args:
-        network: a personal copy.
+        network: the copy.
         original: what it is a copy of.
         photos: decoded as they are needed.
-        frozen: keep the stem as it is; its maps are computed here, once.
+        trained: names of what changes; if nothing of the stem does, its maps are computed here, once.
     """
-    if not (frozen and has_stem(network)):
+    if not has_stem(network) or any(in_stem(network, name) for name in trained):
 
         def read(rows: Tensor) -> Tensor:
             return cast("Tensor", network(as_input(photos.pixels[rows.numpy()]))[0])
@@ -124,44 +122,39 @@ def remembered(network: nn.Module, photos: Photos) -> list[tuple[Tensor, ...]]:
     """
     memory = _SAID.setdefault(network, OrderedDict())
     said: list[tuple[Tensor, ...]] = []
-    for begin in range(0, len(photos), BATCH):
-        pixels = photos.pixels[np.arange(begin, min(begin + BATCH, len(photos)))]
-        keys = [hashlib.blake2b(photo.tobytes(), digest_size=16).digest() for photo in pixels]
-        unknown = [place for place, key in enumerate(keys) if key not in memory]
-        for place, maps in zip(unknown, _run_stem(network, pixels[unknown]), strict=True):
-            memory[keys[place]] = maps
-        said += [memory[key] for key in keys]
-        for key in keys:
-            memory.move_to_end(key)
-        size = sum(part.numel() * part.element_size() for part in said[-1])
-        while len(memory) > max(BATCH, MEMORY // size):
+    for row in range(len(photos)):
+        pixels = photos.pixels[np.array([row])]
+        key = hashlib.blake2b(pixels.tobytes(), digest_size=16).digest()
+        if key not in memory:
+            memory[key] = _run_stem(network, pixels)
+        said.append(memory[key])
+        memory.move_to_end(key)
+        if len(memory) > MEMORY // sum(part.numel() * part.element_size() for part in said[-1]):
             memory.popitem(last=False)
     return said
 
 
-def _run_stem(network: nn.Module, pixels: NDArray[np.uint8]) -> list[tuple[Tensor, ...]]:
-    """What the stem says of some photos, one by one."""
-    if not len(pixels):
-        return []
+def _run_stem(network: nn.Module, pixels: NDArray[np.uint8]) -> tuple[Tensor, ...]:
+    """What the stem says of one photo, which is alone: quicker, and the same whatever others there are."""
     with torch.no_grad():
         said = cast("nn.Module", getattr(network, STEM))(as_input(pixels))
-    columns = said if isinstance(said, tuple) else (said,)
-    # Copies: a row of a batch would keep the batch.
-    return [tuple(column[row].clone() for column in columns) for row in range(len(pixels))]
+    return said if isinstance(said, tuple) else (said,)
 
 
 class Replay(nn.Module):
     """Stands in for a stem: gives what it said of photos by their row numbers.
 
     Args:
-        said: of each photo.
+        said: of each photo, as a batch of one.
     """
 
     def __init__(self, said: list[tuple[Tensor, ...]]) -> None:
         super().__init__()
-        self._said = tuple(torch.stack(column) for column in zip(*said, strict=True))
+        self._said = said
 
     def forward(self, rows: Tensor) -> tuple[Tensor, ...] | Tensor:
-        """As the stem, for photos (b,)."""
-        said = tuple(column[rows] for column in self._said)
+        """As the stem, for photos (b,): joined in the stem's own order of memory, hence to the same bits."""
+        said = tuple(
+            torch.cat(parts) for parts in zip(*(self._said[row] for row in rows.tolist()), strict=True)
+        )
         return said if len(said) > 1 else said[0]

@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.typing import NDArray
 
-from generic.model.generic_model import GenericModel
-from piaa.adapters.network.options import TuneOptions
 from piaa.adapters.network.tuned import TunedNetwork
-from piaa.adapters.prior import Prior
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -29,17 +26,6 @@ class FinetuneAdapter(TunedNetwork):
 
     name: ClassVar[str] = "finetune"
 
-    def __init__(
-        self,
-        generic: GenericModel | None = None,
-        prior: Prior | None = None,
-        *,
-        freeze_stem: bool = False,
-        keep_epochs: bool = False,
-        options: TuneOptions = TuneOptions(),  # noqa: B008 - it is frozen
-    ) -> None:
-        super().__init__(generic, prior, freeze_stem=freeze_stem, keep_epochs=keep_epochs, options=options)
-
     def usual(self) -> TuneConfig:
         """See :class:`TunedNetwork`."""
         from piaa.adapters.network.tune import TuneConfig
@@ -50,11 +36,9 @@ class FinetuneAdapter(TunedNetwork):
         self, network: nn.Module, names: Collection[str] | None = None
     ) -> tuple[nn.Module, dict[str, nn.Parameter]]:
         """See :class:`TunedNetwork`."""
-        from piaa.adapters.network.copies import outside_stem, personal_copy
+        from piaa.adapters.network.copies import personal_copy
 
-        every = dict(network.named_parameters())
-        own = [name for name in every if outside_stem(network, name, frozen=self._freeze_stem)]
-        own = self.part_of(own, names)
+        own = self.part_of((name for name, _ in network.named_parameters()), names)
         twin = personal_copy(network, own)
         return twin, {name: parameter for name, parameter in twin.named_parameters() if name in set(own)}
 

@@ -43,7 +43,7 @@ class LoraAdapter(TunedNetwork):
         from piaa.adapters.network.low_rank import add_low_rank
 
         twin = personal_copy(network, own=())
-        trained = add_low_rank(twin, RANK, freeze_stem=self._freeze_stem)
+        trained = add_low_rank(twin, RANK)
         # Updates that are not trained stay nothing.
         return twin, {key: trained[key] for key in self.part_of(trained, names)}
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from generic.errors import PiaaError
-from piaa.adapters.network.copies import outside_stem
+from piaa.adapters.network.copies import in_stem
 
 SCALE = 2.0
 """alpha / r."""
@@ -52,8 +52,10 @@ class LowRank(nn.Module):
         return updated
 
 
-def targets(network: nn.Module, rank: int, *, freeze_stem: bool) -> list[str]:
+def targets(network: nn.Module, rank: int) -> list[str]:
     """Layers to update: linear ones and 1x1 convolutions of more than ``rank`` channels on both sides.
+
+    Not those of the stem, which stays as it is.
 
     Raises:
         PiaaError: the network has none.
@@ -61,7 +63,7 @@ def targets(network: nn.Module, rank: int, *, freeze_stem: bool) -> list[str]:
     found = [
         name
         for name, layer in network.named_modules()
-        if _is_linear(layer, rank) and outside_stem(network, name, frozen=freeze_stem)
+        if _is_linear(layer, rank) and not in_stem(network, name)
     ]
     if not found:
         raise PiaaError(
@@ -80,14 +82,14 @@ def _is_linear(layer: nn.Module, rank: int) -> bool:
     return False
 
 
-def add_low_rank(network: nn.Module, rank: int, *, freeze_stem: bool) -> dict[str, nn.Parameter]:
+def add_low_rank(network: nn.Module, rank: int) -> dict[str, nn.Parameter]:
     """Put low-rank updates, of nothing at first, beside the network's layers; in place.
 
     Returns:
         the parameters to train, by name. The first factor is the same at every call.
     """
     trained: dict[str, nn.Parameter] = {}
-    names = targets(network, rank, freeze_stem=freeze_stem)
+    names = targets(network, rank)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         for name in names:

@@ -45,7 +45,6 @@ class TunedNetwork(Adapter):
     Args:
         generic: the model that persons are fitted on.
         prior: gives the spread of ratings around the generic score.
-        freeze_stem: leave the stem as it is, where the network has one; its maps are then computed once.
         keep_epochs: remember the network after each epoch of :meth:`fit`, for :meth:`predict_epochs`.
         options: rate, epochs, gate and part.
     """
@@ -59,14 +58,14 @@ class TunedNetwork(Adapter):
         generic: GenericModel | None = None,
         prior: Prior | None = None,
         *,
-        freeze_stem: bool = True,
         keep_epochs: bool = False,
         options: TuneOptions = TuneOptions(),  # noqa: B008 - it is frozen
     ) -> None:
         super().__init__(prior)
         if generic is None:
             raise CheckpointError(f"adapter {self.name!r} needs a generic model, whose network it changes")
-        self._generic, self._freeze_stem, self._keep_epochs = generic, freeze_stem, keep_epochs
+        generic.check_plain("adapters that change the network")
+        self._generic, self._keep_epochs = generic, keep_epochs
         self._options = options
         self._spread = prior.residual if prior else 0.25
         self._state: State | None = None
@@ -162,7 +161,7 @@ class TunedNetwork(Adapter):
         with _ONE_AT_A_TIME:
             settings, (network, trained) = self.settings(), self.copy(self._generic.network)
             start = {key: value.detach().clone() for key, value in trained.items()}
-            read = reader(network, self._generic.network, photos, frozen=self._freeze_stem)
+            read = reader(network, self._generic.network, photos, trained)
             found = cross_validate(trained, start, read, scores, generic, settings)
             snapshots: list[dict[str, NDArray[Any]]] = [{}]
             train(
@@ -197,7 +196,7 @@ class TunedNetwork(Adapter):
         """
         state, found = fitted(self._state, self.name), []
         for epoch in range(len(self._epochs)) if wanted is None else wanted:
-            mean = self._scores(self._personal(self._epochs[epoch]), features) + state["level"]
+            mean = self._epoch_scores(self._epochs[epoch], features) + state["level"]
             found.append(Prediction.from_normal(mean, np.full_like(mean, state["deviation"])))
         return found
 
@@ -206,9 +205,27 @@ class TunedNetwork(Adapter):
         generic = np.asarray(photos.vectors[:, 0], dtype=np.float64)
         if network is None:
             return generic
-        weight = float(np.ravel(fitted(self._state, self.name).get(_WEIGHT, 1.0))[0])  # a file's: (1,)
         engine = TorchEngine(network)
         tuned = [engine.vector(photos.pixels[np.array([row])][0])[0] for row in range(len(photos))]
+        return self._weighed(generic, tuned)
+
+    def _epoch_scores(self, change: Mapping[str, NDArray[Any]], photos: Photos) -> Array:
+        """As :meth:`_scores` after an epoch. A stem that stayed as it was is asked once for all epochs."""
+        generic = np.asarray(photos.vectors[:, 0], dtype=np.float64)
+        network = self._personal(change)
+        if network is None:
+            return generic
+        import torch
+
+        from piaa.adapters.network.copies import reader
+
+        with _ONE_AT_A_TIME, torch.no_grad():
+            read = reader(network, self._generic.network, photos, change)
+            tuned = [float(read(torch.tensor([row]))) for row in range(len(photos))]
+        return self._weighed(generic, tuned)
+
+    def _weighed(self, generic: Array, tuned: Sequence[float]) -> Array:
+        weight = float(np.ravel(fitted(self._state, self.name).get(_WEIGHT, 1.0))[0])  # a file's: (1,)
         return (1 - weight) * generic + weight * np.array(tuned, dtype=np.float64)
 
     def _personal(self, change: Mapping[str, NDArray[Any]]) -> nn.Module | None:

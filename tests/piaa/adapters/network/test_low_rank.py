@@ -77,7 +77,7 @@ def fit() -> LoraAdapter:
 
 def write(path: Path) -> None:
     network = personal_copy(tiny(), own=())
-    start = low_rank.add_low_rank(network, RANK, freeze_stem=True)
+    start = low_rank.add_low_rank(network, RANK)
     person = fit()
     arrays = {f"start.{name}": factor.detach().numpy() for name, factor in start.items()}
     arrays |= {f"state.{key}": np.asarray(value, order="C") for key, value in person.state().items()}
@@ -109,7 +109,7 @@ def without_format(state):
 
 
 def test_a_fit_begins_with_the_factors_that_it_always_began_with(stored):
-    trained = low_rank.add_low_rank(personal_copy(tiny(), own=()), RANK, freeze_stem=True)
+    trained = low_rank.add_low_rank(personal_copy(tiny(), own=()), RANK)
     start = {name: factor.detach().numpy() for name, factor in trained.items()}
     assert [name.rpartition(".lora_")[0] for name in start] == [name for name in UPDATED for _ in "AB"]
     assert_same_bits(start, part(stored, "start."))
@@ -173,14 +173,14 @@ def test_the_first_factor_is_drawn_as_the_paper_draws_it():
 
 
 def test_layers_of_few_channels_and_other_convolutions_stay_as_they_are():
-    assert low_rank.targets(tiny(), RANK, freeze_stem=True) == UPDATED
-    assert low_rank.targets(tiny(), 7, freeze_stem=True) == UPDATED
+    assert low_rank.targets(tiny(), RANK) == UPDATED
+    assert low_rank.targets(tiny(), 7) == UPDATED
 
 
 def test_only_the_factors_are_trained_and_the_rest_is_shared():
     network = tiny()
     twin = personal_copy(network, own=())
-    trained = low_rank.add_low_rank(twin, RANK, freeze_stem=True)
+    trained = low_rank.add_low_rank(twin, RANK)
     wanting = [parameter for parameter in twin.parameters() if parameter.requires_grad]
     assert {id(parameter) for parameter in wanting} == {id(parameter) for parameter in trained.values()}
     others = {id(parameter) for parameter in twin.parameters()} - {id(parameter) for parameter in wanting}
@@ -190,7 +190,7 @@ def test_only_the_factors_are_trained_and_the_rest_is_shared():
 
 def test_a_network_without_such_layers_is_refused():
     with pytest.raises(PiaaError) as caught:
-        low_rank.add_low_rank(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Linear(4, 4)), 4, freeze_stem=True)
+        low_rank.add_low_rank(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Linear(4, 4)), 4)
     assert str(caught.value) == (
         "a Sequential has no linear layer and no 1x1 convolution of more than 4 channels, "
         "so lora has nothing to update; use --adapter finetune"
