@@ -127,6 +127,7 @@ def _check(place: str, model: str, before: str | None) -> None:
 def _run(host: str, port: int, workers: int, grace: int) -> None:
     import uvicorn
 
+    from piaa.server import logs
     from piaa.server.connections import Connection, room
 
     _, backlog = room(0)
@@ -137,6 +138,7 @@ def _run(host: str, port: int, workers: int, grace: int) -> None:
         port=port,
         workers=workers,
         access_log=False,
+        log_config=logs.config(),
         http=Connection,
         ws="none",
         backlog=backlog,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -162,5 +161,4 @@ def _services(
 
 def from_environment() -> FastAPI:
     """The application of a worker process."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
     return create_app(ServeSettings.from_environment())

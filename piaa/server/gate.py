@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from generic.errors import PiaaError
-from piaa.server import telemetry
+from piaa.server import logs, telemetry
 from piaa.server.described import OPEN
 from piaa.server.presence import Presence
 from piaa.server.problems import Problem, status_of, told
@@ -20,7 +19,7 @@ from piaa.server.strangers import Strangers, refuse_ambiguous, refuse_foreign
 from piaa.store.keys import KeyStore
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-_LOG = logging.getLogger("piaa.server.access")
+_LOG = logging.getLogger(__name__)
 _BURST_S = 10
 _WENT_AWAY = 499
 """What the log says of a client that did not wait for the answer; it is sent to nobody."""
@@ -82,12 +81,14 @@ class Gate:
             await self._app(scope, receive, send)
             return
         started, status, presence = time.perf_counter(), 500, Presence(receive)
+        request = logs.begin(scope)
 
         async def noting(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 presence.answered = True
+                message = logs.marked(message, request)
             await send(message)
 
         try:
@@ -180,4 +181,6 @@ class Gate:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         telemetry.REQUESTS.labels(method, route, str(status)).observe(seconds)
         facts = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
-        _LOG.info(json.dumps(facts))
+        caller = scope.get("state", {}).get("caller")
+        key = {"key": caller.key} if caller is not None and caller.key else {}
+        _LOG.info("", extra={"facts": {**facts, **key, "address": (scope.get("client") or ("",))[0]}})
