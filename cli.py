@@ -10,16 +10,22 @@ import typer
 
 from piaa.commands import (
     backup,
+    calibrate,
     demo,
+    embed,
     explain,
     fit_user,
+    fit_users,
     learn,
+    manifest,
     model_build,
     model_export,
     model_import,
+    rank,
     refit,
     score,
     serve,
+    status,
     suggest,
 )
 from piaa.commands import (
@@ -124,7 +130,13 @@ open_page.add_to(app)
 suggest.add_to(app)
 explain.add_to(app)
 serve.add_to(app)
+manifest.add_to(app)
+embed.add_to(app)
+fit_users.add_to(app)
+rank.add_to(app)
+status.add_to(app)
 backup.add_to(app)
+calibrate.add_to(app)
 app.add_typer(keys_app, name="keys")
 evaluate.add_to(app, adapters_of)
 cross_evaluate.add_to(app, adapters_of)

@@ -1,10 +1,10 @@
-"""What `auto` loses where its smooth function is left out (`exact=false` of `piaa serve`): SRCC and scores.
+"""What a ranking by the linear part of ``auto`` costs, as ``piaa rank`` does it, against all of ``auto``.
 
-    uv run python benchmarks/linear_part.py ROOT --models runs/lite --out runs/linear-part
+    uv run --group train python benchmarks/linear_part.py ../shared/data/oasis_beauty --models runs/lite
 
-Users of one OASIS list under the model that learned from the other lists, as in `oasis_protocol.py`. Of each
-user k ratings are learned from; 80 photos that she rated otherwise are ranked, by all of what was learned and
-by its linear part.
+Each list's people on the model that learned from the other lists (``benchmarks/train_piaa_lite.py``): of k
+ratings drawn, all other ratings are predicted by ``auto``, by its linear part and by ``bayes``, which is
+linear as a whole. SRCC of these, and between the two rankings; means over people, 95 % bootstrap intervals.
 """
 
 from __future__ import annotations
@@ -14,103 +14,89 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from oasis import load_oasis
-from oasis_people import bootstrap, vectors
+from oasis import LISTS, Oasis, load_oasis
+from oasis_sides import WITHOUT
 from record import table, tell, write_result
-from threadpoolctl import threadpool_limits
 
+from generic.cache.features import FeatureCache
 from generic.metrics import spearman
 from generic.model.generic_model import GenericModel
 from generic.seeds import stream
-from piaa.adapters.auto import AutoAdapter
-from piaa.adapters.linear_forms import LinearForms
-from piaa.adapters.prior import PREFIX, Prior
+from piaa.adapters.registry import make_adapter
+from piaa.people.opened_model import OpenedModel
 
-SHOTS = (10, 30, 100)
-N_TEST = 80
-
-
-def person(
-    prior: Prior, x: NDArray[Any], y: NDArray[np.float64], k: int, draw: np.random.Generator
-) -> dict[str, float]:
-    """One person's figures."""
-    order = draw.permutation(len(y))
-    seen, new = order[:k], order[-N_TEST:]
-    form = AutoAdapter(prior).fit(x[seen], y[seen]).linear_form()
-    whole, linear = (
-        LinearForms.of([form], exact=exact).unit_scores(x[new], prior)[0] for exact in (True, False)
-    )
-    return {
-        "whole": spearman(whole, y[new]),
-        "linear": spearman(linear, y[new]),
-        "together": spearman(whole, linear),
-        "largest": float(np.abs(whole - linear).max()),
-        "mean": float(np.abs(whole - linear).mean()),
-    }
+COLUMNS = ("auto", "its linear part", "bayes", "the two rankings of auto")
+DRAWS = 10_000
 
 
-def figures(people: list[dict[str, float]], k: int) -> dict[str, Any]:
-    """Means over people, with the interval of the loss."""
-    found: dict[str, Any] = {"k": k, "people": len(people)}
-    found |= {name: float(np.mean([one[name] for one in people])) for name in people[0]}
-    loss = np.array([one["linear"] - one["whole"] for one in people])
-    found |= {"loss": float(loss.mean()), "interval": bootstrap(loss, "linear part", k)}
-    return found | {"largest": max(one["largest"] for one in people)}
+def person(model: OpenedModel, x: np.ndarray, y: np.ndarray, support: np.ndarray) -> list[float]:
+    """SRCC of one person's other ratings, see ``COLUMNS``; not a number where they are all equal."""
+    rest = np.setdiff1d(np.arange(len(y)), support)
+    auto = make_adapter("auto", model.prior).fit(x[support], y[support])
+    bayes = make_adapter("bayes", model.prior).fit(x[support], y[support])
+    whole, line = auto.predict(x[rest]).score, auto.linear_form().coefficients
+    linear = line[0] + x[rest].astype(np.float64) @ line[1:]
+    scores = (whole, linear, bayes.predict(x[rest]).score)
+    return [*(spearman(one, y[rest]) for one in scores), spearman(whole, linear)]
 
 
-def markdown(rows: list[dict[str, Any]]) -> str:
-    """The table of the page."""
-    head = [
-        "ratings",
-        "SRCC, all of `auto`",
-        "its linear part",
-        "difference",
-        "scores differ by, mean / largest",
-    ]
-    lines = [
-        [
-            str(row["k"]),
-            f"{row['whole']:.3f}",
-            f"{row['linear']:.3f}",
-            f"{row['loss']:+.4f} [{row['interval'][0]:+.4f}, {row['interval'][1]:+.4f}]",
-            f"{row['mean']:.3f} / {row['largest']:.3f}",
-        ]
-        for row in rows
-    ]
-    return table(head, lines)
+def measure(data: Oasis, models: Path, k: int, most: int) -> np.ndarray:
+    """One row a person, one column of each of ``COLUMNS``."""
+    rows = []
+    for number in LISTS:
+        model = OpenedModel(GenericModel(models / f"{WITHOUT[number]}.safetensors"))
+        mine = np.flatnonzero(data.lists == number)
+        with FeatureCache.open(model.settings.cache) as cache:
+            found = model.generic.embed([data.paths[row] for row in mine], cache=cache)
+            vectors = {row: one.vector for row, one in zip(mine.tolist(), found, strict=True)}
+        for user in sorted(data.users_of(number))[:most]:
+            photos, scores = data.users[user]
+            rng = stream(0, "linear_part", user, str(k))
+            support = rng.permutation(len(photos))[:k]
+            x = np.stack([vectors[int(row)] for row in photos])
+            rows.append(person(model, x, scores, support))
+        tell(f"{k} ratings: list {number} done")
+    return np.array(rows)
+
+
+def summary(found: np.ndarray) -> dict[str, Any]:
+    """Means over people, and what the linear part loses."""
+    kept = found[np.isfinite(found).all(axis=1)]
+    lost = kept[:, 0] - kept[:, 1]
+    draws = stream(0, "linear_part", "bootstrap").integers(0, len(lost), (DRAWS, len(lost)))
+    low, high = np.quantile(lost[draws].mean(axis=1), (0.025, 0.975))
+    means = dict(zip(COLUMNS, kept.mean(axis=0).tolist(), strict=True))
+    return {**means, "people": len(kept), "lost": float(lost.mean()), "interval": [float(low), float(high)]}
 
 
 def main() -> None:
-    """Measure and write the result file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    """Measure and write the results; see the module's text."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("root", type=Path)
     parser.add_argument("--models", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--list", type=int, default=2)
-    parser.add_argument("--people", type=int, default=100)
-    options = parser.parse_args()
-    data = load_oasis(options.root)
-    model = GenericModel(options.models / f"piaa-lite-without-{options.list}.safetensors")
-    prior = Prior.from_tensors(model.tensors(PREFIX))
-    x = vectors(model, data, options.out)
-    chosen = data.users_of(options.list)
-    chosen = [
-        chosen[i] for i in stream(0, "linear part", "people").permutation(len(chosen))[: options.people]
+    parser.add_argument("--shots", default="10,30,100")
+    parser.add_argument("--people", type=int, default=10_000, help="of each list, at most")
+    arguments = parser.parse_args()
+    data = load_oasis(arguments.root)
+    shots = [int(k) for k in arguments.shots.split(",")]
+    found = {k: summary(measure(data, arguments.models, k, arguments.people)) for k in shots}
+    heads = ("ratings", "people", *COLUMNS, "lost (95 %)")
+    rows = [
+        (
+            str(k),
+            f"{one['people']:,}",
+            *(f"{one[name]:.3f}" for name in COLUMNS),
+            f"{one['lost']:.4f} ({one['interval'][0]:.4f} to {one['interval'][1]:.4f})",
+        )
+        for k, one in found.items()
     ]
-    rows = []
-    with threadpool_limits(1):
-        for k in SHOTS:
-            draws = [stream(0, "linear part", user, str(k)) for user in chosen]
-            people = [
-                person(prior, x[data.users[user][0]], data.users[user][1], k, draw)
-                for user, draw in zip(chosen, draws, strict=True)
-                if len(data.users[user][0]) >= k + N_TEST
-            ]
-            rows.append(figures(people, k))
-            tell(markdown(rows[-1:]))
-    command = f"uv run python benchmarks/linear_part.py ROOT --list {options.list} --people {options.people}"
-    write_result("linear_part", command, {"rows": rows, "markdown": markdown(rows)})
+    text = table(heads, rows)
+    command = f"python benchmarks/linear_part.py {arguments.root} --models {arguments.models}"
+    command += f" --shots {arguments.shots} --people {arguments.people}"
+    write_result("linear_part", command, {"shots": found, "markdown": text})
+    print(text)
 
 
 if __name__ == "__main__":

@@ -78,9 +78,9 @@ class Study:
         """One of the models."""
         return GenericModel(self._folder / f"{name}.safetensors")
 
-    def left_out(self) -> Iterator[Prepared]:
+    def left_out(self, numbers: Sequence[int] = LISTS) -> Iterator[Prepared]:
         """All people of each list, on the model that has seen neither them nor their photos."""
-        for number in LISTS:
+        for number in numbers:
             others = " and ".join(str(other) for other in LISTS if other != number)
             split = self._lists.without(number)
             yield self._prepare(

@@ -82,7 +82,7 @@ def remember(paths: list[Path], cache: Path) -> None:
             vectors = {
                 it.key: row for it, row in zip(contents.values(), drawn.astype(np.float32), strict=True)
             }
-            features.put_many(vectors, model.generic.hash)
+            features.put_many(vectors, model.generic.network_hash)
 
 
 def rate(paths: list[Path], cache: Path, store: Path) -> None:

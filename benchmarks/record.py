@@ -11,11 +11,12 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from generic.atomic import write_bytes
 
@@ -24,6 +25,7 @@ PIAA = (sys.executable, "-c", "from cli import app; app()")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 """Of what is timed: byte code is kept, Python's default, or each start compiles torch and timm."""
 RESULTS = Path(__file__).parent / "results"
+T = TypeVar("T")
 
 
 def piaa(*arguments: str | Path) -> tuple[str, float]:
@@ -78,6 +80,35 @@ def write_result(name: str, command: str, figures: dict[str, Any]) -> Path:
     path = RESULTS / f"{name}.json"
     write_bytes(path, (json.dumps(content, indent=1) + "\n").encode())
     return path
+
+
+class Steps:
+    """Parts of a long measurement, each kept as it ends: the same command goes on where it was stopped.
+
+    Args:
+        name: of the measurement.
+        options: what must be the same for parts to belong together.
+    """
+
+    def __init__(self, name: str, options: object) -> None:
+        self._path = Path(tempfile.gettempdir(), f"piaa-benchmark-{name}.json")
+        self._options = json.loads(json.dumps(options))
+        kept = json.loads(self._path.read_text()) if self._path.exists() else {}
+        self._done: dict[str, Any] = kept.get("done", {}) if kept.get("options") == self._options else {}
+
+    def do(self, part: str, measure: Callable[[], T]) -> T:
+        """What a part measured, now or before; plain values, as JSON has them."""
+        if part not in self._done:
+            self._done[part] = measure()
+            content = {"options": self._options, "done": self._done}
+            write_bytes(self._path, json.dumps(content).encode())
+            tell(f"{part}: {json.dumps(self._done[part])[:300]}")
+        found: T = self._done[part]
+        return found
+
+    def end(self) -> None:
+        """All parts are in the result: the next run measures anew."""
+        self._path.unlink(missing_ok=True)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

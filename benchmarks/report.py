@@ -31,6 +31,7 @@ OASIS = {
 DOCUMENTS = (
     "README.md",
     "docs/adapters.md",
+    "docs/calibrate.md",
     "docs/page.md",
     "docs/photographers.md",
     "docs/piaa-lite.md",

@@ -5,8 +5,8 @@
 
 One user on `ridge`, photos of 640 x 480 (noise, which takes longer to decode than a photograph), on loopback;
 wrk runs on the same cores. New: each photo sent ends in other bytes, so that its content hash is new. Known:
-a hash of a photo seen before. The network by itself: decoded photos in memory, several numbers of photos a
-call, with the threads' waiting as it is by default and as the server sets it; before and after the server.
+a hash of a photo seen before, asked for in JSON. The network by itself: decoded photos in memory; before and
+after the server. Each part is kept as it ends: the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from record import table, tell, write_result
+from record import Steps, table, tell, write_result
 from serve_users import fill, photo
 from serving import Served
 
@@ -29,7 +30,7 @@ import piaa
 
 AT_ONCE = 64
 """Photos in a call of the network by itself."""
-SINGLE, SEVERAL = (1, 8, 64), ((1, 16), (8, 4), (8, 16))
+SINGLE, SEVERAL = (1, 8, 64, 512), ((1, 16), (8, 4), (8, 16))
 """Clients with one photo a request, and (clients, photos a request)."""
 SCRIPT = """
 wrk.method = "POST"
@@ -45,15 +46,23 @@ function request()
   sent = sent + 1
   local body = user
   for i = 1, %(photos)d do
-    body = body .. part .. (%(fresh)s and string.format("%%d-%%d-%(run)s", sent, i) or "") .. "\\r\\n"
+    body = body .. part .. string.format("%%d-%%d-%(run)s", sent, i) .. "\\r\\n"
   end
   return wrk.format(nil, "/v1/score", nil, body .. "--cut--\\r\\n")
 end
+"""
+"""What wrk sends of new photos."""
+KNOWN = """
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+wrk.body = %(body)s
+"""
+DONE = """
 function done(summary, latency, requests)
   local errors = summary.errors
   io.write(string.format(
-    '\\nRESULT {"answers": %%d, "seconds": %%f, "refused": %%d, "lost": %%d, ' ..
-    '"p50_ms": %%f, "p95_ms": %%f, "p99_ms": %%f}\\n',
+    '\\nRESULT {"answers": %d, "seconds": %f, "refused": %d, "lost": %d, ' ..
+    '"p50_ms": %f, "p95_ms": %f, "p99_ms": %f}\\n',
     summary.requests, summary.duration / 1e6, errors.status,
     errors.connect + errors.read + errors.write + errors.timeout,
     latency:percentile(50) / 1e3, latency:percentile(95) / 1e3, latency:percentile(99) / 1e3))
@@ -68,19 +77,36 @@ def field(name: str, value: bytes, file: str = "") -> bytes:
 
 
 def load(
-    server: Served, folder: Path, part: bytes, clients: int, seconds: int, *, fresh: bool, photos: int = 1
+    server: Served, folder: Path, part: bytes, clients: int, seconds: int, *, photos: int = 1
 ) -> dict[str, Any]:
-    """What wrk measures: photos a second, percentiles of a request in ms, errors."""
+    """What wrk measures of new photos: photos a second, percentiles of a request in ms, errors."""
     (folder / "user").write_bytes(field("user", b"user-0") + b"\r\n")
     (folder / "part").write_bytes(part)
-    values = {"folder": folder, "fresh": str(fresh).lower(), "photos": photos, "run": time.time_ns()}
-    script = folder / "load.lua"
-    script.write_text(SCRIPT % values)
-    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "60s", "-s", str(script)]
-    done = subprocess.run([*command, server.url], capture_output=True, text=True, check=True).stdout
+    values = {"folder": folder, "photos": photos, "run": time.time_ns()}
+    return run_wrk(server, folder, SCRIPT % values, clients, seconds, photos=photos)
+
+
+def load_known(server: Served, folder: Path, digest: str, clients: int, seconds: int) -> dict[str, Any]:
+    """The same of a photo that was seen before."""
+    body = json.dumps(json.dumps({"users": ["user-0"], "sha256": [digest]}))
+    return run_wrk(server, folder, KNOWN % {"body": body}, clients, seconds)
+
+
+def run_wrk(
+    server: Served, folder: Path, script: str, clients: int, seconds: int, *, photos: int = 1
+) -> dict[str, Any]:
+    """See :func:`load`; with the CPU time of the server's own process a request, in ms."""
+    place = folder / "load.lua"
+    place.write_text(script + DONE)
+    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "60s", "-s", str(place)]
+    before = server.cpu_s()
+    done = subprocess.run(
+        [*command, f"{server.url}/v1/score"], capture_output=True, text=True, check=True
+    ).stdout
     found: dict[str, Any] = json.loads(done.partition("RESULT ")[2])
     good = found["answers"] - found["refused"]
-    return {"photos_per_s": good * photos / found["seconds"], **found}
+    cpu = 1000 * (server.cpu_s() - before) / max(1, found["answers"])
+    return {"photos_per_s": good * photos / found["seconds"], "cpu_ms": cpu, **found}
 
 
 def bare(seconds: float) -> float:
@@ -116,30 +142,31 @@ def markdown(figures: dict[str, Any]) -> str:
     return (
         table(["", "photos a second", "a request, p50 / p95 / p99 ms", "refused or lost"], rows)
         + f"\n\nThe engine by itself: {figures['bare_per_s']:.1f} photos a second. With 8 clients and new "
-        f"photos the server reaches {figures['share_of_bare']:.2f} of its rate."
+        f"photos the server reaches {figures['share_of_bare']:.2f} of its rate. A known photo takes "
+        f"{runs['known 8 x 1']['cpu_ms']:.2f} ms of the server's computing at 8 clients."
     )
 
 
 def measure(folder: Path, seconds: int) -> dict[str, Any]:
     """All runs on one server, the engine by itself before and after."""
     fill(folder / "piaa.db", 1, 0)
-    before = bare(seconds)
+    steps = Steps("serve_load", {"seconds": seconds})
+    before = steps.do("engine before", lambda: bare(seconds))
     server = Served(folder / "piaa.db")
     sent = server.http.post("/v1/score", data={"user": "user-0"}, files={"image": photo()})
     digest = sent.raise_for_status().json()["images"][0]["sha256"]
-    new, known = field("image", photo(), "a.jpg"), field("sha256", digest.encode())
+    new = field("image", photo(), "a.jpg")
     runs: dict[str, dict[str, Any]] = {}
     for clients, photos in (*((n, 1) for n in SINGLE), *SEVERAL):
         name = f"new {clients} x {photos}"
-        runs[name] = load(server, folder, new, clients, seconds, fresh=True, photos=photos)
-        tell(f"{name}: {json.dumps(runs[name])}")
+        runs[name] = steps.do(name, partial(load, server, folder, new, clients, seconds, photos=photos))
     for clients in SINGLE:
         name = f"known {clients} x 1"
-        runs[name] = load(server, folder, known, clients, seconds, fresh=False)
-        tell(f"{name}: {json.dumps(runs[name])}")
+        runs[name] = steps.do(name, partial(load_known, server, folder, digest, clients, seconds))
     memory = server.memory() / 1e6
     server.stop()
-    after = bare(seconds)
+    after = steps.do("engine after", lambda: bare(seconds))
+    steps.end()
     rate = (before + after) / 2
     return {
         "bare_per_s": rate,

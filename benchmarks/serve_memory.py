@@ -30,11 +30,11 @@ ENTRY_BYTES = 500
 def measure(folder: Path, minutes: float) -> dict[str, Any]:
     """Memory after every slice of load."""
     fill(folder / "piaa.db", 1, 0)
-    server = Served(folder / "piaa.db")
+    server = Served(folder / "piaa.db")  # one process from start to end: this cannot go on after a stop
     part = field("image", photo(), "a.jpg")
     answers, memory, refused = [], [], 0
     for number in range(round(minutes * 60 / SLICE_S)):
-        run = load(server, folder, part, CLIENTS, SLICE_S, fresh=True)
+        run = load(server, folder, part, CLIENTS, SLICE_S)
         answers.append(run["answers"])
         refused += run["refused"] + run["lost"]
         memory.append(server.memory() / 1e6)

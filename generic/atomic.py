@@ -18,12 +18,13 @@ from pathlib import Path
 from generic.errors import OutputError
 
 
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+def write_bytes(path: str | os.PathLike[str], data: bytes, *, mark: str = "") -> None:
     """The file at ``path`` holds exactly ``data`` afterwards, or is untouched if an error is raised.
 
     Args:
         path: the file to create or to replace; see ``atomic_path`` for links and permissions.
         data: its whole new content.
+        mark: see ``atomic_path``.
 
     Raises:
         OutputError: the file cannot be written; one line that names the path and the cure.
@@ -35,12 +36,12 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         ...     Path(folder, "a.txt").read_bytes()
         b'whole'
     """
-    with atomic_path(path) as temporary:
+    with atomic_path(path, mark=mark) as temporary:
         temporary.write_bytes(data)
 
 
 @contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str], *, mark: str = "") -> Iterator[Path]:
     """A temporary path to write to, which becomes ``path`` when the block ends without an error.
 
     The temporary exists (empty) in the target's folder and has its suffix, so that writers which
@@ -50,6 +51,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Args:
         path: the file to create or to replace. Its folder must exist.
+        mark: what the temporary's name begins with after ``.piaa-``, for who clears up after a kill.
 
     Yields:
         the path to write to. Write all of it before the block ends and leave no handle open.
@@ -68,7 +70,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             yield given
             return
         target = given.resolve()
-        temporary = _create_beside(target, old)
+        temporary = _create_beside(target, old, mark)
         yield temporary
         _publish(temporary, target, old)
     except OSError as error:
@@ -103,13 +105,13 @@ def _existing(given: Path) -> os.stat_result | None:
     return old
 
 
-def _create_beside(target: Path, old: os.stat_result | None) -> Path:
+def _create_beside(target: Path, old: os.stat_result | None, mark: str) -> Path:
     """A new empty file in the target's folder, never more readable than the file it will replace."""
     mode = 0o666 if old is None else (old.st_mode & 0o777) | 0o600
     # A long suffix is not one that a writer knows, and could make the name too long.
     suffix = target.suffix if len(os.fsencode(target.suffix)) <= 32 else ""
     while True:
-        temporary = target.parent / f".piaa-{os.urandom(6).hex()}{suffix}"
+        temporary = target.parent / f".piaa-{mark}{os.urandom(6).hex()}{suffix}"
         with suppress(FileExistsError):
             os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
             return temporary

@@ -4,6 +4,7 @@
     ├── ImageError              one image cannot be read
     ├── CheckpointError         a model file cannot be read or is not what it should be
     ├── CacheError              the feature cache cannot be used
+    ├── ClusterError            a manifest, a shard or a bucket cannot be used
     ├── ShapeError              an array has the wrong shape
     ├── RatingsError            a table of ratings has bad rows or columns
     │   ├── BadRowsError        some of its rows, each named (piaa.ratings.files.problems)
@@ -46,6 +47,10 @@ class CheckpointError(PiaaError):
 
 class CacheError(PiaaError):
     """The feature cache cannot be used."""
+
+
+class ClusterError(PiaaError):
+    """Work that many machines share cannot go on: a manifest, a shard or a bucket cannot be used."""
 
 
 class ShapeError(PiaaError, ValueError):

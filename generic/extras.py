@@ -19,6 +19,7 @@ PACKAGES = {
     "postgres": ("psycopg", "psycopg_pool"),
     "heif": ("pillow_heif",),
     "parquet": ("pyarrow",),
+    "cluster": ("fsspec", "ray", "s3fs"),
     "plots": ("matplotlib",),
     "tensorboard": ("tensorboard",),
 }

@@ -7,7 +7,7 @@ Example:
 
         model = piaa.load_model()
         ana = model.fit_user("ratings.csv", images="photos/", scale=(1, 5), user="ana")
-        ana.score("photos/")                     # DataFrame: image, score, low, high, generic
+        ana.score("photos/")                     # DataFrame: image, score, low, high, generic, sure
         ana.save()
         piaa.load_model().load("ana")
 """

@@ -84,7 +84,7 @@ def test_one_rater_through_the_commands_and_through_the_python_api(
     with out.open(newline="") as file:
         reader = csv.DictReader(file)
         table = list(reader)
-    assert reader.fieldnames == ["image", "score", "low", "high", "generic", "predicted_by"]
+    assert reader.fieldnames == ["image", "score", "low", "high", "generic", "sure", "predicted_by"]
     assert len(table) == n
     assert {row["image"] for row in table} == set(rest)
     scores = [float(row["score"]) for row in table]

@@ -154,6 +154,11 @@ EXTRAS = {
     ),
     "serve --no-keys --port 0": ("piaa serve", "prometheus_client", "serve"),
     "users list --store postgresql://nowhere/piaa": ("a store in PostgreSQL", "psycopg", "postgres"),
+    "manifest photos --out m": ("piaa manifest", "pyarrow", "parquet"),
+    "embed m --out v": ("piaa embed", "pyarrow", "parquet"),
+    "status v": ("piaa status", "pyarrow", "parquet"),
+    "fit-users ratings.parquet --vectors v --out f": ("piaa fit-users", "pyarrow", "parquet"),
+    "rank --vectors v --users f --out b": ("piaa rank", "pyarrow", "parquet"),
     "score photos --user ana --out x.parquet": ("writing x.parquet", "pyarrow", "parquet"),
 }
 

@@ -142,8 +142,9 @@ def explain(model: GenericModel, path: Path, *, max_pixels: int | None = None) -
 
     Raises:
         ImageError: the photo cannot be read.
-        CheckpointError: the model's file does not match its hash.
+        CheckpointError: the model's file does not match its hash, or it is calibrated.
     """
+    model.check_plain("explanations")
     limit = MAX_PIXELS if max_pixels is None else max_pixels
     pixels = load_pixels(path, model.size, fit=model.fit, max_pixels=limit)
     photo = open_rgb(path, at_least=(PHOTO_SIDE, PHOTO_SIDE), max_pixels=limit)

@@ -20,6 +20,10 @@ from torch import Tensor, nn
 
 from generic.seeds import stream
 
+FLAT = 1e-3
+"""A feature that varies less over the training photos is left out: what a filter that never answered there
+says of another photo, or an engine's rounding, would otherwise count for thousands of deviations."""
+
 
 class Sketch(nn.Module):
     """From t features to r numbers, each of about unit variance over the training photos.
@@ -57,7 +61,9 @@ def fit_sketch(features: NDArray[Any], r: int, seed: int) -> dict[str, NDArray[A
     signs = rng.choice((-1.0, 1.0), whole)
     there = order < t  # the others fill up the last row
     order = np.where(there, order, 0)
-    deviation = features.std(0, dtype=np.float64)[order] + 1e-6
+    deviation = features.std(0, dtype=np.float64)[order]
+    there &= deviation > FLAT
+    deviation = np.maximum(deviation, FLAT)
     return {
         "order": order.astype(np.int64),
         "mean": features.mean(0, dtype=np.float64)[order].astype(np.float32),

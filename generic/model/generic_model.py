@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -21,9 +21,18 @@ from numpy.typing import NDArray
 
 from generic.cache.contents import Content
 from generic.cache.features import FeatureCache, Features
+from generic.engine.calibrated import BEFORE, ORIGIN, PREFIX, CalibratedEngine, Calibration
 from generic.engine.engine import Engine, usable_cores
 from generic.errors import CheckpointError, ImageError
-from generic.model.checkpoint import NETWORK, load_checkpoint, load_tensors, read_graph, read_header
+from generic.model.checkpoint import (
+    NETWORK,
+    fingerprint,
+    load_checkpoint,
+    load_tensors,
+    read_graph,
+    read_header,
+)
+from generic.model.remembered import Remembered
 from generic.photos.find import printable
 from generic.progress import Progress, no_progress
 
@@ -33,6 +42,8 @@ if TYPE_CHECKING:
     from generic.photos.open import Fit
 
 _UNREAD = Content(sha256="", identity="")
+PRIOR = "prior."
+"""Of the arrays that say how people differ; nothing of them is in a vector."""
 _CHUNK = 512
 _WRITTEN_AT_ONCE = 16
 _AHEAD = 4
@@ -125,6 +136,49 @@ class GenericModel:
         Raises:
             CheckpointError: the file's content does not match its hash, or it cannot be run here.
         """
+        found = self._uncalibrated()
+        return found if self.calibration is None else CalibratedEngine(found, self.calibration)
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """What gives the generic score in place of the network, see :mod:`generic.engine.calibrated`."""
+        found = self.tensors(PREFIX)
+        return Calibration.from_tensors(
+            {k: v for k, v in found.items() if not (PREFIX + k).startswith(BEFORE)}
+        )
+
+    @cached_property
+    def network_hash(self) -> str:
+        """Hash of the model without its calibration: models with one have the same vectors but for the score.
+
+        Reckoned from the file, so that none can pass for another; a plain model's is its own.
+        """
+        if self.calibration is None:
+            return self.hash
+        header, tensors = load_checkpoint(self.path)
+        before = {k.removeprefix(BEFORE): v for k, v in tensors.items() if k.startswith(BEFORE + PRIOR)}
+        kept = {k: v for k, v in tensors.items() if not k.startswith(PREFIX)} | before
+        plain = replace(header, training={k: v for k, v in header.training.items() if k != ORIGIN})
+        return fingerprint(plain, kept)
+
+    def check_plain(self, use: str) -> None:
+        """Raises CheckpointError if the score is not the network's, for what goes by the network alone."""
+        if self.calibration is not None:
+            raise CheckpointError(
+                f"model {self.name} {self.hash[:8]} is calibrated: its score is not its network's, and {use} "
+                f"go by the network alone; use the model that it was calibrated from"
+            )
+
+    def remembered(self, cache: FeatureCache) -> Remembered:
+        """A cache, as this model sees its photos."""
+        return Remembered(cache, self.network_hash, self.calibration)
+
+    def plain_vector(self, pixels: NDArray[np.uint8]) -> Features:
+        """As :meth:`vector`, with the network's own score: what :class:`Remembered` takes."""
+        engine = self._loaded()
+        return (engine.inner if isinstance(engine, CalibratedEngine) else engine).vector(pixels)
+
+    def _uncalibrated(self) -> Engine:
         if self.header.engine.get("name") == "onnx":
             from generic.engine.onnx_engine import OnnxEngine
 
@@ -169,10 +223,11 @@ class GenericModel:
         Yields:
             one result per path; a photo that cannot be read yields its error, the others go on.
         """
+        remembered = self.remembered(cache)
         for start in range(0, len(paths), _CHUNK):
             chunk = paths[start : start + _CHUNK]
             contents, errors = cache.digest_many(chunk)
-            vectors = cache.find_many(contents.values(), self.hash)
+            vectors = remembered.find(contents.values())
             missing: dict[str, Path] = {}
             for path, content in contents.items():
                 if content.key not in vectors:
@@ -180,7 +235,7 @@ class GenericModel:
             # Known, unreadable and duplicate photos are done; the rest reports itself.
             progress(len(chunk) - len(missing))
             if missing:
-                broken = self._compute(missing, vectors, cache, max_pixels, progress)
+                broken = self._compute(missing, vectors, remembered, max_pixels, progress)
                 errors.update({p: broken[c.key] for p, c in contents.items() if c.key in broken})
             for path in chunk:
                 yield _embedded(path, contents.get(path, _UNREAD), errors.get(path), vectors)
@@ -189,7 +244,7 @@ class GenericModel:
         self,
         missing: dict[str, Path],
         vectors: dict[str, Features],
-        cache: FeatureCache,
+        remembered: Remembered,
         max_pixels: int | None,
         progress: Progress,
     ) -> dict[str, ImageError]:
@@ -203,13 +258,11 @@ class GenericModel:
                 else:
                     fresh[key] = result
                 if len(fresh) == _WRITTEN_AT_ONCE:
-                    cache.put_many(fresh, self.hash)
-                    vectors.update(fresh)
+                    vectors.update(remembered.put(fresh))
                     fresh = {}
                 progress(1)
         finally:  # nothing is lost of a run that somebody stops
-            cache.put_many(fresh, self.hash)
-        vectors.update(fresh)
+            vectors.update(remembered.put(fresh))
         return broken
 
     def _run(
@@ -226,7 +279,7 @@ class GenericModel:
             except ImageError as error:
                 return error
             # Never loaded for an album whose only unknown photos are broken.
-            return self.vector(pixels)
+            return self.plain_vector(pixels)
 
         callers = usable_cores()
         ahead: deque[tuple[str, Future[Features | ImageError]]] = deque()

@@ -50,7 +50,11 @@ def raw_outputs(
         paths: n photo files.
         max_pixels: photos with more pixels are refused; None is the default of :mod:`generic.photos.open`.
         progress: called with the number of photos newly done.
+
+    Raises:
+        CheckpointError: the model is calibrated.
     """
+    model.check_plain("figures on distributions")
     network = cast("Any", model.network)
     bins = tuple(network.bins.tolist()) if hasattr(network, "raw") else ()
     values = np.full((len(paths), len(bins) or 1), np.nan, np.float32)

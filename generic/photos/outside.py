@@ -17,9 +17,16 @@ def check_outside(folder: Path, roots: Sequence[Path]) -> None:
         roots: folders and files that the photos are searched in.
 
     Raises:
-        OutputError: it is a link or a file, lies in a folder that does not exist, or is searched for photos.
+        OutputError: it is a link or a file, lies in a folder that does not exist, is searched for photos, or
+            nothing can be called so.
     """
     shown = printable(str(folder))
+    try:
+        folder.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:  # a name longer than the disk takes, a folder that must not be looked into
+        raise OutputError(f"cannot write into {shown}: {error.strerror}; name another folder") from None
     if folder.is_symlink():
         raise OutputError(
             f"cannot write into {shown}: it is a link to {printable(str(folder.readlink()))}; "

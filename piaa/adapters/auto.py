@@ -227,7 +227,7 @@ def _kernels(z: Array, n_richer: int) -> Array:
     """Covariances of the functions between photos at places z, beside a prior, shape (m, k, k)."""
     if n_richer:
         return np.stack(TwoKinds(places=z, n_richer=n_richer).among())
-    return Likeness(places=z, width=1.0).among()[0][None]
+    return Likeness(places=z, width=1.0).smooth_among()[None]
 
 
 def _compare_free(basis: Array, y: Array, equal: NDArray[np.bool_], z: Array) -> tuple[State, Array]:

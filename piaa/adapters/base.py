@@ -210,7 +210,7 @@ class Adapter(ABC):
 
         Args:
             one: model vectors, shape (n, 1 + d).
-            other: of the photos that they are compared with, shape (n, 1 + d).
+            other: of the photos that they are compared with, shape (n, 1 + d), or of a single one (1, 1 + d).
 
         Returns:
             shape (n,).

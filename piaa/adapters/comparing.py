@@ -47,7 +47,7 @@ class ComparingAdapter(VectorAdapter):
 
     @abstractmethod
     def _apart(self, learned: State, one: Array, other: Array) -> tuple[Array, Array, State]:
-        """Of n pairs of photos, (n, 1 + d) each, what their scores differ by.
+        """Of n pairs of photos, (n, 1 + d) each, or of n and one, what their scores differ by.
 
         Returns:
             what the learned weights are of, shape (n, q); each function's variance beside it, at size 1,

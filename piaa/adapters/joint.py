@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from piaa.adapters.posterior import Mixture
-from piaa.adapters.prediction import Array, State
+from piaa.adapters.prediction import Array
 from piaa.adapters.preference import log_likelihood
+from piaa.adapters.rows import Rows
 
 _STEPS = 100
 _CLOSE = 1e-8
@@ -37,31 +38,6 @@ _ROUGHLY = 1e-3
 """Of a precision, in that of a rating: whatever it is, the targets are matched to it."""
 _FAINT = 1e-3
 """Least precision of a comparison, in a rating's: where it teaches nothing, its target must stay finite."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rows:
-    """What :meth:`piaa.adapters.posterior.Mixture.posterior` takes, for one person."""
-
-    basis: Array
-    """Shape (1, r, p)."""
-    y: Array
-    """Shape (1, r, v)."""
-    kernels: Array | None
-    """Shape (1, functions, r, r)."""
-    constant: Array
-    """Log of what the directions leave out of the evidence, shape (1, v)."""
-    turn: Array
-    """What makes the directions of photos: kernels to the n photos, times it, shape (n, r)."""
-
-    def posterior(self, mixture: Mixture) -> State:
-        """What the answers leave of the mixture; its functions' weights are of the directions."""
-        (state,) = mixture.posterior(self.basis, self.y, self.kernels, self.constant)
-        return state
-
-    def evidence(self, mixture: Mixture) -> float:
-        """Log probability of the answers under a mixture of the same noise variances."""
-        return float(mixture.evidence(self.basis, self.y, self.kernels, self.constant)[0])
 
 
 def rows_of(
@@ -94,12 +70,11 @@ def rows_of(
     left = np.maximum(rest.sum(axis=0) - (along**2).sum(axis=0), 0.0)
     lacking = len(rows) - turn.shape[1]
     constant = found.constant - 0.5 * (lacking * np.log(2 * np.pi * mixture.noise) + left / mixture.noise)
-    turned = turn.T @ rows
     return Rows(
-        basis=turned[None],
-        y=(along + (turned @ mixture.mean)[:, None])[None],
-        kernels=None if blocks is None else (turn.T @ blocks @ turn)[None],
-        constant=constant[None],
+        basis=turn.T @ rows,
+        residual=along,
+        kernels=np.zeros((0, turn.shape[1], turn.shape[1])) if blocks is None else turn.T @ blocks @ turn,
+        constant=constant,
         turn=np.concatenate([turn, -turn[k:]]),
     )
 

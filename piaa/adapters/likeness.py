@@ -49,9 +49,16 @@ class Likeness:
 
     def among(self) -> tuple[Array, Array]:
         """Covariances of either function between the rated photos, shape (k, k) each."""
+        return self.smooth_among(), self.linear_among()
+
+    def smooth_among(self) -> Array:
+        """Covariances of the smooth function between the rated photos, shape (k, k)."""
+        return np.asarray(np.exp(-squared_distances_among(self.places) / (2 * self.width**2)))
+
+    def linear_among(self) -> Array:
+        """Those of the linear function, shape (k, k)."""
         away = self.places - self.center
-        smooth = np.exp(-squared_distances_among(self.places) / (2 * self.width**2))
-        return np.asarray(smooth), np.asarray(self.scale * (away @ away.T))
+        return np.asarray(self.scale * (away @ away.T))
 
     def linear(self, z: Array) -> Array:
         """Those of the linear function, shape (n, k)."""

@@ -43,17 +43,14 @@ class Mixture:
     """How many of the noise variances, the first ones, have a say in the mean; None: all. The others widen
     the covariance and the noise alone, see :mod:`piaa.adapters.strangers`."""
 
-    def posterior(
-        self, basis: Array, y: Array, kernels: Array | None = None, constant: Array | None = None
-    ) -> list[State]:
+    def posterior(self, basis: Array, y: Array, kernels: Array | None = None) -> list[State]:
         """What the ratings of u people leave of it.
 
         Args:
             basis: shape (u, k, p).
-            y: shape (u, k), or (u, k, v) where they differ with the noise (:mod:`piaa.adapters.joint`).
+            y: shape (u, k).
             kernels: covariances of the functions between the rated photos, at size 1, shape (u, m, k, k);
                 None is for a grid without any.
-            constant: what is added to the log evidence of each noise variance, shape (u, v).
 
         Returns:
             for each person the average over the cells. ``mean`` (q,) and ``covariance`` (q, q), which holds
@@ -61,60 +58,53 @@ class Mixture:
             rated photos), q = p + m k. ``noise`` () and ``size`` (m,) are variances.
         """
         cells, logs = self._cells(basis, y, kernels)
-        return self._average(cells, *self._weights(cells, logs, constant))
+        return self._average(cells, *self._weights(cells, logs))
 
-    def evidence(
-        self, basis: Array, y: Array, kernels: Array | None = None, constant: Array | None = None
-    ) -> Array:
+    def evidence(self, basis: Array, y: Array, kernels: Array | None = None) -> Array:
         """Log density of each person's ratings under the whole grid, shape (u,); see :meth:`posterior`."""
         cells, logs = self._cells(basis, y, kernels)
         every = np.stack([cell.evidence for cell in cells], axis=1) + logs
-        if constant is not None:
-            every = every + constant[:, None]
         return np.asarray(np.logaddexp.reduce(every.reshape(len(y), -1), axis=1))
 
     def posterior_of(self, summary: Summary) -> State:
         """As :meth:`posterior`, of one person's many ratings; over kernels with the stand-ins."""
-        cells, logs = self._cells_of(summary), self.log_weights[self._there]
+        cells, logs = self._cells_of(summary), self.log_weights[self.there]
         return self._average(cells, *self._weights(cells, logs))[0]
 
     def evidence_of(self, summary: Summary) -> float:
         """Log density of one person's many ratings under the whole grid."""
         every = np.stack([cell.evidence[0] for cell in self._cells_of(summary)])
-        return float(np.logaddexp.reduce(every + self.log_weights[self._there], axis=None))
+        return float(np.logaddexp.reduce(every + self.log_weights[self.there], axis=None))
 
-    def _weights(self, cells: list[_Cell], logs: Array, constant: Array | None = None) -> tuple[Array, Array]:
+    def _weights(self, cells: list[_Cell], logs: Array) -> tuple[Array, Array]:
         """Weights of the cells by their evidence, (u, cells, v): for all, and for the mean."""
         every = np.stack([cell.evidence for cell in cells], axis=1) + logs
-        if constant is not None:
-            every = every + constant[:, None]
         for_mean = every.copy()
         for_mean[..., slice(self.n_for_mean, None) if self.n_for_mean else slice(0)] = -np.inf
         return _normalised(every), _normalised(for_mean)
 
     @property
-    def _there(self) -> NDArray[np.bool_]:
+    def there(self) -> NDArray[np.bool_]:
         """Which covariances and sizes have a cell, shape (c, s)."""
         return np.asarray(np.isfinite(self.log_weights).any(axis=2))
 
     def _cells(self, basis: Array, y: Array, kernels: Array | None) -> tuple[list[_Cell], Array]:
         """The cells and the logs of their weights, shape (cells, v)."""
-        expected = basis @ self.mean
-        residual = y - (expected if y.ndim == expected.ndim else expected[:, :, None])
+        residual = y - basis @ self.mean
         cells = [
             _Cell.of(basis, residual, self.covariances[c], self.sizes[s], self.noise, kernels)
-            for c, s in np.argwhere(self._there)
+            for c, s in np.argwhere(self.there)
         ]
-        return cells, self.log_weights[self._there]
+        return cells, self.log_weights[self.there]
 
     def _cells_of(self, summary: Summary) -> list[_Cell]:
-        there = np.argwhere(self._there)
+        there = np.argwhere(self.there)
         return [_Cell.of_many(summary, self, self.covariances[c], self.sizes[s]) for c, s in there]
 
     def _grid(self, weights: Array) -> Array:
         """Weights of cells (u, cells, v) at their places, shape (u, c, s, v)."""
         grid = np.zeros((len(weights), *self.log_weights.shape))
-        grid[:, self._there] = weights
+        grid[:, self.there] = weights
         return grid
 
     def _average(self, cells: list[_Cell], weights: Array, for_mean: Array) -> list[State]:
@@ -170,7 +160,7 @@ class _Cell:
     total: Array
     """s + n, shape (u, r, v)."""
     along: Array
-    """V^T residual, shape (u, r, 1) or (u, r, v)."""
+    """V^T residual, shape (u, r, 1)."""
     evidence: Array
     """Log density of the ratings, shape (u, v)."""
 
@@ -184,7 +174,7 @@ class _Cell:
         noise: Array,
         kernels: Array | None,
     ) -> _Cell:
-        if kernels is None and 2 * len(covariance) <= residual.shape[1] and residual.ndim == 2:
+        if kernels is None and 2 * len(covariance) <= residual.shape[1]:
             return cls._of_few_weights(basis, residual, covariance, noise)
         reach = covariance @ basis.transpose(0, 2, 1)
         gram = basis @ reach
@@ -230,9 +220,7 @@ def _averages(weights: Array, values: Array) -> list[Array]:
 
 
 def _along(vectors: Array, residual: Array) -> Array:
-    """V^T residual, shape (u, r, 1), or (u, r, v) where it differs with the noise."""
-    if residual.ndim == vectors.ndim:
-        return np.asarray(vectors.transpose(0, 2, 1) @ residual)
+    """V^T residual, shape (u, r, 1)."""
     return np.asarray(np.einsum("ukr,uk->ur", vectors, residual)[:, :, None])
 
 

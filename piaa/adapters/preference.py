@@ -10,6 +10,8 @@ Notation: m comparisons; all variances in unit scores squared.
 
 from __future__ import annotations
 
+from math import erfc
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,9 +40,10 @@ def log_likelihood(
     if not equal.any():
         return _preferred(mean, width)
     band = BAND * np.sqrt(2 * noise)
-    chosen, alike = _preferred(mean - band, width), _equal(mean, band, width)
-    log, slope, curve = (np.where(equal, b, a) for a, b in zip(chosen, alike, strict=True))
-    return log, slope, curve
+    found = _preferred(mean - band, width)
+    for values, alike in zip(found, _equal(mean[..., equal], band, width[..., equal]), strict=True):
+        values[..., equal] = alike
+    return found
 
 
 def preferring(mean: Array, variance: Array, noise: float) -> Array:
@@ -51,9 +54,10 @@ def preferring(mean: Array, variance: Array, noise: float) -> Array:
         variance: of the difference, noise left out, shape (n,).
         noise: variance of a rating.
     """
-    from scipy.special import ndtr
-
-    return np.asarray(ndtr(mean / np.sqrt(np.maximum(variance, 0.0) + 2 * noise)))
+    at = mean / np.sqrt(2 * (np.maximum(variance, 0.0) + 2 * noise))
+    return np.array(
+        [0.5 * erfc(-value) for value in at.tolist()]
+    )  # scipy would cost a quick command its import
 
 
 def expected_information(mean: Array, variance: Array, noise: float) -> Array:

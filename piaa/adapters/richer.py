@@ -57,7 +57,7 @@ class TwoKinds:
 
     def among(self) -> tuple[Array, Array]:
         """Covariances of either function between the rated photos, shape (k, k) each."""
-        return self._near.among()[0], self._rich.among()[1]
+        return self._near.smooth_among(), self._rich.linear_among()
 
     def both(self, z: Array) -> Array:
         """Both side by side, shape (n, 2 k)."""

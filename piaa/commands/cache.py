@@ -33,13 +33,16 @@ def cache_info(cache: CacheOption = None, as_json: AsJson = False) -> None:
 @reporting
 def cache_clear(
     cache: CacheOption = None,
-    model: Annotated[str | None, typer.Option("--model", help="Only features of this model.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="Only features of this model, and of those calibrated from it."),
+    ] = None,
 ) -> None:
     """Forget the features; they are computed again when needed."""
     from generic.cache.features import FeatureCache, default_cache_folder
-    from generic.model.checkpoint import read_header
+    from generic.model.generic_model import GenericModel
     from generic.model.registry import find_model
 
-    chosen = None if model is None else read_header(find_model(model)).hash
+    chosen = None if model is None else GenericModel(find_model(model)).network_hash
     removed = FeatureCache(cache or default_cache_folder()).clear(chosen)
     typer.echo(f"removed the features of {counted(removed, 'photo')}")

@@ -90,6 +90,7 @@ def _told(model: Model, photo: Path, user: str, store: str | None) -> tuple[dict
 
     person = model.load(user, store=store)
     (row,) = person.score_table(photo).rows()
+    row.pop("sure", None)  # of a place in a ranking, of which there is none
     facts: dict[str, Any] = {"user": user, "scale": person.scale.to_json(), **row}
     facts |= {"nearest": [], "parts": None}
     lines = [

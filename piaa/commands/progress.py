@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from generic.progress import Progress, in_lines
 from piaa.commands.terminal import note
 
+_TOLD = 100_000
 AGAIN = "the same command begins from the start"
 """Said of work that leaves nothing behind."""
 
@@ -26,6 +27,21 @@ def progress_bar(label: str, total: int) -> Iterator[Progress]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=total)
         yield lambda done: bar.advance(task, done)
+
+
+@contextmanager
+def listing(label: str) -> Iterator[Progress]:
+    """A number that counts up, for work whose end is not known: a line for every hundred thousand."""
+    n = told = 0
+
+    def advance(done: int) -> None:
+        nonlocal n, told
+        n += done
+        if n - told >= _TOLD:
+            told = n
+            note(f"{label}: {n:,}")
+
+    yield advance
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from piaa.commands.terminal import note, print_json, reporting
 
 if TYPE_CHECKING:
     from piaa.people.refit import Refitted
+    from piaa.people.vector_map import Loss
 
 KEPT = "who was learned anew so far is kept: the same command goes on from there"
 
@@ -28,6 +29,16 @@ def users_refit(
         Path | None,
         typer.Option(help="A folder that holds the photos that they judged, under whatever names."),
     ] = None,
+    gone: Annotated[
+        bool,
+        typer.Option(
+            "--map",
+            help="Work out vectors of photos that are gone from the model before's, and tell the loss.",
+        ),
+    ] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Learn from the ratings whose photos have a vector.")
+    ] = False,
     model: options.ModelOption = "piaa-lite",
     store: options.StoreOption = None,
     cache: options.CacheOption = None,
@@ -39,7 +50,7 @@ def users_refit(
 
     Whoever cannot be learned anew stays as she is: the version of the model before goes on answering.
     """
-    from piaa.people.refit import refit_people
+    from piaa.people.refit import map_gone, refit_people
     from piaa.store.store import Store
 
     if everybody == (user is not None):
@@ -48,13 +59,33 @@ def users_refit(
     users = [one.user for one in keeper.users()] if user is None else [user]
     chosen = options.open_model(model, cache, no_cache, max_pixels)
     with stopping(KEPT), progress_bar("learning people", len(users)) as advance:
-        found = list(refit_people(chosen, keeper, users, images, progress=advance))
+        # With a map first whoever needs none: they teach it.
+        first = partial and not gone
+        found = list(refit_people(chosen, keeper, users, images, partial=first, progress=advance))
+    left = [one.user for one in found if one.reason]
+    if gone and left:
+        if (mapped := map_gone(chosen, keeper, left)) is not None:
+            _tell_loss(*mapped)
+        again = {one.user: one for one in refit_people(chosen, keeper, left, images, partial=partial)}
+        found = [again.get(one.user, one) for one in found]
     if as_json:
         print_json([dataclasses.asdict(one) for one in found])
     elif user is not None and found[0].reason:
         raise PiaaError(found[0].reason)
     else:
         _say(found, f"{chosen.generic.name} {chosen.generic.hash[:8]}")
+
+
+def _tell_loss(n_photos: int, loss: Loss) -> None:
+    photos, people = counted(n_photos, "photo"), counted(loss.n_people, "person", "people")
+    note(
+        f"vectors of {photos} that are gone were worked out from the model before, by a map learned from "
+        f"{loss.n_photos} photos ({loss.explained:.0%} of the variance)"
+    )
+    note(
+        f"learned from such vectors people are ranked with an SRCC of {loss.mapped:.3f}, from the model's "
+        f"own with {loss.own:.3f}: {loss.mapped - loss.own:+.3f}, standard error {loss.error:.3f} ({people})"
+    )
 
 
 def _say(found: list[Refitted], model: str) -> None:
@@ -74,7 +105,9 @@ def _say(found: list[Refitted], model: str) -> None:
 
 def _given(one: Refitted) -> str:
     counts = ((one.n_ratings, "rating"), (one.n_comparisons, "comparison"))
-    return " and ".join(counted(n, word) for n, word in counts if n)
+    given = " and ".join(counted(n, word) for n, word in counts if n)
+    mapped = f", {counted(one.n_mapped, 'photo')} of them mapped" if one.n_mapped else ""
+    return given + mapped + (f", {one.n_left_out} left out" if one.n_left_out else "")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -135,15 +135,24 @@ def print_scores(table: ScoreTable, top: int | None) -> None:
     rows = list(table.rows(top))
     heading, cells = "score", [f"{row['score']:5.2f}" for row in rows]
     if table.low is not None:
-        heading += "  80 % interval  generic"
+        heading += "  80 % interval  generic" + "    sure" * (table.sure is not None)
         cells = [
-            f"{cell}  {row['low']:5.2f} … {row['high']:<5.2f}  {row['generic']:7.2f}"
+            f"{cell}  {row['low']:5.2f} … {row['high']:<5.2f}  {row['generic']:7.2f}{_sure(row)}"
             for cell, row in zip(cells, rows, strict=True)
         ]
     names = name_column([printable(row["image"]) for row in rows], "image", len(f"rank    {heading}"))
     typer.echo(f"rank  {names[0]}  {heading}")
     for rank, (name, cell) in enumerate(zip(names[1:], cells, strict=True), 1):
         typer.echo(f"{rank:>4}  {name}  {cell}")
+
+
+def _sure(row: dict[str, Any]) -> str:
+    """How sure it is that the photo belongs into the half of the ranking where it is."""
+    from piaa.people.score_table import SURE
+
+    if "sure" not in row:
+        return ""
+    return f"  {100 * row['sure']:4.0f} %" if row["sure"] >= SURE else "  unsure"
 
 
 def add_to(app: typer.Typer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +27,13 @@ def serve(
     before: Annotated[
         str | None,
         typer.Option(help="The model of before, for people who are not yet learned under --model."),
+    ] = None,
+    calibrations: Annotated[
+        Path | None,
+        typer.Option(help="Folder of models that POST /v1/calibration makes of people's ratings."),
+    ] = None,
+    plain: Annotated[
+        str | None, typer.Option(help="The model that these begin with, where --model is one of them.")
     ] = None,
     cache: CacheOption = None,
     no_cache: NoCache = False,
@@ -81,6 +89,8 @@ def serve(
         store=place_of(store),
         model=model,
         before=before,
+        plain=plain,
+        calibrations=None if calibrations is None else str(calibrations),
         cache=None if folder is None else str(folder),
         workers=workers,
         keys=not no_keys,
@@ -139,6 +149,7 @@ def _run(host: str, port: int, workers: int, grace: int) -> None:
         workers=workers,
         access_log=False,
         log_config=logs.config(),
+        server_header=False,  # which program answers is for nobody to know
         http=Connection,
         ws="none",
         backlog=backlog,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import io
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -30,11 +31,13 @@ _STOPPED = 130
 def reporting(command: Callable[P, R]) -> Callable[P, R]:
     """Turn our errors into one line on stderr (with --json: one object on stdout) and exit code 1.
 
-    Who stops a command is told so, and what :func:`piaa.commands.progress.stopping` says is kept.
+    Who stops a command is told so, and what :func:`piaa.commands.progress.stopping` says is kept. No option
+    takes ``nan`` or ``inf`` for a number.
     """
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        _check_finite(kwargs)
         try:
             with needing(f"piaa {name_of(command)}"):
                 return command(*args, **kwargs)
@@ -51,6 +54,14 @@ def reporting(command: Callable[P, R]) -> Callable[P, R]:
             raise typer.Exit(_STOPPED) from None
 
     return run
+
+
+def _check_finite(options: Mapping[str, object]) -> None:
+    for name, given in options.items():
+        for number in given if isinstance(given, tuple | list) else (given,):
+            if isinstance(number, float) and not math.isfinite(number):
+                option = f"--{name.replace('_', '-')}"
+                raise typer.BadParameter(f"{option} takes a finite number, not {number}")
 
 
 _GROUPS = ("cache", "data", "gaze", "keys", "models", "users")

@@ -269,3 +269,39 @@ def users_import(
 
     summary = Store(store).import_(file, user=user, replace=replace)
     typer.echo(f"imported {summary.user}: {counted(summary.n_versions, 'version')}")
+
+
+@users_app.command("import-forms", epilog="Example: piaa users import-forms forms/ --vectors vectors/")
+@reporting
+def users_import_forms(
+    forms: Annotated[str, typer.Argument(help="Folder or URL of piaa fit-users' --out.")],
+    vectors: Annotated[str, typer.Option(help="Folder or URL of piaa embed's --out.")],
+    model: ModelOption = "piaa-lite",
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Ratings that the store knows become history.")
+    ] = False,
+    store: StoreOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put the people of piaa fit-users into the store, for piaa serve; who is there already stays."""
+    import piaa
+    from generic.extras import require
+    from piaa.cluster.folder import Folder
+    from piaa.cluster.import_forms import import_forms
+    from piaa.commands.progress import listing, stopping
+    from piaa.store.store import Store
+
+    require("piaa users import-forms", "pyarrow")
+    keeper, opened = Store(store), piaa.load_model(model, cache=False)
+    kept = "the people imported so far stay: the same command goes on from there"
+    with stopping(kept), listing("people") as advance:
+        done = import_forms(Folder(forms), Folder(vectors), keeper, opened, replace=replace, progress=advance)
+    if as_json:
+        print_json({**done.__dict__, "store": keeper.name})
+        return
+    for user, why in list(done.refused.items())[:10]:
+        note(f"left out: {user}: {why}")
+    if len(done.refused) > 10:
+        note(f"and {len(done.refused) - 10:,} more (all with --json)")
+    before = f", {done.before:,} there before" if done.before else ""
+    typer.echo(f"{counted(done.users, 'person', 'people')} imported{before}: {keeper.name}")

@@ -7,7 +7,8 @@ that nothing which comes from a browser is ever taken for a path.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from piaa.ratings.spelling import escaped
 from piaa.store.records import SeenPhoto
 
 Rows = NDArray[np.intp]
+Stamp = tuple[int, int]
+"""When a file was changed last, in nanoseconds, and its size: what tells that it changed since."""
+_SHOWN = 12
 
 
 @dataclass
@@ -44,6 +48,13 @@ class Photo:
     """Why it cannot be read; empty if it can, or nobody tried."""
     has_picture: bool = False
     """Whether there is a thumbnail."""
+    stamp: Stamp | None = None
+    """Of the file that was read; None if none was."""
+
+    @property
+    def version(self) -> str:
+        """Which picture it is, for a browser; empty if that is not known."""
+        return self.identity[:_SHOWN]
 
 
 class Album:
@@ -67,6 +78,7 @@ class Album:
         self._lock = threading.Lock()
         self._vectors: NDArray[np.float32] = np.zeros((0, 0), np.float32)
         self._known = np.zeros(len(paths), bool)
+        self._turns = np.zeros(len(paths), np.int64)
         self._rows: dict[str, list[int]] = {}
         self._told: list[int] = []
 
@@ -95,10 +107,34 @@ class Album:
             return photo.path
         raise PiaaError(f"{photo.name!r} is not in the folder any more; open the page again")
 
+    def stamp(self, row: int) -> Stamp | None:
+        """Of a row's file as it is now; None if it is gone."""
+        with suppress(OSError):
+            status = self.photos[row].path.stat()
+            return status.st_mtime_ns, status.st_size
+        return None
+
+    def changed(self, rows: Iterable[int]) -> list[int]:
+        """Those rows whose file is another one than was read; one that is gone is none."""
+        read = ((row, self.photo(row).stamp) for row in rows)
+        return [row for row, stamp in read if stamp is not None and self.stamp(row) not in (None, stamp)]
+
+    def forget(self, row: int) -> None:
+        """Know nothing of a photo but its name: its file is another one now."""
+        photo = self.photos[row]
+        with self._lock:
+            if photo.identity:
+                self._rows[photo.identity].remove(row)
+            self.photos[row] = Photo(path=photo.path, name=photo.name)
+            self._known[row] = False
+            self._turns[row] += 1
+            self._told.append(row)
+
     def note(
         self,
         row: int,
         *,
+        stamp: Stamp | None = None,
         content: Content | None = None,
         facts: PhotoFacts | None = None,
         vector: Features | None = None,
@@ -108,6 +144,8 @@ class Album:
         """Keep what was found out about a photo; who waits for news of the album is told of it."""
         photo = self.photos[row]
         with self._lock:
+            if stamp is not None:
+                photo.stamp = stamp
             if content is not None:
                 self._name(row, photo, content)
             if facts is not None:
@@ -132,11 +170,21 @@ class Album:
             self._vectors = np.zeros((len(self.photos), len(vector)), np.float32)
         self._vectors[row] = vector
         self._known[row] = True
+        self._turns[row] += 1
 
     @property
     def n_known(self) -> int:
         """Photos that were embedded."""
         return int(self._known.sum())
+
+    @property
+    def n_turns(self) -> int:
+        """Vectors that came or went so far."""
+        return int(self._turns.sum())
+
+    def turns(self, rows: Rows) -> NDArray[np.int64]:
+        """How often the vectors of photos came or went, shape (n,)."""
+        return self._turns[rows]
 
     @property
     def n_told(self) -> int:

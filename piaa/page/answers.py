@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 
 from generic.errors import PiaaError, UnknownUser
 from piaa.page.album import Album
 from piaa.page.taste import STARS
+from piaa.store.changes import Change
 from piaa.store.records import FLAGS, OUTCOMES, SeenPhoto, check_user
 from piaa.store.said import Said
 from piaa.store.saying import Saying
 from piaa.store.store import Store
 
 SOURCE = "page"
+OF_FILES = ("xmp", "lightroom")
+"""Sources of what her files say."""
 _MOST_REDONE = 500
 
 
@@ -39,6 +42,7 @@ class Answers:
     def __init__(self, album: Album, store: Store, model_hash: str) -> None:
         self._album, self._store, self._model_hash = album, store, model_hash
         self._undone: dict[str, list[Saying]] = {}
+        self._taken: dict[str, list[set[int]]] = {}  # changes by what the files say, taken over here at once
 
     def rate(self, user: str, row: int, stars: int | None) -> None:
         """Give a photo stars; None takes hers off.
@@ -88,13 +92,14 @@ class Answers:
         Raises:
             PiaaError: there is none, or something was said elsewhere since.
         """
-        self._check_last(user)
+        last = self._last(user)
         before = self._known(user)
-        change, _ = self._store.undo(user, source=SOURCE)
-        after = self._known(user)
-        self._undone.setdefault(user, []).append(self._between(after, before))
+        for _ in last:
+            self._store.undo(user, source=SOURCE)
+        again = replace(self._between(self._known(user), before), source=last[-1].source)
+        self._undone.setdefault(user, []).append(again)
         del self._undone[user][:-_MOST_REDONE]
-        return change.what
+        return last[-1].what
 
     def redo(self, user: str) -> None:
         """Say again what was undone last, since this page was started.
@@ -104,29 +109,50 @@ class Answers:
         """
         if not self._undone.get(user):
             raise PiaaError("there is nothing to redo: nothing was undone since the last answer")
-        self._store.say(user, self._undone[user][-1])
-        self._undone[user].pop()
+        left = self._undone[user]
+        with self.taking_over(user):
+            self._store.say(user, left[-1])
+        self._undone[user] = left[:-1]
+
+    @contextmanager
+    def taking_over(self, user: str) -> Iterator[None]:
+        """What is said meanwhile by her files is said here, at once: one undo takes it back."""
+        known = {one.id for one in self._changes(user)}
+        yield
+        new = {one.id for one in self._changes(user) if one.id not in known and one.source in OF_FILES}
+        if new:
+            self._taken.setdefault(user, []).append(new)
+            self._undone.pop(user, None)
 
     def can(self, user: str) -> tuple[bool, bool]:
         """Whether something can be undone, and redone."""
         with suppress(PiaaError):
-            self._check_last(user)
+            self._last(user)
             return True, bool(self._undone.get(user))
         return False, bool(self._undone.get(user))
 
-    def _check_last(self, user: str) -> None:
+    def _changes(self, user: str) -> list[Change]:
+        """What was not taken back of all that she said, oldest first."""
         try:
             changes = self._store.history(user)
         except UnknownUser:
-            changes = []
-        left = [one for one in changes if not one.undone and one.what != "undo"]
+            return []
+        return [one for one in changes if not one.undone and one.what != "undo"]
+
+    def _last(self, user: str) -> list[Change]:
+        """The last change that was made here, or the last few if they were made at once."""
+        left = self._changes(user)
         if not left:
             raise PiaaError("there is nothing to undo: nothing was said yet")
-        if left[-1].source != SOURCE:
-            raise PiaaError(
-                f"the last change ({left[-1].what}) was not made here but by {left[-1].source!r}; take it "
-                f"back with: piaa users undo {shlex.quote(user)}"
-            )
+        if left[-1].source == SOURCE:
+            return left[-1:]
+        for taken in self._taken.get(user, []):
+            if left[-1].id in taken:
+                return [one for one in left if one.id in taken]
+        raise PiaaError(
+            f"the last change ({left[-1].what}) was not made here but by {left[-1].source!r}; take it "
+            f"back with: piaa users undo {shlex.quote(user)}"
+        )
 
     def _say(self, user: str, saying: Saying) -> None:
         check_user(user)

@@ -1,14 +1,14 @@
 """What to ask next, so that few answers teach much; and an honest word on what answers are worth.
 
-How much a photo's rating would narrow what is known of a person's taste is known before she rates it, see
-:mod:`piaa.people.suggest`. A pair is made of photos that teach much and that she is expected to like about
-equally well, of which nobody could foretell the answer.
+How much an answer would narrow what is known of a person's taste is known before she gives it, a rating or a
+comparison: see :mod:`piaa.people.suggest`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from piaa.adapters.prior import Prior
 from piaa.adapters.registry import DEFAULT
 from piaa.page.album import Album, Rows
 from piaa.page.taste import Taste
+from piaa.people.asking import BOTH, COMPARISONS, RATINGS, Seconds
 from piaa.people.estimate import RankEstimate
 from piaa.people.expected import Measured, gain_of, measured_with
 from piaa.people.model import Model
@@ -32,7 +33,6 @@ _SAMPLE = 2000
 """Photos of a large album that stand for all of it: picks cost as much as they are."""
 _ENOUGH = 0.002
 """Share of pairs that ten more answers must bring to be worth asking for."""
-_PAIRS_OF = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,8 @@ class Asking:
     album: Album
     model: Model
     taste: Taste
+    bursts: NDArray[np.int32] | None = None
+    """Of each photo, -1 where unknown; of one no two photos are asked about at once. None is no burst."""
 
     def photos(self, n: int = AHEAD, leave_out: Collection[int] = ()) -> list[int]:
         """Rows of unrated photos to rate next, the most instructive first; none if all are rated.
@@ -53,41 +55,61 @@ class Asking:
         rows = self._sample()
         own = set(self.taste.words(self.album).own) | set(leave_out)
         candidates = [place for place, row in enumerate(rows) if int(row) not in own]
-        if not candidates:
-            return []
-        if self.model.prior is None:
-            return [int(rows[place]) for place in _evenly(candidates, n)]
-        try:
-            picks = suggest(
-                self.model.prior, self._knowledge(), self.album.vectors(rows), n, candidates=candidates
-            )
-        except PiaaError:  # ratings of another model alone
-            return [int(rows[place]) for place in _evenly(candidates, n)]
-        return [int(rows[one.row]) for one in picks]
+        return [one for one, _ in self._picks(rows, candidates, n, RATINGS)]
 
-    def pair(self, scores: NDArray[np.float32], skip: int = 0) -> tuple[int, int] | None:
-        """Rows of two photos to compare; None if there is no further pair.
+    def pair(self, skip: int = 0) -> tuple[int, int] | None:
+        """Rows of two photos to compare, the most instructive pair; None if there is no further pair.
+
+        Photos that she did not compare yet come first.
 
         Args:
-            scores: of all photos, shape (n,), NaN where unknown.
             skip: pairs that she did not want to answer.
         """
-        compared = {frozenset((one.a_photo, one.b_photo)) for one in self.taste.said.comparisons}
-        taught = self.falls()
-        rows = self.album.known_rows()
-        best = [int(row) for row in rows[np.argsort(-taught[rows], kind="stable")][:_PAIRS_OF]]
-        pairs = sorted(
-            (abs(float(scores[a] - scores[b])), place, a, b)
-            for place, a in enumerate(best)
-            for b in best[place + 1 :]
-        )
-        for _, _, a, b in pairs:
-            one, other = self.album.photos[a].identity, self.album.photos[b].identity
-            if one != other and frozenset((one, other)) not in compared:
-                if not skip:
-                    return a, b
-                skip -= 1
+        done = {frozenset((one.a_photo, one.b_photo)) for one in self.taste.said.comparisons}
+        judged, rows, n_open = frozenset().union(*done), self._sample(), 0
+        everything = list(range(len(rows)))
+        fresh = [place for place in everything if self.album.photos[rows[place]].identity not in judged]
+        for candidates in (fresh, everything):
+            picks = self._picks(rows, candidates, 1 + skip + len(done), COMPARISONS)
+            for one, other in picks:
+                if other is None or self._pair_of(one, other) in done or self._is_one(one, other):
+                    continue
+                if n_open == skip:
+                    return one, other
+                n_open += 1
+            if n_open:  # she skipped all of these: that was one round
+                return None
         return None
+
+    def is_pair_better(self) -> bool:
+        """Whether comparing two photos would now teach more, for the time it takes, than rating one."""
+        rows = self._sample()
+        own = self.taste.words(self.album).own
+        candidates = [place for place, row in enumerate(rows) if int(row) not in own]
+        picks = self._picks(rows, candidates, 1, BOTH)
+        return bool(picks) and picks[0][1] is not None
+
+    def _picks(
+        self, rows: Rows, candidates: list[int], n: int, seconds: Seconds
+    ) -> list[tuple[int, int | None]]:
+        """Rows of photos to rate, or of pairs to compare; evenly taken where nothing is known of people."""
+        if not candidates or (seconds.rating is None and len(candidates) < 2):
+            return []
+        bursts = None if self.bursts is None else _each_its_own(self.bursts[rows])
+        try:
+            known, vectors = self._knowledge(), self.album.vectors(rows)
+            prior = cast("Prior", self.model.prior)  # or there were no knowledge
+            found = suggest(prior, known, vectors, n, candidates=candidates, bursts=bursts, seconds=seconds)
+        except PiaaError:  # no prior, ratings of another model alone, or one burst
+            some = [int(rows[place]) for place in _evenly(candidates, n if seconds.rating else 2 * n)]
+            return [(row, None) for row in some] if seconds.rating else list(_twos(some))
+        return [(int(rows[one.row]), None if one.other is None else int(rows[one.other])) for one in found]
+
+    def _pair_of(self, one: int, other: int) -> frozenset[str]:
+        return frozenset((self.album.photos[one].identity, self.album.photos[other].identity))
+
+    def _is_one(self, one: int, other: int) -> bool:
+        return len(self._pair_of(one, other)) == 1
 
     def falls(self) -> NDArray[np.float32]:
         """How much each photo's rating would teach, in any units, NaN where unknown; shape (n,)."""
@@ -123,6 +145,15 @@ def expected_falls(prior: Prior, known: State, album: Album, rows: Rows) -> Arra
     reach = basis @ covariance
     variance = np.einsum("np,np->n", reach, basis)
     return np.asarray(np.einsum("np,np->n", reach @ scatter, reach) / (variance + noise))
+
+
+def _each_its_own(bursts: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Burst numbers, with one of its own for each photo whose burst is unknown."""
+    return np.where(bursts < 0, -1 - np.arange(len(bursts)), bursts).astype(np.intp)
+
+
+def _twos(rows: list[int]) -> Iterator[tuple[int, int | None]]:
+    yield from zip(rows[::2], rows[1::2], strict=False)
 
 
 def _evenly(candidates: Iterable[int], n: int) -> list[int]:

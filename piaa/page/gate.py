@@ -1,9 +1,14 @@
 """What every request passes first: nobody but the browser that was opened gets anything.
 
 Other pages in the same browser reach this address too: their requests carry another Origin, or are of a kind
-that no form and no script of theirs can send; a name of theirs that leads here is a foreign Host. The cookie
-is set for whoever brings the token of the opened address; a browser sends it to other ports of this computer
-too, so whoever may listen on one is trusted.
+that no form and no script of theirs can send; a name of theirs that leads here is a foreign Host.
+
+The token of the opened address lies in the sight of `ps` and of a browser's history, so it lets in one
+browser alone: whoever brings it gets a cookie made for this answer, and with the first such cookie that comes
+back the token and all other cookies are worth nothing. Not with the answer itself, which a browser may lose
+on the way, or may fetch ahead and throw away. Should somebody else have been quicker, the person is refused
+and told so, instead of sharing the page. A browser sends the cookie to other ports of this computer too, so
+whoever may listen on one is trusted.
 """
 
 from __future__ import annotations
@@ -21,6 +26,13 @@ MOST_BYTES = 1 << 20
 _SAFE = {"GET", "HEAD"}
 _USUAL = 80
 """The port of http."""
+_MOST_OFFERED = 20
+_UNKNOWN = "open the address that piaa open printed; this one is not known, or piaa was started again"
+_USED = (
+    "this address was opened already, and lets in one browser alone; go on there, or stop piaa open with "
+    "Ctrl-C and start it again: nothing is lost. If it was not you who opened it, somebody else on this "
+    "computer did"
+)
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -49,7 +61,9 @@ class Gate:
     """
 
     def __init__(self, app: ASGIApp, token: str, port: int) -> None:
-        self._app, self._token, self._port = app, token, port
+        self._app, self._token = app, token
+        self._offered: list[str] = []  # cookies, none of which came back yet
+        self._let_in: str | None = None  # the one that did
         self.cookie = f"piaa-{port}"  # cookies know no ports: two pages would take each other's
         names = ("127.0.0.1", "localhost")
         self._hosts = {f"{name}:{port}" for name in names}
@@ -64,12 +78,18 @@ class Gate:
         if scope["type"] != "http":
             return
         headers = Headers(scope=scope)
-        by_token = self._brings_token(scope)
-        refusal = self._refusal(scope["method"], headers, by_token)
+        has_cookie = self._has_cookie(headers)
+        by_token = not has_cookie and self._let_in is None and self._brings_token(scope)
+        refusal = self._refusal(scope, headers, is_known=has_cookie or by_token)
         if refusal is not None:
-            await refusal(scope, receive, self._with_headers(send, set_cookie=False))
+            await refusal(scope, receive, self._with_headers(send))
             return
-        await self._app(scope, _limited(receive), self._with_headers(send, set_cookie=by_token))
+        cookie = self._offer() if by_token else None
+        await self._app(scope, _limited(receive), self._with_headers(send, cookie))
+
+    def _offer(self) -> str:
+        self._offered = [*self._offered[-_MOST_OFFERED:], secrets.token_urlsafe(32)]
+        return self._offered[-1]
 
     def _brings_token(self, scope: Scope) -> bool:
         if scope["path"] != "/" or scope["method"] != "GET":
@@ -77,7 +97,8 @@ class Gate:
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         return hmac.compare_digest(given.encode(), self._token.encode())
 
-    def _refusal(self, method: str, headers: Headers, by_token: bool) -> Response | None:
+    def _refusal(self, scope: Scope, headers: Headers, *, is_known: bool) -> Response | None:
+        method = scope["method"]
         if headers.get("host", "") not in self._hosts:
             return _refused(
                 421, "this page answers to its own address only; use the one that piaa open printed"
@@ -86,6 +107,7 @@ class Gate:
         own = {f"http://{host}" for host in self._hosts}
         if origin is not None and origin not in own:
             return _refused(403, "another page asked; nothing was done")
+        by_token = self._brings_token(scope)  # a link may lead to the address, from a mail as from a terminal
         if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none") and not by_token:
             return _refused(403, "another page asked; nothing was done")
         if method not in _SAFE and (origin is None or not _is_json(headers)):
@@ -93,25 +115,27 @@ class Gate:
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > MOST_BYTES:
             return _refused(413, f"the request is larger than {MOST_BYTES} bytes; nothing was done")
-        if not by_token and not self._has_cookie(headers):
-            return _refused(
-                403,
-                "open the address that piaa open printed; this one is not known, or piaa was started again",
-            )
-        return None
+        if is_known:
+            return None
+        return _refused(403, _USED if by_token else _UNKNOWN)
 
     def _has_cookie(self, headers: Headers) -> bool:
+        """Whether it is the browser that was let in; the first that comes back with a cookie is."""
         given = [
-            value
+            value.encode()
             for line in headers.getlist("cookie")
             for name, _, value in (part.strip().partition("=") for part in line.split(";"))
             if name == self.cookie
         ]
-        return any(hmac.compare_digest(value.encode(), self._token.encode()) for value in given)
+        good = self._offered if self._let_in is None else [self._let_in]
+        for cookie in good:
+            if any(hmac.compare_digest(value, cookie.encode()) for value in given):
+                self._let_in = cookie
+                return True
+        return False
 
-    def _with_headers(self, send: Send, *, set_cookie: bool) -> Send:
+    def _with_headers(self, send: Send, offered: str | None = None) -> Send:
         more = {name.lower().encode(): value.encode() for name, value in _HEADERS.items()}
-        cookie = f"{self.cookie}={self._token}; Path=/; HttpOnly; SameSite=Strict".encode()
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -119,7 +143,9 @@ class Gate:
                 extra = [(name, value) for name, value in more.items() if name not in there]
                 if b"cache-control" not in there:
                     extra.append((b"cache-control", b"no-store"))
-                extra += [(b"set-cookie", cookie)] if set_cookie else []
+                if offered is not None:
+                    cookie = f"{self.cookie}={offered}; Path=/; HttpOnly; SameSite=Strict"
+                    extra.append((b"set-cookie", cookie.encode()))
                 message = {**message, "headers": [*message["headers"], *extra]}
             await send(message)
 

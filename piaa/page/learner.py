@@ -36,8 +36,8 @@ _SLICE_S = 0.25
 class Standing:
     """How one person stands: her taste, and the album's scores by it."""
 
-    def __init__(self, taste: Taste, words: Words, scores: NDArray[np.float32], n_known: int) -> None:
-        self.taste, self.words, self.scores, self.n_known = taste, words, scores, n_known
+    def __init__(self, taste: Taste, words: Words, scores: NDArray[np.float32], n_turns: int) -> None:
+        self.taste, self.words, self.scores, self.n_turns = taste, words, scores, n_turns
         self.n_said = self.n_scored = 1
         """Counted up whenever what she said, or her scores, may be others."""
 
@@ -112,8 +112,8 @@ class Learner:
         return known if taste.learned is not None else None
 
     def _standing(self, taste: Taste) -> Standing:
-        n_known = self._album.n_known
-        return Standing(taste, taste.words(self._album), taste.scores(self._album, self.ground), n_known)
+        n_turns = self._album.n_turns
+        return Standing(taste, taste.words(self._album), taste.scores(self._album, self.ground), n_turns)
 
     def _work(self) -> None:
         grown = time.monotonic()
@@ -151,7 +151,7 @@ class Learner:
             people = list(self._people.items())
         told = False
         for user, standing in people:
-            if standing.n_known == self._album.n_known:
+            if standing.n_turns == self._album.n_turns:
                 continue
             fresh = self._standing(standing.taste)
             with self._lock:

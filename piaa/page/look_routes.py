@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from generic.errors import PiaaError
 from piaa.adapters.prediction import bend
+from piaa.page.album import Photo
 from piaa.page.asking import Asking, compared_words, worth_of
 from piaa.page.page_state import PageState
 from piaa.page.pictures import whole
@@ -101,7 +102,7 @@ def _facts_of(state: PageState, row: int) -> list[Any]:
     if state.album.is_known(row):
         crowd = round(float(bend(state.album.vectors([row])[:, 0])[0]), 5)
     when = None if taken != taken else taken
-    return [row, photo.width, photo.height, when, crowd, photo.has_picture, photo.identity[:12], photo.error]
+    return [row, photo.width, photo.height, when, crowd, photo.has_picture, photo.version, photo.error]
 
 
 @router.get("/api/said")
@@ -164,13 +165,14 @@ def some_intervals(state: State, user: User, rows: str) -> dict[str, list[float]
 @router.get("/api/ask")
 def ask(state: State, user: User, leave_out: str = "") -> dict[str, Any]:
     """Photos to rate next, the most instructive first."""
-    return {"rows": _asking(state, user).photos(leave_out=_rows(leave_out))}
+    asking = _asking(state, user)
+    return {"rows": asking.photos(leave_out=_rows(leave_out)), "is_pair_better": asking.is_pair_better()}
 
 
 @router.get("/api/pair")
 def pair(state: State, user: User, skip: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
     """Two photos to compare."""
-    found = _asking(state, user).pair(state.learner.of(user).scores, skip)
+    found = _asking(state, user).pair(skip)
     return {"rows": None if found is None else list(found)}
 
 
@@ -202,33 +204,40 @@ def thumb(state: State, row: int, v: str = "") -> Response:
     if content is None:
         limit = state.model.settings.max_pixels or 200_000_000
         content = state.pictures.keep(photo.identity, small_picture(state.album.file(row), limit))
-    return _picture(content, "image/webp", v)
+    return _picture(content, "image/webp", v == photo.version)
 
 
 @router.get("/photo/{row}")
 def photo(state: State, row: int, v: str = "") -> Response:
-    """A photo as large as a screen."""
-    one = state.album.photo(row)
-    if not one.identity:
-        state.reader.need(row)
+    """A photo as large as a screen; of a file that changed only once it was read anew."""
+    one = _read(state, row)
     content, kind = state.pictures.large(one.identity, state.album.file(row), state.model.settings.max_pixels)
-    return _picture(content, kind, v)
+    return _picture(content, kind, v == one.version)
 
 
 @router.get("/photo/{row}/whole")
 def whole_photo(state: State, row: int, v: str = "") -> Response:
     """A photo at its full size."""
+    one = _read(state, row)
     content, kind = whole(state.album.file(row), state.model.settings.max_pixels)
-    return _picture(content, kind, v)
+    return _picture(content, kind, v == one.version)
 
 
-def _picture(content: bytes, kind: str, version: str) -> Response:
-    """Kept by the browser if it named the picture: another album may have the row next time."""
-    return Response(content, media_type=kind, headers=_FOREVER if version else None)
+def _read(state: PageState, row: int) -> Photo:
+    state.reader.look_again([row])
+    if not state.album.photo(row).identity:
+        state.reader.need(row)
+    return state.album.photo(row)
+
+
+def _picture(content: bytes, kind: str, is_this: bool) -> Response:
+    """Kept by the browser if it named the picture: another may have the row next time."""
+    return Response(content, media_type=kind, headers=_FOREVER if is_this else None)
 
 
 def _asking(state: PageState, user: str) -> Asking:
-    return Asking(album=state.album, model=state.model, taste=state.learner.of(user).taste)
+    taste, bursts = state.learner.of(user).taste, state.scenes.numbers
+    return Asking(album=state.album, model=state.model, taste=taste, bursts=bursts)
 
 
 def _rows(text: str) -> list[int]:

@@ -30,17 +30,19 @@ class Ground:
     def __init__(self, album: Album, prior: Prior | None) -> None:
         self._album, self._prior = album, prior
         self._places: NDArray[np.float32] = np.zeros((0, 0), np.float32)
-        self._placed = np.zeros(len(album), bool)
+        self._placed = np.zeros(len(album), np.int64)  # at which turn of its vector
 
     def places(self, rows: Rows) -> NDArray[np.float32]:
         """Places of embedded photos, shape (n, m)."""
-        fresh = rows[~self._placed[rows]]
+        turns = self._album.turns(rows)
+        fresh = rows[self._placed[rows] != turns]
         for start in range(0, len(fresh), _CHUNK):
             some = fresh[start : start + _CHUNK]
             at = places(self._album.vectors(some).astype(np.float64), self._prior)
             if not self._places.size:
                 self._places = np.zeros((len(self._album), at.shape[1]), np.float32)
-            self._places[some], self._placed[some] = at, True
+            self._places[some] = at
+        self._placed[rows] = turns
         return self._places[rows]
 
     def unit_scores(self, adapter: Adapter, rows: Rows) -> Array:

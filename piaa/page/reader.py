@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 
@@ -26,6 +27,8 @@ from piaa.people.opened_model import OpenedModel
 
 logger = logging.getLogger(__name__)
 _CHUNK = 256
+_LOOK_AGAIN_S = 10.0
+"""After so long without work, whether a file changed is looked at again."""
 
 
 class Wanted:
@@ -114,6 +117,8 @@ class Reader:
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._cache = FeatureCache.open(model.settings.cache)
+        self._looking, self._look_at = threading.Lock(), time.monotonic() + _LOOK_AGAIN_S
+        self._remembered = model.generic.remembered(self._cache)
         self.recalled = threading.Event()
         """Set once everything that is remembered was taken over."""
 
@@ -142,10 +147,27 @@ class Reader:
         Raises:
             PiaaError: there is no such photo, or it cannot be read.
         """
-        self._album.photo(row)
+        self.look_again([row])
         if not self._album.is_known(row):
             self.wanted.until_read(row, timeout_s)
         self._album.seen(row)
+
+    def look_again(self, rows: Iterable[int] | None = None) -> list[int]:
+        """Forget photos whose file changed since it was read, and have them read anew; which those are.
+
+        Args:
+            rows: which to look at; None is all.
+
+        Raises:
+            PiaaError: there is no such row.
+        """
+        changed = self._album.changed(range(len(self._album)) if rows is None else rows)
+        for row in changed:
+            self._album.forget(row)
+            self.wanted.ask_now(row)
+        if changed:
+            self._news.tell()
+        return changed
 
     def _recall(self) -> None:
         try:
@@ -160,14 +182,16 @@ class Reader:
 
     def _recall_some(self, rows: Sequence[int]) -> None:
         paths = {row: self._album.photos[row].path for row in rows}
+        stamps = {row: self._album.stamp(row) for row in rows}
         contents = self._cache.recall_many(list(paths.values()))
-        vectors = self._cache.find_many(contents.values(), self._model.generic.hash)
+        vectors = self._remembered.find(contents.values())
         for row, path in paths.items():
             content = contents.get(path)
             if content is None or content.key not in vectors or self._album.is_known(row):
                 continue
             self._album.note(
                 row,
+                stamp=stamps[row],
                 content=content,
                 facts=photo_facts(path),
                 vector=vectors[content.key],
@@ -180,6 +204,7 @@ class Reader:
             row = self.wanted.take()
             if row is None:
                 self.wanted.wait(2.0)
+                self._look_around()
                 continue
             try:
                 self._read(row)
@@ -190,14 +215,23 @@ class Reader:
                 self.wanted.done(row)
                 self._news.tell()
 
+    def _look_around(self) -> None:
+        """Now and then, whether a file changed; one thread is enough for it."""
+        with self._looking:
+            if self._stopping.is_set() or time.monotonic() < self._look_at:
+                return
+            self.look_again()
+            self._look_at = time.monotonic() + _LOOK_AGAIN_S
+
     def _read(self, row: int) -> None:
         path = self._album.photos[row].path
+        self._album.note(row, stamp=self._album.stamp(row))  # before: it may change meanwhile
         contents, errors = self._cache.digest_many([path])
         if path in errors:
             self._album.note(row, error=str(errors[path]))
             return
         content, generic = contents[path], self._model.generic
-        vector = self._cache.find_many([content], generic.hash).get(content.key)
+        vector = self._remembered.find([content]).get(content.key)
         has_picture = self._pictures.has(content.identity)
         limit = self._model.settings.max_pixels or MAX_PIXELS
         try:
@@ -205,8 +239,7 @@ class Reader:
                 pixels, picture = load_pixels_and_picture(
                     path, generic.size, SIDE, fit=generic.fit, max_pixels=limit
                 )
-                vector = generic.vector(pixels)
-                self._cache.put_many({content.key: vector}, generic.hash)
+                vector = self._remembered.put({content.key: generic.plain_vector(pixels)})[content.key]
                 self._pictures.keep(content.identity, picture)
             elif not has_picture:
                 self._pictures.keep(content.identity, small_picture(path, limit))

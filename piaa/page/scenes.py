@@ -68,7 +68,7 @@ class Scenes:
     def _work(self) -> None:
         done, seen, since = 0, 0, time.monotonic()
         while not self._stopping.wait(0.5):
-            known = self._album.n_known
+            known = self._album.n_turns
             if known != seen:
                 seen, since = known, time.monotonic()
             quiet = time.monotonic() - since >= _QUIET_S

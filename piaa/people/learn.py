@@ -18,7 +18,7 @@ from piaa.adapters.base import Adapter
 from piaa.adapters.compared import Compared
 from piaa.adapters.pairs import PairsAdapter
 from piaa.adapters.registry import adapter_class
-from piaa.store.records import AdapterRecord, StoredComparison, StoredRating
+from piaa.store.records import MAPPED, AdapterRecord, StoredComparison, StoredRating
 from piaa.store.said import Said
 from piaa.store.versions import unit_scores
 
@@ -37,6 +37,8 @@ class Learned:
     """In the order of the adapter's comparisons."""
     skipped: Mapping[str, str] = field(default_factory=dict)
     """What she said of photos that could not be used, with the reason."""
+    n_mapped: int = 0
+    """Photos among them whose vector was worked out from another model's."""
     n_unused: int = 0
     """Comparisons of a person whose adapter learns from ratings alone, or has too many of these."""
 
@@ -102,7 +104,15 @@ def learn(
             given = _with_pixels(model, user, adapter.name, used, features, files or {})
         adapter.fit(given, scores)
     unused = 0 if _takes(adapter, said) else len(said.comparisons)
-    return Learned(adapter=adapter, ratings=used, comparisons=compared, skipped=skipped, n_unused=unused)
+    photos = {one.photo for one in used} | {side for one in compared for side in (one.a_photo, one.b_photo)}
+    return Learned(
+        adapter=adapter,
+        ratings=used,
+        comparisons=compared,
+        skipped=skipped,
+        n_mapped=len(photos & said.mapped),
+        n_unused=unused,
+    )
 
 
 def _usable(
@@ -219,6 +229,7 @@ def record_of(model: OpenedModel, learned: Learned, scale: tuple[float, float]) 
         state=pack(state),
         ratings=learned.ratings,
         comparisons=learned.comparisons,
+        extra={MAPPED: learned.n_mapped} if learned.n_mapped else {},
     )
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
     from generic.model.generic_model import Embedded
 
+_CHUNK = 512
+"""Photos that are compared with the middle one at once."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Person(Fitted):
@@ -48,8 +51,9 @@ class Person(Fitted):
             photos: a folder (searched with its subfolders), or photo files.
 
         Returns:
-            a frame ``image, score, low, high, generic`` in the person's units, best first. Photos
-            that cannot be read are listed in ``frame.attrs["skipped"]`` with the reason.
+            a frame ``image, score, low, high, generic, sure`` in the person's units, best first; ``sure``
+            (see :class:`piaa.people.score_table.ScoreTable`) if her adapter says it. Photos that cannot be
+            read are listed in ``frame.attrs["skipped"]`` with the reason.
 
         Raises:
             ImageError: there is no photo, or not one can be read.
@@ -75,7 +79,20 @@ class Person(Fitted):
         found: dict[str, Embedded] | None = None,
     ) -> ScoreTable:
         """As :meth:`score`, for photo files under given names; ``found`` as in :func:`score_photos`."""
-        return score_photos(self.model, self._predict, paths, names, progress=progress, found=found)
+        read: dict[str, Embedded] = {} if found is None else found
+        table = score_photos(self.model, self._predict, paths, names, progress=progress, found=read)
+        return replace(table, sure=self._sure(table, read))
+
+    def _sure(self, table: ScoreTable, read: Mapping[str, Embedded]) -> Array | None:
+        """See :attr:`ScoreTable.sure`."""
+        if not self.adapter.takes_comparisons:
+            return None
+        vectors = [cast("Features", read[name].vector) for name in table.images]
+        middle = (len(vectors) - 1) // 2
+        parts = [np.stack(vectors[start : start + _CHUNK]) for start in range(0, len(vectors), _CHUNK)]
+        better = np.concatenate([self.adapter.preferring(part, vectors[middle][None]) for part in parts])
+        better[middle] = better[min(middle + 1, len(better) - 1)]  # not with itself, unless it is alone
+        return np.asarray(np.maximum(better, 1 - better))
 
     def _predict(self, features: Features, files: Sequence[Path]) -> Array:
         """Score, low, high, generic in the person's units, shape (4, n)."""

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ("image", "score", "low", "high", "generic")
+"""Of a person's table; ``sure`` follows where her adapter says it."""
+SURE = 0.8
+"""Probability from which on a photo's half of the ranking is sure."""
 PREDICTED_BY = "piaa"
 """By this, in a column or beside the rows, a file says that nobody is to learn from its scores."""
 FORMATS = (".csv", ".json", ".parquet")
@@ -43,6 +46,9 @@ class ScoreTable:
     """What people on average are predicted to give, on the same scale; the crowd's own score."""
     skipped: Mapping[str, str]
     """Photos that could not be read, with the reason."""
+    sure: NDArray[np.float64] | None = None
+    """Probability that a photo belongs into its half of the ranking: that of it and the middle one she
+    prefers the one that is ranked higher; of the middle one, it and the next. None where nobody says it."""
 
     @classmethod
     def ranked(
@@ -67,7 +73,8 @@ class ScoreTable:
         if self.low is None or self.high is None:
             return {"score": self.scores}
         columns = (self.scores, self.low, self.high, self.generic)
-        return dict(zip(COLUMNS[1:], columns, strict=True))
+        sure = {} if self.sure is None else {"sure": self.sure}
+        return dict(zip(COLUMNS[1:], columns, strict=True)) | sure
 
     def __len__(self) -> int:
         return len(self.images)
@@ -79,7 +86,13 @@ class ScoreTable:
         low, high = columns.get("low"), columns.get("high")
         images = tuple(self.images[row] for row in chosen)
         return replace(
-            self, images=images, scores=columns["score"], low=low, high=high, generic=self.generic[chosen]
+            self,
+            images=images,
+            scores=columns["score"],
+            low=low,
+            high=high,
+            generic=self.generic[chosen],
+            sure=columns.get("sure"),
         )
 
     def rows(self, top: int | None = None) -> Iterator[dict[str, Any]]:

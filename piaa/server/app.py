@@ -16,6 +16,9 @@ from generic.cache.features import FeatureCache
 from generic.threads import one_blas_thread
 from piaa.people.model import Model
 from piaa.server import fits, people, problems, said, scoring, telemetry
+from piaa.server.calibrating import routes as calibrating
+from piaa.server.calibrating.process import CalibrationOptions, Calibrations
+from piaa.server.counts import SharedCounts
 from piaa.server.described import describe
 from piaa.server.embedder import Embedder
 from piaa.server.fitting.fitter import Fitter
@@ -23,6 +26,7 @@ from piaa.server.fitting.process import FitOptions, FitProcess
 from piaa.server.gate import Caller, Gate
 from piaa.server.mover import Mover
 from piaa.server.quick import Quick
+from piaa.server.readiness import Readiness
 from piaa.server.schemas import ERRORS, Health, ModelInfo, Problems
 from piaa.server.scorers import Scorers
 from piaa.server.served import Served
@@ -31,6 +35,7 @@ from piaa.server.settings import ServeSettings
 from piaa.store.jobs import JobStore
 from piaa.store.keys import KeyStore
 from piaa.store.place import open_database
+from piaa.store.request_counts import CountStore
 from piaa.store.serving import ServingStore
 from piaa.store.store import Store
 
@@ -51,7 +56,7 @@ async def ready(request: Request) -> Health:
     services = cast("Services", request.app.state.services)
     if not services.warm:
         raise problems.Problem(503, "the network is not built yet; try again in a second", retry_after_s=1)
-    await asyncio.to_thread(services.jobs.n_waiting)
+    await services.readiness.check()
     return Health(status="ready")
 
 
@@ -93,10 +98,12 @@ def create_app(settings: ServeSettings) -> FastAPI:
         )
     )
     services = _services(settings, model, Store(database=database), cache, fits_apart)
+    counts = SharedCounts(CountStore(database))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
         with one_blas_thread():
+            counts.start()
             services.fitter.start()
             for one in services.served:
                 await one.embedder.warm_up()
@@ -111,6 +118,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
             fits_apart.stop()  # the fit at hand waits in the store for the next server
             await asyncio.to_thread(services.fitter.stop)
             fits_apart.close()
+            await asyncio.to_thread(counts.stop)
         for one in services.served:
             await one.embedder.stop()
         cache.close()
@@ -126,13 +134,13 @@ def create_app(settings: ServeSettings) -> FastAPI:
         # It would send whoever leaves a slash too many to the host that the request names.
         redirect_slashes=False,
     )
-    app.state.services = services
+    app.state.services, app.state.calibrations = services, _calibrations(settings)
     problems.add_to(app, database.name)
-    for router in (operation, scoring.router, said.router, fits.router, people.router):
+    for router in (operation, scoring.router, said.router, fits.router, people.router, calibrating.router):
         app.include_router(router)
     describe(app, keys=settings.keys)
     app.add_middleware(Quick, services=services)
-    app.add_middleware(Gate, keys=KeyStore(database), settings=settings)
+    app.add_middleware(Gate, keys=KeyStore(database), counts=counts, settings=settings)
     return app
 
 
@@ -149,14 +157,28 @@ def _services(
         embedder=Embedder(model.generic, cache, settings),
         scorers=Scorers(store, model),
         fitter=Fitter(jobs, fits),
+        readiness=Readiness(jobs.n_waiting),
     )
     if settings.before is not None:
         old: Model = piaa.load_model(settings.before, cache=False)
         services.before = Served(
             model=old, embedder=Embedder(old.generic, cache, settings), scorers=Scorers(store, old)
         )
-        services.mover = Mover(serving, jobs, services.fitter, [model, old])
+        services.mover = Mover(serving, jobs, services.fitter, [model, old], cache)
     return services
+
+
+def _calibrations(settings: ServeSettings) -> Calibrations | None:
+    if settings.calibrations is None:
+        return None
+    return Calibrations(
+        CalibrationOptions(
+            store=settings.store,
+            model=settings.plain or settings.model,
+            folder=settings.calibrations,
+            cache=settings.cache,
+        )
+    )
 
 
 def from_environment() -> FastAPI:

@@ -81,6 +81,7 @@ class Embedder:
 
     def __init__(self, model: GenericModel, cache: FeatureCache, settings: ServeSettings) -> None:
         self._model, self._cache, self._settings = model, cache, settings
+        self._vectors = model.remembered(cache)
         self._recent = Recent(_REMEMBERED)
         self._pending: dict[str, _Pending] = {}
         cores = max(1, usable_cores() // settings.workers)
@@ -168,7 +169,7 @@ class Embedder:
             self._files.submit(self._cache.remember, [one.content._replace(sha256=name)])
 
     def _stored(self, digests: Sequence[str]) -> dict[str, Known]:
-        vectors = self._cache.get_many(digests, self._model.hash)
+        vectors = self._vectors.get(digests)
         contents = self._cache.contents_of(vectors)
         return {
             digest: Known(contents.get(digest, Content(digest, digest)), vector)
@@ -180,13 +181,13 @@ class Embedder:
         if content.decoded_anew:
             # So that a vector of before, known by the sha256 alone, is not taken for this one's.
             self._cache.remember([content])
-        found = self._cache.find_many([content], self._model.hash)
+        found = self._vectors.find([content])
         if content.key in found:
             self._cache.remember([content])
         return found.get(content.key)
 
-    def _keep(self, content: Content, vector: Features) -> None:
-        self._cache.put_many({content.key: vector}, self._model.hash)
+    def _keep(self, content: Content, plain: Features) -> None:
+        self._vectors.put({content.key: plain})
         self._cache.remember([content])
 
     def _remembered(self, digest: str, one: Known) -> Known:
@@ -273,8 +274,9 @@ class Embedder:
             return Looked(digest, identity, facts, error)
         if vector is None:
             async with self._runs.turn(key):
-                vector = await self._run(pixels)
-            self._files.submit(self._keep, held, vector)
+                plain = await self._run(pixels)
+            vector = self._vectors.scored(plain)
+            self._files.submit(self._keep, held, plain)
             self._give_back()
             telemetry.IMAGES.labels("network").inc()
         else:
@@ -283,7 +285,9 @@ class Embedder:
         return Looked(digest, identity, facts, vector)
 
     async def _run(self, pixels: NDArray[np.uint8]) -> Features:
-        return await asyncio.get_running_loop().run_in_executor(self._workers, self._model.vector, pixels)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._workers, self._model.plain_vector, pixels
+        )
 
     async def pixels(self, key: str, name: str, content: bytes) -> NDArray[np.uint8]:
         """An image as the network takes it.

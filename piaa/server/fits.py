@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 
 from piaa.adapters.registry import DEFAULT
 from piaa.people.learn import check_vectors
-from piaa.server.fitting.work import check_adapter
+from piaa.server.fitting.work import check_adapter, fitted_here
 from piaa.server.paths import UserId
 from piaa.server.problems import Problem
 from piaa.server.schemas import ERRORS, JobInfo
@@ -17,13 +17,15 @@ from piaa.server.scoring import of
 from piaa.server.served import said_under
 from piaa.store.records import check_user
 
+Adapter = Annotated[
+    str,
+    Query(max_length=50, description="How to learn.", json_schema_extra={"enum": fitted_here()}),
+]
 router = APIRouter(prefix="/v1", tags=["users"], responses=ERRORS)
 
 
 @router.post("/users/{id}/fit", status_code=202)
-async def fit(
-    request: Request, user: UserId, adapter: Annotated[str, Query(max_length=50)] = DEFAULT
-) -> JobInfo:
+async def fit(request: Request, user: UserId, adapter: Adapter = DEFAULT) -> JobInfo:
     """Learn the user from all that she said, in the background; follow the job at /v1/jobs/{id}."""
     services, caller = of(request)
     check_user(user)

@@ -11,16 +11,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from generic.errors import PiaaError
 from piaa.server import logs, telemetry
+from piaa.server.counts import SharedCounts
 from piaa.server.described import OPEN
 from piaa.server.presence import Presence
 from piaa.server.problems import Problem, status_of, told
 from piaa.server.settings import ServeSettings
 from piaa.server.strangers import Strangers, refuse_ambiguous, refuse_foreign
 from piaa.store.keys import KeyStore
+from piaa.store.request_counts import SPAN_S
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _LOG = logging.getLogger(__name__)
-_BURST_S = 10
 _WENT_AWAY = 499
 """What the log says of a client that did not wait for the answer; it is sent to nobody."""
 
@@ -67,13 +68,13 @@ class Gate:
     Args:
         app: what lies behind.
         keys: which keys there are.
+        counts: of requests, and of wrong keys.
         settings: the server's limits.
     """
 
-    def __init__(self, app: ASGIApp, keys: KeyStore, settings: ServeSettings) -> None:
+    def __init__(self, app: ASGIApp, keys: KeyStore, counts: SharedCounts, settings: ServeSettings) -> None:
         self._app, self._keys, self._settings = app, keys, settings
-        self._buckets: dict[str, tuple[float, float]] = {}
-        self._strangers = Strangers()
+        self._counts, self._strangers = counts, Strangers(counts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -134,17 +135,15 @@ class Gate:
         return Caller(key=key.id, admin=key.role == "admin", user=key.user, address=address)
 
     def _check_rate(self, key: str) -> None:
-        """One token a request; the bucket holds ten seconds' worth."""
-        rate, now = self._settings.rate, time.monotonic()
-        tokens, then = self._buckets.get(key, (rate * _BURST_S, now))
-        tokens = min(rate * _BURST_S, tokens + (now - then) * rate)
-        if tokens < 1:
+        """So many requests in ten seconds, to whichever server."""
+        rate, who = self._settings.rate, f"key {key}"
+        if self._counts.within(who) + 1 > rate * SPAN_S:
             raise Problem(
                 429,
                 f"this key sent more than {rate:g} requests a second; slow down and try again",
                 retry_after_s=max(1, round(1 / rate)),
             )
-        self._buckets[key] = (tokens - 1, now)
+        self._counts.add(who)
 
     def _limited(self, scope: Scope, presence: Presence) -> Receive:
         """``receive`` that counts bytes and does not wait for ever, however little comes at a time."""

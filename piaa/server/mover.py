@@ -1,6 +1,7 @@
 """People move to the model of now: each is learned again as soon as it has vectors of all that she rated.
 
-The version of the model of before answers until then. Vectors come as photos are sent again.
+The version of the model of before answers until then. Vectors come as photos are sent again, or at once where
+both models have one network.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ import logging
 import threading
 from collections.abc import Sequence
 
+from generic.cache.features import FeatureCache
 from generic.errors import PiaaError, StoreUnavailable
 from piaa.people.model import Model
+from piaa.server.at_hand import carry_over
 from piaa.server.fitting.fitter import Fitter
 from piaa.server.fitting.work import check_adapter
 from piaa.server.problems import Problem
@@ -31,13 +34,20 @@ class Mover:
         jobs: where fits are asked for.
         fitter: does them.
         models: the one of now, and that of before.
+        cache: of photos.
     """
 
     def __init__(
-        self, serving: ServingStore, jobs: JobStore, fitter: Fitter, models: Sequence[Model]
+        self,
+        serving: ServingStore,
+        jobs: JobStore,
+        fitter: Fitter,
+        models: Sequence[Model],
+        cache: FeatureCache,
     ) -> None:
         self._serving, self._jobs, self._fitter = serving, jobs, fitter
         self._now, self._before = models
+        self._cache, self._carried = cache, False
         self._tried: set[str] = set()
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="piaa-move", daemon=True)
@@ -65,6 +75,7 @@ class Mover:
             self._wake.clear()
             asked = 0
             try:
+                self._carry_over()
                 asked = self._ask()
             except PiaaError as error:  # the database is away
                 _LOG.warning("moving people pauses: %s", error)
@@ -73,6 +84,12 @@ class Mover:
             else:
                 self._wake.wait(_LATER_S)
                 self._stopping.wait(_SOON_S)  # one question for many new vectors
+
+    def _carry_over(self) -> None:
+        """Once: photos that were sent meanwhile are kept as they come."""
+        if not self._carried:
+            carry_over(self._serving, self._now.generic, self._before.generic, self._cache)
+            self._carried = True
 
     def _ask(self) -> int:
         """Ask for some fits; how many there were to ask for."""

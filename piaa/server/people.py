@@ -38,7 +38,7 @@ from piaa.server.schemas import (
 from piaa.server.scoring import known_to, of
 from piaa.server.served import said_under
 from piaa.server.services import Services
-from piaa.store.records import StoredComparison, StoredFlag, StoredRating, VersionSummary, check_user
+from piaa.store.records import MAPPED, StoredComparison, StoredFlag, StoredRating, VersionSummary, check_user
 from piaa.store.said import Said
 from piaa.store.user_file import to_json
 
@@ -112,6 +112,7 @@ def _version(one: VersionSummary) -> VersionInfo:
         model_hash=one.model_hash,
         scale=(one.scale_low, one.scale_high),
         n_ratings=one.n_ratings,
+        n_mapped=one.extra.get(MAPPED, 0),
     )
 
 

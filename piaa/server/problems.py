@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from generic.errors import (
     ImageError,
@@ -150,8 +151,19 @@ def add_to(app: FastAPI, store: str) -> None:
         return problem(422, f"{'; '.join(faults)[:1000]}; see /docs for what is expected")
 
     @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> JSONResponse:  # noqa: ARG001
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
         # FastAPI turns whatever happens while it reads a body into its own error.
         if isinstance(error.__cause__, Problem):
             return error.__cause__.response()
-        return problem(error.status_code, f"{error.detail}; see /docs for what there is", error.headers)
+        # Of several routes of one path Starlette names the methods of the first alone.
+        there = _methods_at(app, request.url.path) if error.status_code == 405 else ""
+        headers = {**(error.headers or {}), **({"Allow": there} if there else {})}
+        return problem(error.status_code, f"{error.detail}; see /docs for what there is", headers)
+
+
+def _methods_at(app: FastAPI, path: str) -> str:
+    """All methods that a path has, as far as the description knows it."""
+    found = [
+        methods for pattern, methods in app.openapi()["paths"].items() if compile_path(pattern)[0].match(path)
+    ]
+    return ", ".join(sorted({method.upper() for methods in found for method in methods}))

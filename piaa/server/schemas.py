@@ -64,9 +64,14 @@ class Asked(_Json):
     )
 
 
-KNOWN: dict[str, Any] = {
-    "requestBody": {"content": {"application/json": {"schema": Asked.model_json_schema()}}}
-}
+def _known_schema() -> dict[str, Any]:
+    """That of :class:`Asked` in JSON, which comes without files and so needs hashes."""
+    made = Asked.model_json_schema()
+    made["properties"]["sha256"]["minItems"] = 1
+    return made
+
+
+KNOWN: dict[str, Any] = {"requestBody": {"content": {"application/json": {"schema": _known_schema()}}}}
 """The other form of a request for scores; its answer is the same, and sooner there."""
 
 
@@ -189,6 +194,10 @@ class VersionInfo(_Json):
     model_hash: str
     scale: tuple[float, float]
     n_ratings: int
+    n_mapped: int = Field(
+        0,
+        description="Photos that are gone, whose vectors were worked out from another model's.",
+    )
 
 
 class UserInfo(_Json):

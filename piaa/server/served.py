@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from piaa.people.model import Model
 from piaa.server.embedder import Embedder
@@ -29,7 +29,8 @@ class Served:
 def said_under(store: Store, models: Sequence[Model], user: str) -> tuple[Model, Said]:
     """The model that a user is learned under, and what she said as far as it has vectors of it.
 
-    That is the first model that has a vector of every photo that counts; if none has, the one that has most.
+    That is the first model that has a vector of every photo that counts, or by which she is scored already;
+    if there is none, the one that has most vectors.
     Of a server with one model that is all that she said, whatever vectors there are.
 
     Args:
@@ -43,26 +44,18 @@ def said_under(store: Store, models: Sequence[Model], user: str) -> tuple[Model,
     found = [(model, store.said(user, model.generic.hash)) for model in models]
     if len(found) == 1:
         return found[0]
+    learned = {one.model_hash for one in store.versions(user)}
+    now, said = found[0]
+    if now.generic.hash in learned:  # perhaps without photos that are gone: what she says now is to count
+        return now, said.with_vectors()
     for model, said in found:
         if not _missing(said):
             return model, said
     model, said = max(found, key=lambda one: len(one[1].vectors))
-    return model, _with_vectors(said)
+    return model, said.with_vectors()
 
 
 def _missing(said: Said) -> set[str]:
     sides = {photo for one in said.comparisons for photo in (one.a_photo, one.b_photo)}
     photos = {one.photo for one in said.ratings} | sides
     return photos - set(said.vectors) - said.damaged
-
-
-def _with_vectors(said: Said) -> Said:
-    """What she said of photos that have a vector; how many that are, the version says."""
-    ratings = tuple(one for one in said.ratings if one.photo in said.vectors)
-    comparisons = tuple(
-        one for one in said.comparisons if one.a_photo in said.vectors and one.b_photo in said.vectors
-    )
-    # Of nobody at all the usual error is to tell.
-    if not ratings and not comparisons:
-        return said
-    return replace(said, ratings=ratings, comparisons=comparisons)

@@ -9,6 +9,7 @@ from piaa.people.model import Model
 from piaa.server.embedder import Embedder
 from piaa.server.fitting.fitter import Fitter
 from piaa.server.mover import Mover
+from piaa.server.readiness import Readiness
 from piaa.server.scorers import Scorers
 from piaa.server.served import Served
 from piaa.server.settings import ServeSettings
@@ -29,6 +30,7 @@ class Services:
     embedder: Embedder
     scorers: Scorers
     fitter: Fitter
+    readiness: Readiness
     before: Served | None = None
     """The model of before, while people move from it."""
     mover: Mover | None = None

@@ -21,6 +21,10 @@ class ServeSettings:
     """An embedded model's name, or a model file."""
     before: str | None = None
     """The model of before, which answers for whoever is not yet learned under the model."""
+    plain: str | None = None
+    """The model that calibrations begin with; None: the model."""
+    calibrations: str | None = None
+    """The folder that calibrated models are written to; None: none are made."""
     cache: str | None = None
     """Folder of the feature cache; None remembers in memory only."""
     workers: int = 1
@@ -48,7 +52,7 @@ class ServeSettings:
     max_fits: int = 1000
     """Most fits that wait; more are answered 503."""
     rate: float = 100.0
-    """Requests per second and key, over ten seconds."""
+    """Requests per second and key, over ten seconds, to all servers of the store together."""
     max_connections: int = 4000
     """Most connections of one process."""
     max_per_address: int = 1000

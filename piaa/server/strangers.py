@@ -6,19 +6,19 @@ Requests that could be read in two ways, requests of web pages of others, and gu
 from __future__ import annotations
 
 import hashlib
-import time
 from collections import Counter, OrderedDict
 from urllib.parse import urlsplit
 
 from starlette.types import Scope
 
+from piaa.server.counts import SharedCounts
 from piaa.server.problems import Problem
+from piaa.store.request_counts import SPAN_S
 
 _ONCE = (b"authorization", b"content-length", b"content-type", b"host", b"transfer-encoding")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-_WINDOW_S = 10.0
 _MOST_WRONG = 200
-"""Wrong keys from one address within the window."""
+"""Wrong keys from one address within ten seconds."""
 _REMEMBERED = 10_000
 
 
@@ -64,10 +64,14 @@ def _name(url: str) -> str:
 
 
 class Strangers:
-    """How many wrong keys came from where: past a limit they are refused without a look into the store."""
+    """How many wrong keys came from where: past a limit they are refused without a look into the store.
 
-    def __init__(self) -> None:
-        self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()
+    Args:
+        counts: of all server processes together.
+    """
+
+    def __init__(self, counts: SharedCounts) -> None:
+        self._counts = counts
         self._known: OrderedDict[bytes, None] = OrderedDict()
 
     def check(self, address: str, secret: str) -> None:
@@ -76,31 +80,28 @@ class Strangers:
         Raises:
             Problem: 429.
         """
-        n, since = self._wrong.get(address, (0, 0.0))
-        left = _WINDOW_S - (time.monotonic() - since)
-        if n >= _MOST_WRONG and left > 0 and _digest(secret) not in self._known:
+        if self._counts.within(_wrong(address)) >= _MOST_WRONG and _digest(secret) not in self._known:
             raise Problem(
                 429,
-                f"{n} wrong keys came from this address; try again later, with the right one",
-                retry_after_s=max(1, round(left)),
+                f"{_MOST_WRONG} wrong keys came from this address; try again later, with the right one",
+                retry_after_s=SPAN_S,
             )
 
     def note(self, address: str, secret: str, *, known: bool) -> None:
         """What the store said of a key."""
+        digest = _digest(secret)
         if known:
-            _remember(self._known, _digest(secret), None)
+            self._known[digest] = None
+            self._known.move_to_end(digest)
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
             return
-        self._known.pop(_digest(secret), None)
-        n, since = self._wrong.get(address, (0, 0.0))
-        now = time.monotonic()
-        _remember(self._wrong, address, (n + 1, since) if now - since < _WINDOW_S else (1, now))
+        self._known.pop(digest, None)
+        self._counts.add(_wrong(address))
 
 
-def _remember(among: OrderedDict, key: object, value: object) -> None:  # type: ignore[type-arg]
-    among[key] = value
-    among.move_to_end(key)
-    if len(among) > _REMEMBERED:
-        among.popitem(last=False)
+def _wrong(address: str) -> str:
+    return f"wrong key {address}"
 
 
 def _digest(secret: str) -> bytes:

@@ -20,7 +20,7 @@ TABLES = (
     *("users", "photos", "models", "file_digests", "vectors", "changes", "ratings", "flags", "comparisons"),
     *("written", "versions", "version_ratings", "version_comparisons", "active", "jobs", "api_keys", "audit"),
 )
-"""All of them, in an order in which each refers to earlier ones only."""
+"""All that is to last, in an order in which each refers to earlier ones only; counts of requests are not."""
 _COUNTED = ("users", "photos", "models", "changes", "ratings", "flags", "comparisons", "versions", "audit")
 _AT_ONCE = 200
 

@@ -122,6 +122,11 @@ def _merge(sql: Sql, gone: int, kept: int) -> None:
         sql.run(f"UPDATE {table} SET {column} = :kept WHERE {column} = :gone", **values)  # noqa: S608
     sql.run("UPDATE file_digests SET photo_id = :kept WHERE photo_id = :gone", **values)
     sql.run(
+        "DELETE FROM vectors WHERE photo_id = :kept AND mapped = 1 AND model_id IN"
+        " (SELECT model_id FROM vectors WHERE photo_id = :gone AND mapped = 0)",
+        **values,
+    )
+    sql.run(
         "UPDATE vectors SET photo_id = :kept WHERE photo_id = :gone AND model_id NOT IN"
         " (SELECT model_id FROM vectors WHERE photo_id = :kept)",
         **values,
@@ -129,18 +134,44 @@ def _merge(sql: Sql, gone: int, kept: int) -> None:
     sql.run("DELETE FROM photos WHERE id = :gone", gone=gone)
 
 
-def keep_vectors(sql: Sql, vectors: Mapping[int, NDArray[np.float32]], model_hash: str) -> None:
-    """Keep the vectors of photos, by number; one that is there already stays, unless it was damaged."""
+def keep_vectors(
+    sql: Sql, vectors: Mapping[int, NDArray[np.float32]], model_hash: str, *, mapped: bool = False
+) -> None:
+    """Keep the vectors of photos, by number.
+
+    One that is there already stays, unless it was damaged, or mapped and the model has seen the photo now.
+
+    Args:
+        sql: a transaction.
+        vectors: shape (1 + d,) each.
+        model_hash: whose.
+        mapped: whether they were worked out from another model's vectors.
+    """
     if not vectors:
         return
     model, rows = model_id(sql, model_hash), []
     _, _, damaged = vectors_of(sql, vectors, model_hash)
-    worthless = "DELETE FROM vectors WHERE model_id = :model AND photo_id IN {chosen}"
-    run_in(sql, worthless, sorted(damaged), model=model)
+    worse = damaged if mapped else damaged | mapped_among(sql, vectors, model_hash)
+    run_in(
+        sql,
+        "DELETE FROM vectors WHERE model_id = :model AND photo_id IN {chosen}",
+        sorted(worse),
+        model=model,
+    )
     for photo, vector in vectors.items():
         content = np.ascontiguousarray(vector, "<f4").tobytes()
-        rows.append({"photo_id": photo, "model_id": model, "vector": content, "checksum": checksum(content)})
+        row = {"photo_id": photo, "model_id": model, "vector": content, "checksum": checksum(content)}
+        rows.append({**row, "mapped": int(mapped)})
     insert_many(sql, "vectors", rows, "ON CONFLICT (photo_id, model_id) DO NOTHING")
+
+
+def mapped_among(sql: Sql, photos: Iterable[int], model_hash: str) -> set[int]:
+    """Those of these photos whose vector was worked out from another model's."""
+    mapped = (
+        "SELECT photo_id FROM vectors JOIN models ON models.id = model_id"
+        " WHERE hash = :hash AND mapped = 1 AND photo_id IN {chosen}"
+    )
+    return {int(photo) for (photo,) in run_in(sql, mapped, sorted(set(photos)), hash=model_hash)}
 
 
 def vectors_of(

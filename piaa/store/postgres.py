@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from generic.errors import StoreError, StoreUnavailable
 from generic.extras import require
 from piaa.store import migrations
 from piaa.store.postgres_url import as_url, shown
-from piaa.store.sql import Rows, Sql
+from piaa.store.sql import Rows, Sql, T
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -76,6 +76,10 @@ class PostgresDatabase:
         """A transaction that happens as a whole or not at all."""
         with self._transaction("BEGIN") as sql:
             yield sql
+
+    def with_room(self, act: Callable[[], T]) -> T:
+        """Nothing more: the room is the database's own."""
+        return act()
 
     def scrub(self) -> bool:
         """Nothing: what a row held goes when the database vacuums."""

@@ -107,6 +107,10 @@ class StoredFlag:
     """Where she said it: one of ``SOURCES``."""
 
 
+MAPPED = "n_mapped"
+"""In ``extra`` of a version: how many of its vectors were worked out from another model's."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class AdapterRecord:
     """A fitted adapter as it is handed to the store.

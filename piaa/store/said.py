@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from piaa.store.learned_from import learned_from
-from piaa.store.photos import vectors_of
+from piaa.store.photos import mapped_among, vectors_of
 from piaa.store.records import StoredComparison, StoredFlag, StoredRating
 from piaa.store.sql import Sql, run_in
 from piaa.store.states import checksum
@@ -45,8 +45,20 @@ class Said:
     """Of one model, shape (1 + d,) each, by identity of the photo."""
     damaged: frozenset[str] = frozenset()
     """Identities of photos whose vector in the store is damaged."""
+    mapped: frozenset[str] = frozenset()
+    """Identities of photos whose vector was worked out from another model's."""
     digest: str = ""
     """Of what can be learned from it; see :mod:`piaa.store.learned_from`."""
+
+    def with_vectors(self) -> Said:
+        """What she said of photos that have a vector; all of it if there is no such photo."""
+        ratings = tuple(one for one in self.ratings if one.photo in self.vectors)
+        comparisons = tuple(
+            one for one in self.comparisons if one.a_photo in self.vectors and one.b_photo in self.vectors
+        )
+        if not ratings and not comparisons:
+            return self
+        return replace(self, ratings=ratings, comparisons=comparisons)
 
 
 def said(
@@ -81,6 +93,7 @@ def read_said(sql: Sql, user: int, model_hash: str) -> Said:
         comparisons=comparisons,
         vectors={identities[photo]: vector for photo, vector in vectors.items()},
         damaged=frozenset(identities[photo] for photo in damaged),
+        mapped=frozenset(identities[photo] for photo in mapped_among(sql, identities, model_hash)),
         digest=_digest(scale, ratings, comparisons, {identities[photo]: one for photo, one in sums.items()}),
     )
 

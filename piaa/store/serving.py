@@ -33,8 +33,9 @@ _OWN = (
     "SELECT sha256, identity, vector, checksum FROM file_digests"
     " JOIN photos ON photos.id = file_digests.photo_id"
     " JOIN vectors ON vectors.photo_id = photos.id JOIN models ON models.id = model_id"
-    " WHERE hash = :hash AND sha256 IN {chosen} AND photos.id IN (SELECT photo_id FROM ratings WHERE"
-    " user_id = :user UNION SELECT photo_id FROM flags WHERE user_id = :user)"
+    " WHERE hash = :hash AND mapped = 0 AND sha256 IN {chosen} AND photos.id IN"
+    " (SELECT photo_id FROM ratings WHERE user_id = :user"
+    " UNION SELECT photo_id FROM flags WHERE user_id = :user)"
 )
 
 _LEFT = (
@@ -55,6 +56,15 @@ _READY = (
     f" AND NOT EXISTS (SELECT 1 FROM ({_SAID}) AS said WHERE said.user_id = active.user_id"
     " AND NOT EXISTS (SELECT 1 FROM vectors JOIN models ON models.id = vectors.model_id"
     " WHERE vectors.photo_id = said.photo_id AND hash = :now))"
+)
+
+
+_LACKING = (
+    f"SELECT said.id, identity, vector, checksum FROM (SELECT id, identity FROM photos WHERE id > :after"  # noqa: S608  (our own words)
+    f" AND id IN (SELECT photo_id FROM ({_SAID}) AS judged)) AS said"
+    " LEFT JOIN vectors ON photo_id = said.id AND model_id = (SELECT id FROM models WHERE hash = :before)"
+    " WHERE NOT EXISTS (SELECT 1 FROM vectors AS other JOIN models ON models.id = other.model_id"
+    " WHERE other.photo_id = said.id AND hash = :now) ORDER BY said.id LIMIT :n"
 )
 
 
@@ -176,7 +186,8 @@ class ServingStore:
         """
         missing = (
             "SELECT id, identity FROM photos WHERE identity IN {chosen} AND NOT EXISTS (SELECT 1 FROM vectors"
-            " JOIN models ON models.id = model_id WHERE photo_id = photos.id AND hash = :hash)"
+            " JOIN models ON models.id = model_id WHERE photo_id = photos.id AND hash = :hash"
+            " AND mapped = 0)"
         )
         with self.database.reading() as sql:
             if not run_in(sql, missing, sorted(vectors), hash=model_hash):
@@ -186,6 +197,24 @@ class ServingStore:
             rows = run_in(sql, missing, sorted(vectors), hash=model_hash)
             keep_vectors(sql, {number: vectors[identity] for number, identity in rows}, model_hash)
         return len(rows)
+
+    def lacking(
+        self, now: str, before: str, after: int, n: int
+    ) -> list[tuple[int, str, NDArray[np.float32] | None]]:
+        """Photos that somebody judged without a vector of now: number, identity, vector of before.
+
+        Args:
+            now: hash of a model.
+            before: likewise; a photo has no vector of it, or a damaged one, where there is None.
+            after: only photos of higher numbers, in their order.
+            n: at most so many.
+        """
+        with self.database.reading() as sql:
+            rows = sql.run(_LACKING, now=now, before=before, after=after, n=n)
+        return [
+            (number, identity, np.frombuffer(vector, "<f4") if vector and checksum(vector) == kept else None)
+            for number, identity, vector, kept in rows
+        ]
 
     def n_left(self, now: str, before: str) -> int:
         """How many users have a version that counts of the model of before, and none of the one of now."""

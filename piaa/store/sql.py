@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+T = TypeVar("T")
 Rows = list[tuple[Any, ...]]
 _AT_ONCE = 500
 """Values in one ``IN``: far below what either database allows."""
@@ -55,6 +56,9 @@ class Database(Protocol):
 
     def writing(self) -> AbstractContextManager[Sql]:
         """A transaction that happens as a whole or not at all; the tables are made or brought up to date."""
+
+    def with_room(self, act: Callable[[], T]) -> T:
+        """Do something that deletes, on a full disk with the room that a server keeps for that."""
 
     def scrub(self) -> bool:
         """Overwrite what was deleted wherever the database keeps copies of it; whether it did so now."""

@@ -14,14 +14,15 @@ import os
 import queue
 import shlex
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from generic.errors import StoreError, StoreUnavailable
 from piaa.store import migrations
-from piaa.store.sql import Sql, SqliteSql
-from piaa.store.sqlite_errors import explained
+from piaa.store.spare import Spare
+from piaa.store.sql import Sql, SqliteSql, T
+from piaa.store.sqlite_errors import explained, is_full
 
 PRIVATE = 0o600
 _PRAGMAS = ("synchronous = FULL", "foreign_keys = ON")
@@ -59,12 +60,14 @@ class SqliteFile:
         self._kept: queue.LifoQueue[sqlite3.Connection] | None = None
         self._unscrubbed = False
         self.served = bool(connections)
+        self._spare = Spare(path)
         if connections:
             with self.writing():
                 pass  # made or migrated, or refused with a clear message
             self._kept = queue.LifoQueue()
             for _ in range(connections):
                 self._kept.put(self._prepared())
+            self._spare.keep()
 
     def exists(self) -> bool:
         """False if there is no such file; True also if that cannot be told, for opening it says why."""
@@ -127,6 +130,22 @@ class SqliteFile:
             with _transaction(connection, "BEGIN IMMEDIATE"):
                 yield SqliteSql(connection)
 
+    def with_room(self, act: Callable[[], T]) -> T:
+        """Do something that deletes; on a full disk again, in the room of the log and of the spare file."""
+        try:
+            return act()
+        except StoreError as error:
+            if not is_full(error):
+                raise
+        self.scrub()
+        self._spare.give()
+        try:
+            return act()
+        finally:
+            if self._kept is not None:
+                self.scrub()  # of the log that this took
+                self._spare.keep()
+
     def scrub(self) -> bool:
         """Overwrite what was deleted in the write-ahead log as well; whether it could be done now.
 
@@ -151,6 +170,7 @@ class SqliteFile:
             return
         while not self._kept.empty():
             self._kept.get().close()
+        self._spare.give()
         last = sqlite3.connect(self.path, timeout=0)
         # Locked: another server has it open, and will do this when it stops.
         with closing(last), suppress(sqlite3.OperationalError):

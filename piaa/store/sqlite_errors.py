@@ -7,6 +7,11 @@ import sqlite3
 from generic.errors import StoreError
 
 
+def is_full(error: Exception) -> bool:
+    """Whether an error of ours says that the disk is full."""
+    return getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+
+
 def explained(error: sqlite3.Error, path: str, timeout_s: float) -> StoreError:
     """What SQLite's error means.
 

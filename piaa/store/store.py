@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from generic.errors import ModelMismatch, StoreError
 from piaa.store import saying
@@ -101,12 +102,17 @@ class Store(StoreReader):
         Raises:
             UnknownUser: the store, or the file itself, has no such user.
         """
-        with self._writing(user) as (sql, number):
-            sql.hold_photos()  # before they are looked up: somebody else may make two of them one
-            photos, names = judged(sql, number)
-            chosen = choose(user, images, names)
-            gone = saying.withdraw(sql, number, sorted({photos[one] for one in chosen}), source)
-            note(sql, who or source, "withdraw", user)
+
+        def withdraw() -> list[int]:
+            with self._writing(user) as (sql, number):
+                sql.hold_photos()  # before they are looked up: somebody else may make two of them one
+                photos, names = judged(sql, number)
+                chosen = choose(user, images, names)
+                gone = saying.withdraw(sql, number, sorted({photos[one] for one in chosen}), source)
+                note(sql, who or source, "withdraw", user)
+                return gone
+
+        gone = self.database.with_room(withdraw)
         self.database.scrub()
         return gone
 
@@ -208,14 +214,18 @@ class Store(StoreReader):
         Raises:
             UnknownUser: the store, or the file itself, has no such user.
         """
-        with self._writing(user) as (sql, number):
-            counts, instead = count_all(sql, number), f"user {number}"
-            photos = _delete(sql, number)
-            forget_name(sql, user, instead)
-            note(sql, source, "erase", instead)
-            n_keys = revoke_keys_of(sql, user, instead, source)
-        overwritten = self.database.scrub()
-        return Erased(**counts, n_keys=n_keys, photos=tuple(photos), overwritten=overwritten)
+
+        def delete() -> dict[str, Any]:
+            with self._writing(user) as (sql, number):
+                counts, instead = count_all(sql, number), f"user {number}"
+                photos = _delete(sql, number)
+                forget_name(sql, user, instead)
+                note(sql, source, "erase", instead)
+                n_keys = revoke_keys_of(sql, user, instead, source)
+            return {**counts, "n_keys": n_keys, "photos": tuple(photos)}
+
+        gone = self.database.with_room(delete)
+        return Erased(**gone, overwritten=self.database.scrub())
 
     def import_(self, path: Path, *, user: str | None = None, replace: bool = False) -> UserSummary:
         """Add a person from an exported file; version numbers and dates stay as they are in the file.

@@ -14,7 +14,7 @@ from piaa.adapters.vectors import FEATURES
 from piaa.store.changes import begin
 from piaa.store.learned_from import learned_from
 from piaa.store.photos import keep_photos, keep_vectors, name_identity, vectors_of
-from piaa.store.records import SeenPhoto, StoredAdapter, StoredComparison, StoredRating
+from piaa.store.records import MAPPED, SeenPhoto, StoredAdapter, StoredComparison, StoredRating
 from piaa.store.sql import Sql, insert
 from piaa.store.user_rows import NAMES, SaidRow, VectorRow
 from piaa.store.versions import activate, insert_version, user_id
@@ -66,7 +66,7 @@ def read_content(sql: Sql, number: int, user: str, versions: Sequence[StoredAdap
         )
     vectors = sql.run(
         "SELECT identity, hash, vector FROM vectors JOIN photos ON photos.id = photo_id"
-        " JOIN models ON models.id = model_id WHERE photo_id IN"
+        " JOIN models ON models.id = model_id WHERE mapped = 0 AND photo_id IN"
         " (SELECT photo_id FROM ratings WHERE user_id = :id"
         " UNION SELECT photo_id FROM comparisons WHERE user_id = :id"
         " UNION SELECT other_id FROM comparisons WHERE user_id = :id) ORDER BY identity, hash",
@@ -202,6 +202,8 @@ class _Import:
         return self._names[image]
 
     def _keep_support(self, adapter: StoredAdapter, photos: Sequence[int]) -> None:
+        if adapter.extra.get(MAPPED):  # which no model has seen
+            return
         try:
             features = unpack(adapter.state).get(FEATURES)
         except (SafetensorError, ValueError):  # a state of another kind; the store does not look into it

@@ -15,7 +15,7 @@ from generic.errors import StoreError
 from piaa.adapters.comparing import outcome_scores
 from piaa.store.changes import SAID, begin, none_counts
 from piaa.store.clock import now
-from piaa.store.photos import model_id, vectors_of
+from piaa.store.photos import mapped_among, model_id, vectors_of
 from piaa.store.records import AdapterRecord, StoredAdapter, StoredRating, VersionSummary
 from piaa.store.said import comparisons_of_version, ratings_of_version, read_said
 from piaa.store.sql import Rows, Sql, insert, insert_many, run_in
@@ -225,7 +225,8 @@ def _arrays(
     outcomes = outcome_scores(np.array([equal for _, _, equal in pairs], bool))
     scores = np.concatenate([unit_scores(ratings, scale), outcomes])
     vectors, _, _ = vectors_of(sql, photos, model_hash)
-    if not vectors or (whole and not set(photos) <= set(vectors)):
+    # A mapped vector goes once the photo is seen: a version that needs it keeps it.
+    if not vectors or (whole and (not set(photos) <= set(vectors) or mapped_among(sql, photos, model_hash))):
         return None, scores
     blank = np.full_like(next(iter(vectors.values())), np.nan)
     return np.stack([vectors.get(photo, blank) for photo in photos]), scores

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from generic.photos.find import printable
 from generic.words import counted
+from piaa.people.score_table import SURE
 from piaa.wall.thumbnails import Pictures
 from piaa.wall.tile import Tile, Wall
 
@@ -80,7 +81,7 @@ def _lines(wall: Wall, place: int, tile: Tile) -> Iterator[str]:
     """What is said of a photo beside its name."""
     yield f'<span class="place">{place:,}</span> '
     if tile.score is not None:
-        within = "" if tile.low is None else f' title="80 % interval {tile.low:.2f} to {tile.high:.2f}"'
+        within = "" if tile.low is None else f' title="{_trusted(tile)}"'
         yield f'<span class="score"{within}>{tile.score:.2f}</span> '
     if tile.own is not None:
         yield f"{_own(tile.own, wall)} "
@@ -90,6 +91,14 @@ def _lines(wall: Wall, place: int, tile: Tile) -> Iterator[str]:
         words = f"{way} {abs(moved):,}" if moved else "same place"
         crowd = f'<span class="crowd">crowd {tile.crowd:,}</span>'
         yield f'<span class="line"><span class="moved {way}">{words}</span> {crowd}</span> '
+
+
+def _trusted(tile: Tile) -> str:
+    """How far the score may be trusted."""
+    interval = f"80 % interval {tile.low:.2f} to {tile.high:.2f}"
+    if tile.sure is None:
+        return interval
+    return f"{interval}, {100 * tile.sure:.0f} % sure" if tile.sure >= SURE else f"{interval}, unsure"
 
 
 def _own(score: float, wall: Wall) -> str:

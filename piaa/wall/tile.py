@@ -30,6 +30,8 @@ class Tile:
     """Lower end of the 80 % interval; None where there is none."""
     high: float | None = None
     """Upper end."""
+    sure: float | None = None
+    """Probability that it belongs into its half of the ranking; None where nobody says it."""
     crowd: int | None = None
     """Its place in the crowd's ranking of the same photos, from 1; None where there is one ranking only."""
     own: float | None = None
@@ -78,6 +80,7 @@ def tiles_of(
                 score=float(table.scores[row]),
                 low=None if table.low is None else float(table.low[row]),
                 high=None if table.high is None else float(table.high[row]),
+                sure=None if table.sure is None else float(table.sure[row]),
                 crowd=None if crowd is None else crowd[row],
                 own=(own or {}).get(image),
             )

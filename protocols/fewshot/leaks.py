@@ -40,23 +40,26 @@ def check_model(model: GenericModel, digests: Mapping[str, str]) -> bool:
 
 
 def check_prior(model: GenericModel, split: Split, digests: Mapping[str, str]) -> None:
-    """Make sure that the model's prior was not learned from test users or their ratings of test images.
+    """Make sure that neither the model's prior nor its calibration was learned from what is tested.
 
     Args:
-        model: its header says under ``training["prior_from"]`` whom its prior was learned from, if it does.
+        model: its header may say under ``training["prior_from"]`` whom its prior was learned from, and under
+            ``training["calibrated_from"]`` who taught its generic score.
         split: of the test.
         digests: test image -> SHA-256 of its file.
 
     Raises:
         SplitLeak: test users or test images were learned from.
     """
-    _check(
-        model.header.training.get("prior_from", {}),
-        split,
-        digests,
-        what=f"the prior of model {model.name} {model.hash[:8]}",
-        cure="learn it without them: piaa models learn-prior",
-    )
+    for key, what, cure in (
+        ("prior_from", "prior", "learn it without them: piaa models learn-prior"),
+        ("calibrated_from", "calibration", "calibrate without them: piaa calibrate"),
+    ):
+        trained, whose = (
+            model.header.training.get(key, {}),
+            f"the {what} of model {model.name} {model.hash[:8]}",
+        )
+        _check(trained, split, digests, what=whose, cure=cure)
 
 
 def check_starts(adapters: Mapping[str, MakeAdapter], split: Split, digests: Mapping[str, str]) -> None:

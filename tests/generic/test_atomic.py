@@ -99,6 +99,14 @@ def test_temporary_keeps_the_suffix_and_is_hidden(tmp_path):
     assert (tmp_path / longest).read_bytes() == b"long"
 
 
+def test_a_mark_begins_the_name_of_the_temporary(tmp_path):
+    with atomic_path(tmp_path / "table.csv", mark="table-") as temporary:
+        assert temporary.name.startswith(".piaa-table-")
+        temporary.write_bytes(b"x")
+    write_bytes(tmp_path / "table.csv", b"y", mark="table-")
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
 @pytest.mark.parametrize(
     "error", [ValueError("wrong"), KeyboardInterrupt(), OSError(errno.EPERM, "no", "other")]
 )

@@ -64,6 +64,7 @@ class TunedNetwork(Adapter):
         super().__init__(prior)
         if generic is None:
             raise CheckpointError(f"adapter {self.name!r} needs a generic model, whose network it changes")
+        generic.check_plain("adapters that change the network")
         self._generic, self._keep_epochs = generic, keep_epochs
         self._options = options
         self._spread = prior.residual if prior else 0.25

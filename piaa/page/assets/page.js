@@ -19,6 +19,7 @@ const album = { names: [], n: 0, root: "" };
 const facts = {}; // width, height, taken, crowd: numbers by row; version, error: text by row; picture: 0 or 1
 const known = { facts: 0, said: 0, scored: 0, bursts: 0, stars: 0, n_read: 0 };
 let user = document.documentElement.dataset.user;
+const replaced = new Map(); // versions of photos whose file changed and was not read yet, by row
 let said = { own: {}, flags: {}, scale: [1, 5], worth: "", n_comparisons: 0 };
 let found = { n: 0, n_new: 0, stars: {} };
 let scores = new Float32Array(0);
@@ -104,6 +105,7 @@ async function takeFacts() {
     if (end === known.facts) return;
     known.facts = end;
     for (const [row, width, height, taken, crowd, picture, version, error] of rows) {
+      const before = facts.version[row] || replaced.get(row);
       facts.width[row] = width ?? 3;
       facts.height[row] = height ?? 2;
       facts.taken[row] = taken ?? NaN;
@@ -113,8 +115,21 @@ async function takeFacts() {
       facts.error[row] = error;
       tiles.get(row)?.remove();
       tiles.delete(row);
+      if (before && !version) replaced.set(row, before);
+      else if (before) replaced.delete(row);
+      if (before && version && before !== version) showAnew(row);
     }
   }
+}
+
+// The file is another photo now: whoever looks at it must see that one.
+function showAnew(row) {
+  loading.delete(row);
+  const isShown = loupe.dialog.open ? loupe.row === row : duel.dialog.open && duel.rows?.includes(row);
+  if (!isShown) return;
+  if (loupe.dialog.open) loupe.show();
+  else duel.show();
+  toast(`${album.names[row]} changed on the disk: this is the new one.`);
 }
 
 async function takeStars() {
@@ -138,6 +153,9 @@ function lost(error) {
   (document.querySelector("dialog[open]") ?? document.body).append(box);
   box.hidden = false;
 }
+
+// Of whatever a person asked for she is told that it failed.
+const fail = (error) => (error instanceof Refused ? toast(error.message, true) : lost(error));
 
 let toastTimer = 0;
 function toast(text, isBad = false) {
@@ -164,14 +182,15 @@ function answer(path, content) {
   });
   queue = done.catch(() => {});
   return done.catch((error) => {
-    if (error instanceof Refused) toast(error.message, true);
-    else lost(error);
+    fail(error);
     throw error;
   });
 }
 
-const rate = (row, stars) => answer("/api/rate", { row, stars });
-const flag = (rows, which) => answer("/api/flag", { rows, flag: which });
+// An answer is to the pictures that were shown; should one have changed on the disk, it is refused.
+const shown = (rows) => rows.map((row) => facts.version[row]);
+const rate = (row, stars) => answer("/api/rate", { row, stars, versions: shown([row]) });
+const flag = (rows, which) => answer("/api/flag", { rows, flag: which, versions: shown(rows) });
 const undo = () => answer("/api/undo", {}).then(() => toast("Undone"), () => {});
 const redo = () => answer("/api/redo", {}).then(() => toast("Done again"), () => {});
 
@@ -237,7 +256,7 @@ function fits(row) {
 async function arrange() {
   const sort = value("sort");
   if (sort === "teaches" && !teaches) teaches = await numbers(Float32Array, "/api/teaches").catch(() => null);
-  if (sort === "differs") await takeOther();
+  if (sort === "differs") await takeOther().catch(fail);
   const all = Array.from({ length: album.n }, (_, row) => row);
   const read = all.filter(isKnown);
   levelled = read.length ? read.reduce((sum, row) => sum + scores[row] - onScale(facts.crowd[row]), 0) / read.length : 0;
@@ -498,6 +517,7 @@ const loupe = {
   rows: [],
   at: 0,
   isAsking: false,
+  isPairBetter: false,
   get row() {
     return this.rows[this.at];
   },
@@ -510,7 +530,10 @@ const loupe = {
     this.show();
   },
   async teach() {
-    const { rows } = await ask("/api/ask");
+    const asked = await ask("/api/ask").catch(fail);
+    if (!asked) return;
+    const { rows } = asked;
+    this.isPairBetter = asked.is_pair_better;
     if (!rows.length) return toast(known.n_read ? "Every photo is rated." : "No photo was read yet; wait a moment.");
     this.isAsking = true;
     this.rows = rows;
@@ -547,7 +570,8 @@ const loupe = {
     if (own(row) === undefined) $(".guess", this.dialog).textContent = `☆ ${scores[row].toFixed(1)} (${low.toFixed(1)}–${high.toFixed(1)})`;
   },
   tellWorth() {
-    $(".asked", this.dialog).textContent = said.worth;
+    const hint = this.isPairBetter ? " Comparing two teaches more for your time just now: Esc, then C." : "";
+    $(".asked", this.dialog).textContent = said.worth + hint;
   },
   dress() {
     const [row, given] = [this.row, own(this.row)];
@@ -585,8 +609,10 @@ const loupe = {
     // and the next photo, which is loaded already, stay as they are.
     const next = this.rows[this.at + 1];
     if (next === undefined) return;
-    const { rows } = await ask("/api/ask", { leave_out: next }).catch(() => ({ rows: [] }));
+    const { rows, is_pair_better } = await ask("/api/ask", { leave_out: next }).catch(() => ({ rows: [] }));
     if (!this.isAsking || !rows.length) return;
+    this.isPairBetter = is_pair_better;
+    this.tellWorth();
     const kept = this.rows.slice(0, this.at + 2);
     this.rows = [...kept, ...rows.filter((row) => own(row) === undefined && !kept.includes(row))];
   },
@@ -676,15 +702,21 @@ const duel = {
     if (await this.next()) this.dialog.showModal();
   },
   async next() {
-    const { rows } = await ask("/api/pair", { skip: this.skipped });
-    if (!rows) {
+    this.rows = null; // no pair is answered twice
+    const asked = await ask("/api/pair", { skip: this.skipped }).catch(fail);
+    if (!asked) return false;
+    if (!asked.rows) {
       this.skipped = 0; // asked again, the skipped ones come back
       toast(known.n_read < Math.min(2, album.n) ? "Too few photos were read yet; wait a moment." : "There is no further pair to ask for.");
       this.dialog.close();
       return false;
     }
-    this.rows = rows;
-    const buttons = rows.map((row, side) => {
+    this.rows = asked.rows;
+    this.show();
+    return true;
+  },
+  show() {
+    const buttons = this.rows.map((row, side) => {
       const picture = element("img", { src: `/thumb/${row}?v=${facts.version[row]}`, alt: album.names[row], draggable: false });
       large(row).then((source) => (picture.src = source), () => {});
       const button = element("button", { type: "button", ariaLabel: `${side ? "The right one" : "The left one"}: ${album.names[row]}` }, picture);
@@ -693,14 +725,13 @@ const duel = {
     });
     $(".two", this.dialog).replaceChildren(...buttons);
     $(".asked", this.dialog).textContent = `Which one do you like better? ${this.n ? `${counted(this.n, "answer")} in this round.` : ""} ${said.compared ?? ""}`;
-    return true;
   },
   async say(outcome) {
     if (this.isBusy || !this.rows) return;
     this.isBusy = true;
     const [a, b] = this.rows;
     try {
-      await answer("/api/compare", { a, b, outcome });
+      await answer("/api/compare", { a, b, outcome, versions: shown([a, b]) });
       this.n += 1;
       this.skipped = 0;
       await this.next();
@@ -895,10 +926,10 @@ function listen() {
     else arrange();
   });
   filters.addEventListener("submit", (event) => event.preventDefault());
-  $("#user").addEventListener("change", (event) => (event.target.value ? become(event.target.value) : $("#newcomer").showModal()));
+  $("#user").addEventListener("change", (event) => (event.target.value ? become(event.target.value).catch(fail) : $("#newcomer").showModal()));
   $("#newcomer").addEventListener("click", ({ target }) => {
     const name = $("#newcomer-name").value.trim();
-    if (target.dataset.do === "add" && name) become(name).catch((error) => toast(error.message, true));
+    if (target.dataset.do === "add" && name) become(name).catch(fail);
     if (target.dataset.do) $("#newcomer").close();
   });
   $("#newcomer").addEventListener("close", () => ($("#user").value = user));

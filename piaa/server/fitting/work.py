@@ -77,8 +77,13 @@ def check_adapter(model: Model, name: str) -> None:
     raise Problem(
         501,
         f"adapter {name!r} is fitted from {what}, which this server does not keep; choose one of "
-        f"{', '.join(names_where(_from_vectors))}, or fit the user with: piaa fit-user --adapter {name}",
+        f"{', '.join(fitted_here())}, or fit the user with: piaa fit-user --adapter {name}",
     )
+
+
+def fitted_here() -> list[str]:
+    """Names of the adapters that a server can fit."""
+    return names_where(_from_vectors)
 
 
 def _from_vectors(kind: type[Adapter]) -> bool:

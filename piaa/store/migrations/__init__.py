@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from piaa.store.migrations import v1_versions, v2_serving, v3_one_truth
+from piaa.store.migrations import v1_versions, v2_serving, v3_one_truth, v4_serving_together
 from piaa.store.sql import Sql
 
-STEPS: tuple[Callable[[Sql], None], ...] = (v1_versions.upgrade, v2_serving.upgrade, v3_one_truth.upgrade)
+STEPS: tuple[Callable[[Sql], None], ...] = (
+    v1_versions.upgrade,
+    v2_serving.upgrade,
+    v3_one_truth.upgrade,
+    v4_serving_together.upgrade,
+)
 SCHEMA = len(STEPS)
 """``meta.schema_version`` after the last step."""
 

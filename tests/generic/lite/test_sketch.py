@@ -45,6 +45,15 @@ def test_distances_stay_about_what_they_were():
     assert 0.7 < ratio.min() < ratio.max() < 1.3
 
 
+def test_a_feature_that_did_not_vary_adds_nothing():
+    rng = np.random.default_rng(3)
+    features = rng.standard_normal((9, 40)).astype(np.float32)
+    features[:, 7] = 0.25 + 1e-7 * rng.standard_normal(9)  # as a filter that never answers, and rounding
+    tensors, other = fit_sketch(features, R, 0), features.copy()
+    other[:, 7] += 6.0  # of a photo on which it does
+    np.testing.assert_array_equal(sketched(tensors, other), sketched(tensors, features))
+
+
 def test_the_seed_names_the_draw():
     features = np.random.default_rng(2).standard_normal((5, 40)).astype(np.float32)
     one, same, other = (fit_sketch(features, 8, seed) for seed in (0, 0, 1))

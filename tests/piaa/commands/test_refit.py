@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
+import numpy as np
 import pytest
 
 from generic.model.arrays import with_arrays
 from generic.model.checkpoint import load_tensors, read_header
+from piaa import load_model
 from piaa.adapters.prior import PREFIX
+from piaa.store.records import SeenPhoto
+from piaa.store.saying import Saying
+from piaa.store.serving import ServingStore
+from piaa.store.store import Store
 
 
 @pytest.fixture
@@ -110,7 +117,16 @@ def test_json(piaa, fit, moved, newer):
     assert fit().exit_code == 0
     result = piaa("users", "refit", "--all", "--images", moved, "--model", newer, "--json")
     assert json.loads(result.stdout) == [
-        {"user": "ana", "version": 2, "adapter": "auto", "n_ratings": 10, "n_comparisons": 0, "reason": ""}
+        {
+            "user": "ana",
+            "version": 2,
+            "adapter": "auto",
+            "n_ratings": 10,
+            "n_comparisons": 0,
+            "n_mapped": 0,
+            "n_left_out": 0,
+            "reason": "",
+        }
     ]
 
 
@@ -119,3 +135,58 @@ def test_one_person_or_all(piaa):
         result = piaa(*asked)
         assert result.exit_code == 2
         assert "name one person, or pass --all; not both" in " ".join(result.stderr.split())
+
+
+@pytest.fixture
+def gone(tmp_path, tiny_model):
+    """Five people whose photos two models have seen, and ana, of whom two photos are gone."""
+    draw, store = np.random.default_rng(0), Store(tmp_path / "gone.db")
+    generic = load_model(tiny_model, cache=False).generic
+    width = len(generic.vector(np.zeros((generic.size, generic.size, 3), np.uint8)))
+    vectors = draw.standard_normal((52, width)).astype(np.float32)
+    photos = [
+        SeenPhoto(identity=f"{number:064x}", image=f"{number}.jpg", vector=one)
+        for number, one in enumerate(vectors)
+    ]
+
+    def rate(user: str, seen: list[SeenPhoto]) -> None:
+        ratings = [(one, float(draw.integers(1, 6))) for one in seen]
+        store.say(user, Saying(ratings=ratings, model_hash="0" * 64, source="python"))
+
+    for number in range(5):
+        rate(f"user-{number}", photos[number : number + 46])
+    rate("ana", photos[48:])
+    again = {one.identity: one.vector * 0.1 + 0.5 for one in photos[:50]}
+    ServingStore(store.database).complete(again, read_header(tiny_model).hash)
+    return store.name
+
+
+def test_a_part_is_learned_from_if_that_is_asked_for(piaa, gone, tiny_model):
+    command = ("users", "refit", "ana", "--store", gone, "--model", tiny_model)
+    refused = piaa(*command)
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith(
+        "piaa: of 2 of 2 photos that user 'ana' judged there is neither a vector"
+    )
+    part = piaa(*command, "--partial")
+    short = read_header(tiny_model).hash[:8]
+    assert part.stdout == f"ana: version 1, learned from 2 ratings, 2 left out (auto on piaa-tiny {short})\n"
+
+
+def test_what_a_map_loses_is_told(piaa, gone, tiny_model):
+    mapped = piaa("users", "refit", "ana", "--store", gone, "--model", tiny_model, "--map")
+    short = read_header(tiny_model).hash[:8]
+    assert mapped.stdout == (
+        f"ana: version 1, learned from 4 ratings, 2 photos of them mapped (auto on piaa-tiny {short})\n"
+    )
+    first, second = mapped.stderr.splitlines()
+    assert first == (
+        "vectors of 2 photos that are gone were worked out from the model before, by a map learned "
+        "from 50 photos (100% of the variance)"
+    )
+    number = r"[+-]?\d\.\d{3}"
+    assert re.fullmatch(
+        f"learned from such vectors people are ranked with an SRCC of -?{number}, from the model's own "
+        rf"with -?{number}: {number}, standard error {number} \(5 people\)",
+        second,
+    )

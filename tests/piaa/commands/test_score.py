@@ -21,6 +21,7 @@ from generic.model.checkpoint import read_header
 from piaa.people.score_table import COLUMNS
 
 TRUNCATED = "broken (1).jpg"
+SAID = (*COLUMNS, "sure")
 
 
 def test_score_prints_a_table_best_first(score, names):
@@ -34,9 +35,11 @@ def test_score_prints_a_table_best_first(score, names):
         assert line.split()[0] == str(rank)
         assert row["image"] in line
         assert f"  {row['score']:.2f}  " in line
+        assert line.endswith(f"  {100 * row['sure']:4.0f} %" if row["sure"] >= 0.8 else "  unsure")
     scores = [row["score"] for row in rows]
     assert scores == sorted(scores, reverse=True)
     assert all(1 <= row["low"] <= row["score"] <= row["high"] <= 5 for row in rows)
+    assert header.endswith("generic    sure")
     assert len({len(line.rstrip()) for line in lines}) == 1
 
 
@@ -49,7 +52,7 @@ def test_score_as_json(score, tmp_path):
         "skipped": {},
     }
     assert len(content["scores"]) == 3
-    assert [tuple(row) for row in content["scores"]] == [COLUMNS] * 3
+    assert [tuple(row) for row in content["scores"]] == [SAID] * 3
 
 
 def test_score_writes_every_format_with_the_same_rows(score, tmp_path):
@@ -63,13 +66,13 @@ def test_score_writes_every_format_with_the_same_rows(score, tmp_path):
 
     text = (tmp_path / "scores.csv").read_text()
     read = [
-        {key: row[key] if key == "image" else float(row[key]) for key in COLUMNS}
+        {key: row[key] if key == "image" else float(row[key]) for key in SAID}
         for row in csv.DictReader(io.StringIO(text))
     ]
     assert read == rows
     assert json.loads((tmp_path / "scores.json").read_text())["scores"] == rows
     frame = pd.read_parquet(tmp_path / "scores.parquet")
-    assert tuple(frame.columns) == COLUMNS
+    assert tuple(frame.columns) == SAID
     assert frame.round(4).to_dict("records") == rows
 
     result = score("--out", tmp_path / "TOP.CSV", "--top", "5")
@@ -85,7 +88,8 @@ def test_score_of_one_photo_is_bit_equal_to_its_score_in_the_album(score, album,
         score("--no-cache", "--out", tmp_path / "one.parquet", photos=album / name)
         alone = pd.read_parquet(tmp_path / "one.parquet")
         assert alone["image"].tolist() == [Path(name).name]
-        assert alone.iloc[0, 1:].tolist() == together.loc[name].tolist()
+        # How sure a place is depends on what else is ranked.
+        assert alone.loc[0, list(COLUMNS[1:])].tolist() == together.loc[name, list(COLUMNS[1:])].tolist()
 
 
 def test_copies_of_a_photo_are_ranked_under_each_name(score, tmp_path, album):

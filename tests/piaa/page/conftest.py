@@ -76,6 +76,7 @@ def client(state):
     address = f"http://127.0.0.1:{PORT}"
     made = TestClient(app, base_url=address, headers={"Origin": address})
     assert made.get(f"/?token={TOKEN}").status_code == 200
+    assert made.get("/static/icon.svg").status_code == 200  # with the cookie: let in
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 
 import pytest
@@ -12,11 +13,16 @@ from piaa.store.store import Store
 
 @pytest.fixture
 def view(chromium, opened):
-    """``view()`` is the opened page in a window of its own; what its console says fails the test."""
+    """``view()`` is the opened page in a window of its own; what its console says fails the test.
+
+    All windows are of one browser, which alone is let in: they share its cookies.
+    """
     contexts, said = [], []
 
     def show(width=1280, height=800, scheme="dark"):
         context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        if contexts:
+            context.add_cookies(contexts[-1].cookies())
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(60_000)
@@ -48,6 +54,11 @@ def ratings(opened, user="ana"):
 
 
 TOLD = "#told"
+SIDECAR = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="{}"/></rdf:RDF>'
+    "</x:xmpmeta>"
+)
 
 
 def wait(page, expression, timeout_s=60):
@@ -181,6 +192,54 @@ def test_pairs_that_were_skipped_come_back(view):
         page.wait_for_timeout(20)
     page.keyboard.press("c")
     wait(page, "document.querySelector('#duel').open")
+
+
+@pytest.mark.parametrize(("key", "path", "dialog"), [("t", "ask", "#loupe"), ("c", "pair", "#duel")])
+def test_what_cannot_be_asked_is_told(view, key, path, dialog):
+    page = view()
+    refusal = {"status": 400, "content_type": "application/json", "body": '{"error": "out of questions"}'}
+    page.route(f"**/api/{path}*", lambda route: route.fulfill(**refusal))
+    page.keyboard.press(key)
+    page.wait_for_selector("#toast:not([hidden])")
+    assert page.inner_text("#toast") == "out of questions"
+    page.unroute(f"**/api/{path}*")
+    page.route(f"**/api/{path}*", lambda route: route.abort())
+    page.keyboard.press(key)
+    page.wait_for_selector("#offline:not([hidden])")
+    assert not page.evaluate(f"document.querySelector('{dialog}').open")
+    page.unroute(f"**/api/{path}*")
+    page.keyboard.press(key)
+    page.wait_for_selector(f"{dialog}[open]")
+
+
+def test_a_photo_that_changes_while_she_looks_at_it_is_shown_anew(view, photos):
+    page = view()
+    page.select_option("[name=sort]", "name")
+    first = "[...document.querySelectorAll('.tile')].find(one => one.ariaPosInSet === '1')"
+    wait(page, f"{first}?.innerText.includes('photo-01')")
+    page.evaluate(f"{first}.querySelector('button').click()")
+    page.wait_for_selector("#loupe[open]")
+    before = page.get_attribute("#loupe .stage img", "src")
+    shutil.copy(photos / "photo-02.jpg", photos / "photo-01.jpg")
+    page.keyboard.press("5")  # of what is not there any more
+    page.wait_for_selector("#toast:not([hidden])")
+    wait(page, f"document.querySelector('#loupe .stage img').getAttribute('src') !== {json.dumps(before)}")
+    assert page.inner_text("#loupe .name") == "photo-01.jpg"
+    assert page.locator(".tile .own").count() == 0
+    page.wait_for_timeout(300)
+    page.keyboard.press("4")
+    page.wait_for_selector(".tile .own", state="attached")
+
+
+def test_stars_of_the_files_are_learned_and_taken_back(view, photos):
+    for number, stars in ((1, 5), (2, 1), (3, 4)):
+        (photos / f"photo-0{number}.jpg.xmp").write_text(SIDECAR.format(stars))
+    page = view()
+    page.click("#found .main")
+    wait(page, "document.querySelectorAll('.tile .own').length === 3")
+    page.keyboard.press("Control+z")
+    wait(page, "document.querySelectorAll('.tile .own').length === 0")
+    assert view.said == []
 
 
 def test_a_name_with_markup_is_a_name(view, photos):

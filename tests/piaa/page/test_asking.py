@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from piaa.page.asking import Asking, compared_words, worth_of
 from piaa.page.taste import Taste, learned_from, look
+from piaa.people.asking import BOTH, COMPARISONS
 from piaa.people.estimate import RankEstimate
 from piaa.people.expected import TABLE, gain_of
 from piaa.people.suggest import knowledge, suggest
@@ -42,14 +44,34 @@ def test_nothing_is_asked_when_all_are_rated(state):
     assert asking(state).photos() == []
 
 
-def test_pairs_are_near_in_score_and_never_asked_twice(state):
-    scores = state.learner.of("ana").scores
-    a, b = asking(state).pair(scores)
-    gaps = np.abs(scores[:, None] - scores[None])[np.triu_indices(12, 1)]
-    assert abs(scores[a] - scores[b]) == pytest.approx(gaps.min())
-    state.answers.compare("ana", a, b, "equal")
-    assert set(asking(state).pair(scores)) != {a, b}
-    assert asking(state).pair(scores, skip=66) is None
+def test_pairs_are_those_of_suggest(state):
+    state.answers.rate("ana", 4, 5)
+    prior, rated = state.model.prior, (state.album.vectors([4]), np.array([1.0]))
+    picks = suggest(prior, knowledge(prior, rated), state.album.vectors(range(12)), 2, seconds=COMPARISONS)
+    assert asking(state).pair() == (picks[0].row, picks[0].other)
+    assert asking(state).pair(skip=1) == (picks[1].row, picks[1].other)
+    both = suggest(prior, knowledge(prior, rated), state.album.vectors(range(12)), 1, seconds=BOTH)
+    assert asking(state).is_pair_better() == (both[0].other is not None)
+
+
+def test_pairs_are_never_asked_twice_and_begin_with_photos_that_were_not_compared(state):
+    asked = []
+    while pair := asking(state).pair():
+        asked.append(frozenset(pair))
+        state.answers.compare("ana", *pair, "equal")
+    assert len(set(asked)) == len(asked) > 6
+    assert len(frozenset().union(*asked[:6])) == 12
+    assert asking(state).pair(skip=66) is None
+
+
+def test_no_pair_is_of_one_burst(state):
+    bursts = np.array([0] * 6 + [1] * 5 + [-1], np.int32)
+    one = replace(asking(state), bursts=bursts)
+    for skip in range(3):
+        pair = one.pair(skip)
+        assert pair is None or bursts[pair[0]] != bursts[pair[1]]
+    assert one.pair() is not None
+    assert len({int(bursts[row]) for row in one.photos(3)}) == 3
 
 
 def rated(k):

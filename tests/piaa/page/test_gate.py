@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from piaa.page.gate import MOST_BYTES
@@ -18,9 +20,51 @@ def stranger(client):
     return TestClient(client.app, base_url=OWN, headers={"Origin": OWN})
 
 
-def test_the_token_becomes_a_cookie_that_no_script_and_no_other_site_can_use(client):
-    cookie = stranger(client).get(f"/?token={TOKEN}").headers["set-cookie"]
-    assert cookie == f"piaa-{PORT}={TOKEN}; Path=/; HttpOnly; SameSite=Strict"
+@pytest.fixture
+def app(state):
+    """A page that nobody opened yet."""
+    from piaa.page.app import create_app
+
+    return create_app(state, TOKEN, PORT)
+
+
+def browser(app):
+    from starlette.testclient import TestClient
+
+    return TestClient(app, base_url=OWN, headers={"Origin": OWN})
+
+
+def test_the_token_becomes_a_cookie_that_no_script_and_no_other_site_can_use(app):
+    name, cookie, *attributes = re.split("=|; ", browser(app).get(f"/?token={TOKEN}").headers["set-cookie"])
+    assert name == f"piaa-{PORT}"
+    assert len(cookie) == 43
+    assert cookie != TOKEN  # which ps shows
+    assert attributes == ["Path", "/", "HttpOnly", "SameSite", "Strict"]
+
+
+def test_the_opened_address_lets_in_one_browser_alone(app):
+    person, other = browser(app), browser(app)
+    assert person.get(f"/?token={TOKEN}").status_code == 200
+    assert person.get("/api/album").status_code == 200  # with the cookie the token is spent
+    late = other.get(f"/?token={TOKEN}")
+    assert late.status_code == 403
+    assert late.text == (
+        "this address was opened already, and lets in one browser alone; go on there, or stop piaa open with "
+        "Ctrl-C and start it again: nothing is lost. If it was not you who opened it, somebody else on this "
+        "computer did\n"
+    )
+    assert "set-cookie" not in late.headers
+    other.cookies.set(f"piaa-{PORT}", TOKEN)
+    assert other.get("/api/album").status_code == 403
+    assert person.get(f"/?token={TOKEN}").status_code == 200  # she may open it again
+
+
+def test_a_page_that_was_fetched_and_thrown_away_locks_nobody_out(app):
+    ahead, person = browser(app), browser(app)
+    assert ahead.get(f"/?token={TOKEN}").status_code == 200
+    assert person.get(f"/?token={TOKEN}").status_code == 200
+    assert person.get("/api/album").status_code == 200
+    assert ahead.get("/api/album").status_code == 403  # of two cookies the first that comes back counts
 
 
 @pytest.mark.parametrize(

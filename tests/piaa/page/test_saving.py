@@ -79,3 +79,12 @@ def test_the_home_of_nobody_is_no_place(client):
             "'~nobody-is-called-so/best' is no folder's whole path; give one that begins at the top, "
             "or with ~"
         )
+
+
+@pytest.mark.parametrize(("path", "more"), [("/api/html", {}), ("/api/best", {"n": 3})])
+@pytest.mark.parametrize("name", ["x" * 256, "é" * 128, "y" * 300 + "/deeper"])
+def test_a_name_too_long_for_a_folder_is_one_line(client, tmp_path, path, more, name):
+    folder = str(tmp_path / name)
+    answer = client.post(path, json={"user": "ana", "folder": folder, **more})
+    assert answer.status_code == 400
+    assert answer.json()["error"] == f"cannot write into {folder}: File name too long; name another folder"

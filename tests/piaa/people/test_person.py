@@ -96,6 +96,20 @@ def test_which_of_two_photos_she_prefers(fitted, album, names, scores):
     )
 
 
+def test_how_sure_a_place_is_says_what_she_prefers_to_the_middle_photo(fitted, album, names):
+    person = fitted({name: 1 + place % 5 for place, name in enumerate(names)})
+    table = person.score_table(album)
+    middle, after = table.images[(len(table) - 1) // 2 :][:2]
+    for image, sure in zip(table.images, table.sure, strict=True):
+        told = person.prefers(album / image, album / (after if image == middle else middle))
+        assert sure == pytest.approx(max(told, 1 - told), abs=1e-12)
+    two = person.score_table([album / table.images[0], album / table.images[-1]]).sure
+    assert two == pytest.approx([person.prefers(album / table.images[0], album / table.images[-1])] * 2)
+    assert person.score(album)["sure"].tolist() == table.sure.tolist()
+    assert person.score_table(album / middle).sure.tolist() == [0.5]
+    assert fitted({names[0]: 5, names[1]: 2}, adapter="ridge").score_table(album).sure is None
+
+
 def test_comparisons_join_a_person_who_rated_and_are_withdrawn(fitted, album, part, names, scores, store):
     pairs = [(names[3], names[4]), (names[5], names[3])]
     person = fitted(part(0, 1)).add_pairs(pairs[:1], images=album).add_pairs(pairs, images=album)

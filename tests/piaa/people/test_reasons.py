@@ -15,6 +15,7 @@ from piaa.store.records import StoredRating
 
 LINEAR = [name for name in names_where(lambda kind: kind.has_linear_form) if name != "anil"]
 K, WIDTH = 12, 4.0
+D = load_model(cache=False).prior.n_directions
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def prior():
 @pytest.fixture(scope="module")
 def rated():
     draws = np.random.default_rng(5)
-    vectors = draws.standard_normal((K + 1, 129)).astype(np.float32)
+    vectors = draws.standard_normal((K + 1, 1 + D)).astype(np.float32)
     vectors[:, 0] = 0.5 + 0.05 * vectors[:, 0]
     return vectors.astype(np.float64)
 
@@ -59,9 +60,9 @@ def test_a_direction_adds_what_the_score_loses_without_it(person, prior, rated):
 
 
 def test_directions_are_the_largest_and_shown_by_the_photos_farthest_out(prior, rated):
-    coefficients = np.zeros(2 + 128)
+    coefficients = np.zeros(2 + D)
     coefficients[2 + np.arange(6)] = [0.1, -3.0, 2.0, 0.0, -0.5, 1.0]
-    photo = np.ones(129)
+    photo = np.ones(1 + D)
     shown = parts_of(LinearForm(coefficients=coefficients), photo, rated[:K], RATINGS, prior, WIDTH)
     adds = WIDTH * coefficients[2:] * (1 - rated[:K, 1:].mean(axis=0))
     assert [one.number for one in shown.directions] == list(1 + np.argsort(-np.abs(adds))[:N_DIRECTIONS])
@@ -74,13 +75,13 @@ def test_directions_are_the_largest_and_shown_by_the_photos_farthest_out(prior, 
 
 
 def test_who_goes_by_nothing_has_no_directions(prior, rated):
-    shown = parts_of(LinearForm(coefficients=np.zeros(130)), rated[K], rated[:K], RATINGS, prior, WIDTH)
+    shown = parts_of(LinearForm(coefficients=np.zeros(2 + D)), rated[K], rated[:K], RATINGS, prior, WIDTH)
     assert (shown.directions, shown.total) == ((), 0)
 
 
 def test_the_nearest_without_a_prior_are_those_of_scipy(rated):
     found = nearest(rated[K], rated[:K], RATINGS, None, n=4)
-    squares = cdist(rated[K:, 1:], rated[:K, 1:], "sqeuclidean")[0] / (2 * 128)
+    squares = cdist(rated[K:, 1:], rated[:K, 1:], "sqeuclidean")[0] / (2 * D)
     order = np.argsort(squares)[:4]
     assert [one.image for one in found] == [IMAGES[row] for row in order]
     assert [one.score for one in found] == [float(row % 5) for row in order]

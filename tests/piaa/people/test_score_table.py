@@ -117,6 +117,19 @@ def test_a_frame_holds_full_precision():
     assert frame["low"].tolist() == table().low.tolist()
 
 
+def test_where_it_is_said_how_sure_a_place_is_it_is_the_last_column():
+    sure = np.array([0.912345, 0.5, 0.7, 0.99])
+    told = table(sure=sure)
+    assert list(told.columns) == [*COLUMNS[1:], "sure"]
+    assert [row["sure"] for row in told.rows()] == [0.9123, 0.5, 0.7, 0.99]
+    assert told.to_csv().splitlines()[:2] == [
+        "image,score,low,high,generic,sure,predicted_by",
+        "b.jpg,5.0,4.4877,5.25,2.0,0.9123,piaa",
+    ]
+    assert told.take([3, 1]).sure.tolist() == [0.99, 0.5]
+    assert told.to_frame()["sure"].tolist() == sure.tolist()
+
+
 def test_an_empty_table(tmp_path):
     pytest.importorskip("pyarrow")
     nothing = np.zeros(0)

@@ -14,8 +14,8 @@ PRIOR = piaa.load_model(cache=False).prior
 
 def photos(k, aside=0.0, seed=0):
     rng = np.random.default_rng(seed)
-    x = 0.7 * rng.standard_normal((k, 129))
-    x[:, 1:] += aside * np.sign(np.random.default_rng(1).standard_normal(128))
+    x = 0.7 * rng.standard_normal((k, 1 + PRIOR.n_directions))
+    x[:, 1:] += aside * np.sign(np.random.default_rng(1).standard_normal(PRIOR.n_directions))
     return np.column_stack((rng.uniform(0.3, 0.7, k), x[:, 1:]))
 
 

@@ -40,6 +40,8 @@ ROUTES = {
     "job own": ("GET", "/v1/jobs/{ana}", {}),
     "job other": ("GET", "/v1/jobs/{bob}", {}),
     "models": ("GET", "/v1/models", {}),
+    "calibration": ("GET", "/v1/calibration", {}),
+    "calibrate": ("POST", "/v1/calibration", {}),
     "metrics": ("GET", "/metrics", {}),
     "health": ("GET", "/health", {}),
     "ready": ("GET", "/ready", {}),
@@ -48,6 +50,7 @@ ROUTES = {
 }
 OPEN = {"health", "ready"}
 ADMIN = {"list users", "roll back own", "roll back other", "metrics", "erase own", "erase other"}
+ADMIN |= {"calibration", "calibrate"}
 HIDDEN = {"job other"}
 FOREIGN = {name for name in ROUTES if "other" in name or name == "see nobody"} - HIDDEN
 
@@ -63,6 +66,8 @@ def expected(who: str, what: str) -> set[int]:
             return {404}
         if what in ADMIN | FOREIGN:
             return {403}
+    if what.startswith("calibrat"):
+        return {501}  # this server makes no models
     return {200, 202, 404, 422}
 
 

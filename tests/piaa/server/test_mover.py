@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from types import SimpleNamespace
 
+from generic.cache.features import FeatureCache
 from generic.errors import StoreUnavailable
 from piaa.server.mover import Mover
 
@@ -32,9 +33,11 @@ class AwayOnce:
 
 
 def test_who_could_not_be_asked_for_is_asked_for_again():
-    models = [SimpleNamespace(generic=SimpleNamespace(hash=one), prior=None) for one in ("1", "2")]
+    models = [
+        SimpleNamespace(generic=SimpleNamespace(hash=one, network_hash=one), prior=None) for one in ("1", "2")
+    ]
     jobs, fitter = AwayOnce(), SimpleNamespace(wake=lambda: None)
-    mover = Mover(Serving(), jobs, fitter, models)
+    mover = Mover(Serving(), jobs, fitter, models, FeatureCache(None))
     mover.start()
     end = time.monotonic() + 30
     while len(jobs.asked) < 2:

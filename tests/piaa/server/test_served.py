@@ -10,7 +10,7 @@ import pytest
 
 from piaa.server.served import said_under
 from piaa.store.place import open_database
-from piaa.store.records import SeenPhoto
+from piaa.store.records import AdapterRecord, SeenPhoto
 from piaa.store.saying import Saying
 from piaa.store.serving import ServingStore
 from piaa.store.store import Store
@@ -79,3 +79,21 @@ def test_if_no_model_has_all_the_one_that_has_most(store):
 def test_with_one_model_it_is_all_that_she_said(store):
     model, said = said_under(store, MODELS[:1], "ana")
     assert (model, len(said.ratings), len(said.vectors)) == (MODELS[0], 3, 0)
+
+
+def test_who_is_scored_by_the_model_of_now_is_learned_under_it(store):
+    """Of photos that are gone it may never have a vector: what she says from then on is to count."""
+    seen_again(store, 0)
+    said = store.said("ana", NOW).with_vectors()
+    record = AdapterRecord(
+        adapter="generic",
+        model_name="now",
+        model_hash=NOW,
+        scale_low=1.0,
+        scale_high=5.0,
+        state=b"",
+        ratings=said.ratings,
+    )
+    store.keep("ana", record, said)
+    model, said = said_under(store, MODELS, "ana")
+    assert (model, [one.image for one in said.ratings]) == (MODELS[0], ["0.jpg"])

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from piaa.adapters.prior import Prior
 from piaa.store.place import open_database
 from piaa.store.store import Store
 
@@ -66,8 +67,13 @@ class Schema2:
 
     @cached_property
     def vectors(self) -> np.ndarray:
-        """piaa-lite's vectors of five real photos, float32 (5, 129); ``expected`` has their scores."""
+        """Vectors of five real photos by the model of then, float32 (5, 129); ``expected`` has scores."""
         return np.load(SCHEMA_2 / "vectors.npy")
+
+    @cached_property
+    def prior(self) -> Prior:
+        """How people differ, as that piaa-lite knew it: prior.npz, the arrays of its file."""
+        return Prior.from_tensors(dict(np.load(SCHEMA_2 / "prior.npz")))
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import pytest
 from generic.errors import StoreError
 from piaa.store import migrations
 from piaa.store.place import open_database
+from piaa.store.request_counts import CountStore
 from piaa.store.sqlite import SqliteFile
 from piaa.store.store import Store
 
@@ -242,3 +243,20 @@ def test_who_is_erased_after_a_migration_leaves_nothing_in_the_file(schema_2, mo
         store.delete(user, source="terminal")
     left = path.read_bytes()
     assert [image for image in sorted(images) if image.encode() in left] == []
+
+
+def test_a_file_of_schema_3_counts_requests_from_now_on(tmp_path, sayings):
+    path = tmp_path / "piaa.db"
+    Store(path).say("ana", sayings.rated({1: 4}))
+    with closing(sqlite3.connect(path)) as connection, connection:  # what schema 3 is
+        connection.execute("DROP TABLE request_counts")
+        connection.execute("ALTER TABLE vectors DROP COLUMN mapped")
+        connection.execute("UPDATE meta SET schema_version = 3")
+    before = dump(path)
+    assert sayings.scores(Store(path), "ana") == {"1.jpg": 4}
+    assert dump(path) == before
+    database = open_database(path, connections=1)
+    assert CountStore(database).exchange({("key a", 7): 3}, 7) == {("key a", 7): 3}
+    assert sayings.scores(Store(database=database), "ana") == {"1.jpg": 4}
+    database.close()
+    assert dump(path.with_name("piaa.db.schema-3")) == before

@@ -83,3 +83,18 @@ def test_what_went_with_somebody_is_told(store, sayings):
     )
     assert sorted(gone.photos) == sorted(sayings.photo(number).identity for number in (1, 3))
     assert gone.overwritten is hasattr(store.database, "path")  # PostgreSQL does so when it vacuums
+
+
+def test_photos_without_a_vector_of_now_are_told_in_portions(store, sayings):
+    store.say("ana", sayings.rated({1: 2, 2: 3}))
+    store.say("ana", sayings.compared((1, 4, "a")))
+    store.see("ana", [sayings.photo(9)], sayings.MODEL)  # of which nobody said anything
+    serving, now, before = ServingStore(store.database), sayings.OTHER_MODEL, sayings.MODEL
+    found = serving.lacking(now, before, 0, 2)
+    found += serving.lacking(now, before, found[-1][0], 2)
+    assert [identity for _, identity, _ in found] == [sayings.photo(n).identity for n in (1, 2, 4)]
+    for n, (_, _, vector) in zip((1, 2, 4), found, strict=True):
+        np.testing.assert_array_equal(vector, sayings.photo(n).vector)
+    assert [vector for _, _, vector in serving.lacking(now, "f" * 64, 0, 9)] == [None, None, None]
+    serving.complete(seen(sayings, 1, 4), now)
+    assert [row[1] for row in serving.lacking(now, before, 0, 9)] == [sayings.photo(2).identity]

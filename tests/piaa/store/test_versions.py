@@ -43,7 +43,8 @@ def test_a_version_comes_back_as_it_was_kept(store, sayings):
 def test_scores_of_what_was_loaded_are_equal_to_the_bit(file_store, sayings, adapter):
     from piaa.people.model import load_model
 
-    prior, width = load_model().prior, 129
+    prior = load_model().prior
+    width = 1 + prior.n_directions + prior.n_richer
     photos = [sayings.photo(n, vector=sayings.vector(n, width)) for n in range(6)]
     file_store.say("ana", sayings.rated({}, ratings=[(one, 1 + n % 5) for n, one in enumerate(photos)]))
     said = file_store.said("ana", sayings.MODEL)

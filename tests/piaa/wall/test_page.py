@@ -104,6 +104,12 @@ def test_what_moved_is_told(crowd, words, way):
     assert got.said["crowd"] == [f"crowd {crowd:,}"]
 
 
+@pytest.mark.parametrize(("sure", "words"), [(None, ""), (0.93, ", 93 % sure"), (0.79, ", unsure")])
+def test_how_far_a_score_may_be_trusted_is_told(sure, words):
+    (score,) = [one for one in read(tile(sure=sure)).of("span") if one.get("class") == "score"]
+    assert score["title"] == f"80 % interval 2.50 to 4.50{words}"
+
+
 def test_what_fell_is_told_too():
     assert read(tile(crowd=5), tile(crowd=1)).said["moved down"] == ["down 1"]
 

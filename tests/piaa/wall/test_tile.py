@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,14 @@ FOUND = {name: Embedded(path=Path("/photos") / name, identity=name * 64) for nam
 
 def test_places_count_the_whole_ranking_though_only_the_best_are_shown():
     columns = np.array([[4.0, 3, 2, 1], [3, 2, 1, 1], [5, 4, 3, 2], [1.0, 2, 4, 2]])
-    table = ScoreTable.ranked(list("abcd"), columns, {})
+    table = replace(ScoreTable.ranked(list("abcd"), columns, {}), sure=np.array([0.9, 0.8, 0.7, 0.6]))
     tiles = tiles_of(table, FOUND, {"b": 5.0}, top=3)
     assert [(one.name, one.crowd, one.own) for one in tiles] == [
         ("a", 4, None),
         ("b", 2, 5.0),
         ("c", 1, None),
     ]
-    assert (tiles[0].score, tiles[0].low, tiles[0].high) == (4, 3, 5)
+    assert (tiles[0].score, tiles[0].low, tiles[0].high, tiles[0].sure) == (4, 3, 5, 0.9)
     assert (tiles[1].path, tiles[1].identity) == (Path("/photos/b"), "b" * 64)
 
 

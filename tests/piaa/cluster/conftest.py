@@ -1,0 +1,41 @@
+"""Photos enough for several shards, and their manifest."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from piaa.cluster.folder import Folder
+from piaa.cluster.manifest import write_manifest
+
+pytest.importorskip("pyarrow", reason="the core has no pyarrow")
+
+
+@pytest.fixture
+def photos(tmp_path, album) -> Path:
+    """The album in a folder of its own, with one file that is no photo."""
+    folder = tmp_path / "photos"
+    shutil.copytree(album, folder)
+    (folder / "summer" / "notes.jpg").write_text("not a photo")
+    return folder
+
+
+@pytest.fixture
+def manifest(tmp_path, photos) -> str:
+    """The folder of a manifest with several shards of these photos."""
+    write_manifest(str(photos), Folder(str(tmp_path / "manifest")), shard_size=4)
+    return str(tmp_path / "manifest")
+
+
+@pytest.fixture
+def content():
+    """``content(folder)``: every file below it with its bytes, hidden ones too."""
+
+    def read(folder: Path) -> dict[str, bytes]:
+        return {
+            it.relative_to(folder).as_posix(): it.read_bytes() for it in folder.rglob("*") if it.is_file()
+        }
+
+    return read
