@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -183,4 +184,5 @@ def _calibrations(settings: ServeSettings) -> Calibrations | None:
 
 def from_environment() -> FastAPI:
     """The application of a worker process."""
+    logging.captureWarnings(True)  # into the log, whose lines all have one form
     return create_app(ServeSettings.from_environment())

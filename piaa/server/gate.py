@@ -98,7 +98,7 @@ class Gate:
                 if not self._settings.keys:
                     refuse_foreign(scope)
                 if scope["path"] not in OPEN:
-                    scope.setdefault("state", {})["caller"] = await self._admit(scope)
+                    await self._admit(scope)
                 await self._app(scope, self._limited(scope, presence), noting)
             except Problem as problem:
                 await problem.response()(scope, receive, noting)
@@ -114,13 +114,13 @@ class Gate:
             presence.end()
             self._note(scope, status, time.perf_counter() - started)
 
-    async def _admit(self, scope: Scope) -> Caller:
+    async def _admit(self, scope: Scope) -> None:
         address = (scope.get("client") or ("",))[0]
         caller = Caller(key="", admin=True, address=address)
         if self._settings.keys:
             caller = await self._caller(dict(scope["headers"]).get(b"authorization", b""), address)
+        scope.setdefault("state", {})["caller"] = caller  # before it may be refused: the log names its key
         self._check_rate(caller.key)
-        return caller
 
     async def _caller(self, header: bytes, address: str) -> Caller:
         kind, _, secret = header.decode("latin-1").partition(" ")
