@@ -102,8 +102,13 @@ def _line(look: Look, user: str, active: Active | None, scores: Values | None) -
         "low": None,
         "high": None,
         "exact": True,
-        "problem": None,
+        "problem": _unseen_by(look),
     }
+
+
+def _unseen_by(look: Look) -> str | None:
+    """Why somebody has no scores, if her model has seen none of the images; another one may have."""
+    return look.images[0].problem if look.features is None else None
 
 
 def _more(look: Look, scale: tuple[float, float], one: Prediction | str, *, intervals: bool) -> Line:

@@ -78,7 +78,10 @@ async def answer(
     looks = [
         Look(one, await see(services, one, caller, uploads, asked.sha256))
         for one in services.served
-        if one.hash == services.hashes[0] or any(active.model_hash == one.hash for active in actives.values())
+        # What is sent is seen by all: whoever asks for it by its hash may be of another model.
+        if uploads
+        or one.hash == services.hashes[0]
+        or any(active.model_hash == one.hash for active in actives.values())
     ]
     images = _merged([look.images for look in looks])
     lines: dict[str, Line] = {}
