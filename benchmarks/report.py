@@ -31,6 +31,7 @@ OASIS = {
 DOCUMENTS = (
     "README.md",
     "docs/adapters.md",
+    "docs/cluster.md",
     "docs/calibrate.md",
     "docs/page.md",
     "docs/photographers.md",
