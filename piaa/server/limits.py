@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+
+_NICENESS = 5
+"""Of processes that decode and fit, against the server that answers."""
+
+
+def give_way() -> None:
+    """Let the server that answers compute first, from now on."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(_NICENESS)
 
 
 def limit_memory(n_bytes: int) -> None:

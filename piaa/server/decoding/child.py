@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import signal
 import socket
 import sys
@@ -22,10 +21,7 @@ from generic.cache.contents import content_of
 from generic.errors import ImageError
 from generic.photos.facts import photo_facts
 from generic.photos.open import load_pixels
-from piaa.server.limits import limit_computing, limit_memory
-
-NICENESS = 5
-"""Behind the network and all that answers: of a photo that decodes for long nobody else is to notice."""
+from piaa.server.limits import give_way, limit_computing, limit_memory
 
 
 def serve(stream: IO[bytes], options: dict[str, object]) -> None:
@@ -67,8 +63,7 @@ def main() -> None:
     """Serve the socket that is standard input; its options are the argument."""
     options = json.loads(sys.argv[1])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends its processes itself
-    with contextlib.suppress(OSError, AttributeError):
-        os.nice(NICENESS)
+    give_way()
     with socket.socket(fileno=0) as given, cast("IO[bytes]", given.makefile("rwb")) as stream:
         limit_memory(int(options["memory"]))
         _say(stream, {"ready": True})

@@ -15,7 +15,7 @@ import piaa
 from generic.threads import one_blas_thread
 from piaa.server.fitting.process import FitOptions
 from piaa.server.fitting.work import Work
-from piaa.server.limits import limit_computing, limit_memory
+from piaa.server.limits import give_way, limit_computing, limit_memory
 from piaa.store.jobs import Claimed
 from piaa.store.place import open_database
 from piaa.store.store import Store
@@ -24,6 +24,7 @@ from piaa.store.store import Store
 def main() -> None:
     """Do the jobs that standard input names, until its end: then end at once, for the server is gone."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    give_way()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends its processes itself
     lines: queue.Queue[bytes] = queue.Queue()
     # What an adapter of somebody else prints is for the log.

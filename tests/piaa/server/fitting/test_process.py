@@ -143,3 +143,19 @@ def test_a_stop_leaves_the_fit_at_hand_to_the_next_server(serve, tmp_path, model
     found = JobStore(database).job(job)
     database.close()
     assert (found.state, found.version) == ("queued", None)
+
+
+def test_a_fit_gives_way_to_the_server(tmp_path, tiny_model, model_hash):
+    place = tmp_path / "piaa.db"
+    fill(place, "ana", 5, model_hash)
+    jobs = JobStore(open_database(place))
+    jobs.enqueue("ana", "bias")
+    job = jobs.claim()
+    assert job is not None
+    options = FitOptions(store=str(place), model=str(tiny_model), seconds=60, memory=2**32)
+    process = FitProcess(options)
+    assert process.do(job).outcome == "done"
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, process._process.pid) == min(19, own + 5)
+    process.stop()
+    process.close()
