@@ -84,7 +84,7 @@ def photo() -> bytes:
 def timed(server: Served, users: list[str], digest: str) -> float:
     """Seconds of one scoring request."""
     started = time.perf_counter()
-    answer = server.http.post("/v1/score", data={"user": users, "sha256": digest})
+    answer = server.http.post("/v1/score", json={"users": users, "sha256": [digest]})
     seconds = time.perf_counter() - started
     answer.raise_for_status()
     if len(answer.json()["users"]) != len(users):

@@ -1,4 +1,4 @@
-"""Adapters in linear form, so that many users' scores are a few matrix products.
+"""Adapters in linear form, so that many users' scores are a few products (:mod:`piaa.adapters.linear_forms`).
 
 The unbounded unit score of a model vector x of shape (1 + d,) is
 
@@ -10,23 +10,19 @@ such as that of ``auto``; adapters that are linear in the model vector have none
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from piaa.adapters.kernel import places, squared_distances
-from piaa.adapters.prediction import Array, bend
+from piaa.adapters.prediction import Array
 from piaa.adapters.prior import Prior
 
 _VECTORS = b"v"
 """Ends a packed form with vectors; without them the length is a multiple of 8."""
 _WIDTH = b"w"
 """Ends a packed form whose smooth function has a width of its own, which stands in the 8 bytes before."""
-_AT_ONCE = 2**22
-"""Kernel values in memory at once: 32 MiB."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,50 +99,6 @@ class LinearForm:
             places=places(rated.astype(np.float64), prior),
             rated=rated,
         )
-
-
-def unit_scores(forms: Sequence[LinearForm], features: NDArray[Any], prior: Prior | None) -> Array:
-    """Unit scores of u people and n photos, shape (u, n).
-
-    Args:
-        forms: the people.
-        features: model vectors, shape (n, 1 + d).
-        prior: of the model.
-    """
-    x = np.asarray(features, dtype=np.float64)
-    coefficients = np.stack([form.coefficients for form in forms])
-    means = coefficients[:, :1] + coefficients[:, 1:] @ x.T
-    smooth = [place for place, form in enumerate(forms) if len(form.weights)]
-    if smooth:
-        z = places(x, prior)
-        for some in _parts(forms, smooth, len(x)):
-            means[some] += _smooth([forms[place] for place in some], z)
-    return bend(means)
-
-
-def _parts(forms: Sequence[LinearForm], chosen: Sequence[int], n: int) -> list[list[int]]:
-    """The chosen places in lists, each with a bounded number of kernel values."""
-    parts: list[list[int]] = [[]]
-    used = 0
-    for place in chosen:
-        size = n * len(forms[place].weights)
-        if parts[-1] and used + size > _AT_ONCE:
-            parts.append([])
-            used = 0
-        parts[-1].append(place)
-        used += size
-    return parts
-
-
-def _smooth(forms: Sequence[LinearForm], z: Array) -> Array:
-    """The smooth functions of people who have one at places z, shape (u, n)."""
-    rated = np.concatenate([form.places for form in forms])
-    weights = np.concatenate([form.weights for form in forms])
-    narrow = np.concatenate([np.full(len(form.weights), 1 / (2 * form.width**2)) for form in forms])
-    lengths = np.einsum("km,km->k", rated, rated)[:, None] + np.einsum("nm,nm->n", z, z)
-    kernel = np.exp(-np.maximum(lengths - 2 * rated @ z.T, 0.0) * narrow[:, None]) * weights[:, None]
-    starts = np.cumsum([0, *(len(form.weights) for form in forms[:-1])])
-    return np.asarray(np.add.reduceat(kernel, starts, axis=0))
 
 
 def _width(prior: Prior | None, d: int) -> int:

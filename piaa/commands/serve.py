@@ -137,6 +137,7 @@ def _check(place: str, model: str, before: str | None) -> None:
 def _run(host: str, port: int, workers: int, grace: int) -> None:
     import uvicorn
 
+    from piaa.server import logs
     from piaa.server.connections import Connection, room
 
     _, backlog = room(0)
@@ -147,6 +148,7 @@ def _run(host: str, port: int, workers: int, grace: int) -> None:
         port=port,
         workers=workers,
         access_log=False,
+        log_config=logs.config(),
         server_header=False,  # which program answers is for nobody to know
         http=Connection,
         ws="none",

@@ -1,6 +1,6 @@
 """Scores of a whole album by a linear form, quickly enough to follow each answer.
 
-The same numbers as :func:`piaa.adapters.linear_form.unit_scores`, up to rounding; what does not change from
+The same numbers as :class:`piaa.adapters.linear_forms.LinearForms`, up to rounding; what does not change from
 answer to answer, where the photos lie, is kept.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -109,6 +110,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
                 await one.embedder.warm_up()
             if services.mover is not None:
                 services.mover.start()
+            gc.freeze()  # what stays for good need not be looked through again for every large answer
             services.warm = True
             yield
             # Uvicorn has waited for the requests in flight by now.
@@ -182,5 +184,5 @@ def _calibrations(settings: ServeSettings) -> Calibrations | None:
 
 def from_environment() -> FastAPI:
     """The application of a worker process."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.captureWarnings(True)  # into the log, whose lines all have one form
     return create_app(ServeSettings.from_environment())

@@ -25,8 +25,8 @@ from piaa.server.decoding.decoders import Decoders
 from piaa.server.decoding.process import Limits
 from piaa.server.decoding.turns import Turns
 from piaa.server.problems import Problem
-from piaa.server.recent import Recent
 from piaa.server.settings import ServeSettings
+from piaa.store.recent import Recent
 
 _REMEMBERED = 2**27
 _GIVE_BACK_EVERY = 256

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from generic.errors import PiaaError
-from piaa.server import telemetry
+from piaa.server import logs, telemetry
 from piaa.server.counts import SharedCounts
 from piaa.server.described import OPEN
 from piaa.server.presence import Presence
@@ -22,7 +21,7 @@ from piaa.store.keys import KeyStore
 from piaa.store.request_counts import SPAN_S
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-_LOG = logging.getLogger("piaa.server.access")
+_LOG = logging.getLogger(__name__)
 _WENT_AWAY = 499
 """What the log says of a client that did not wait for the answer; it is sent to nobody."""
 
@@ -83,12 +82,14 @@ class Gate:
             await self._app(scope, receive, send)
             return
         started, status, presence = time.perf_counter(), 500, Presence(receive)
+        request = logs.begin(scope)
 
         async def noting(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 presence.answered = True
+                message = logs.marked(message, request)
             await send(message)
 
         try:
@@ -97,7 +98,7 @@ class Gate:
                 if not self._settings.keys:
                     refuse_foreign(scope)
                 if scope["path"] not in OPEN:
-                    scope.setdefault("state", {})["caller"] = await self._admit(scope)
+                    await self._admit(scope)
                 await self._app(scope, self._limited(scope, presence), noting)
             except Problem as problem:
                 await problem.response()(scope, receive, noting)
@@ -113,13 +114,13 @@ class Gate:
             presence.end()
             self._note(scope, status, time.perf_counter() - started)
 
-    async def _admit(self, scope: Scope) -> Caller:
+    async def _admit(self, scope: Scope) -> None:
         address = (scope.get("client") or ("",))[0]
         caller = Caller(key="", admin=True, address=address)
         if self._settings.keys:
             caller = await self._caller(dict(scope["headers"]).get(b"authorization", b""), address)
+        scope.setdefault("state", {})["caller"] = caller  # before it may be refused: the log names its key
         self._check_rate(caller.key)
-        return caller
 
     async def _caller(self, header: bytes, address: str) -> Caller:
         kind, _, secret = header.decode("latin-1").partition(" ")
@@ -179,4 +180,6 @@ class Gate:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         telemetry.REQUESTS.labels(method, route, str(status)).observe(seconds)
         facts = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
-        _LOG.info(json.dumps(facts))
+        caller = scope.get("state", {}).get("caller")
+        key = {"key": caller.key} if caller is not None and caller.key else {}
+        _LOG.info("", extra={"facts": {**facts, **key, "address": (scope.get("client") or ("",))[0]}})

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 from fastapi import Response
 from pydantic import ValidationError
+from pydantic_core import to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from piaa.server.problems import Problem
@@ -39,8 +40,7 @@ class Quick:
         scope["route"] = _ROUTE
         asked = _parsed(await _body(receive))
         found = await answer(self._services, scope["state"]["caller"], asked)
-        content = found.model_dump_json().encode()
-        await Response(content, media_type="application/json")(scope, receive, send)
+        await Response(to_json(found), media_type="application/json")(scope, receive, send)
 
 
 async def _body(receive: Receive) -> bytes:

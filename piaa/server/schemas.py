@@ -59,6 +59,9 @@ class Asked(_Json):
     sha256: list[str] = Field(description="Content hashes of images seen before.")
     intervals: bool = False
     fallback: Literal["generic"] | None = None
+    exact: bool = Field(
+        True, description="As the adapter scores; false: without auto's smooth part, sooner for many users."
+    )
 
 
 def _known_schema() -> dict[str, Any]:
@@ -91,6 +94,9 @@ class UserScores(_Json):
     scores: list[float | None] = Field(examples=[[4.2, None]])
     low: list[float | None] | None = None
     high: list[float | None] | None = None
+    exact: bool = Field(
+        True, description="As the adapter scores; false where `exact=false` left out its smooth part."
+    )
     problem: str | None = Field(None, description="Why the user has no scores; null if there are some.")
 
 

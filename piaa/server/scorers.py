@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -13,19 +15,38 @@ from safetensors.numpy import load as unpack
 
 from generic.errors import StoreError, StoreUnavailable, UnknownUser
 from piaa.adapters.base import Adapter, Photos
-from piaa.adapters.linear_form import LinearForm, unit_scores
 from piaa.adapters.prediction import Array, Prediction
 from piaa.adapters.registry import adapter_class, make_adapter
 from piaa.people.model import Model
-from piaa.server.recent import Recent
+from piaa.server.matrices import Changed, Matrices, damaged
+from piaa.store.recent import Recent
 from piaa.store.serving import Active, ServingStore
 from piaa.store.store import Store
 
 _LOG = logging.getLogger(__name__)
 
 
-class Changed(StoreError):
-    """A user changed while being scored."""
+@dataclass(kw_only=True, eq=False)
+class Units:
+    """Unit scores of many users, as they are found."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    """Which row is whose."""
+    inexact: set[str] = field(default_factory=set)
+    """Whose smooth function was left out."""
+    broken: dict[str, str] = field(default_factory=dict)
+    """Of users without scores the reason."""
+    _parts: list[Array] = field(default_factory=list)
+
+    def add(self, users: Sequence[str], scores: Array) -> None:
+        """The next users' scores, shape (u, n)."""
+        self.rows.update(zip(users, range(len(self.rows), len(self.rows) + len(users)), strict=True))
+        self._parts.append(scores)
+
+    @property
+    def scores(self) -> Array:
+        """Of everybody, shape (u, n); there must be somebody."""
+        return np.concatenate(self._parts)
 
 
 class Scorers:
@@ -34,37 +55,41 @@ class Scorers:
     Args:
         store: where the adapters lie.
         model: the generic model.
-        n_bytes: memory for linear forms and for restored adapters, each.
+        n_bytes: memory for matrices of linear forms and for restored adapters, each.
     """
 
     def __init__(self, store: Store, model: Model, n_bytes: int = 2**28) -> None:
         self._store, self._model = store, model
         self._serving = ServingStore(store.database)
-        self._forms, self._adapters = Recent(n_bytes), Recent(n_bytes)
+        self._matrices = Matrices(self._serving, model, self._restored, n_bytes)
+        self._adapters = Recent(n_bytes)
 
-    def unit_scores(
-        self, users: Sequence[Active], features: NDArray[Any]
-    ) -> tuple[dict[str, Array], dict[str, str]]:
-        """Unit scores of every user's photos, shape (n,), and of users without scores the reason.
+    def unit_scores(self, users: Sequence[Active], features: NDArray[Any], *, exact: bool = True) -> Units:
+        """Unit scores of every user's photos.
 
         Args:
             users: whose scores; none with an adapter that needs pixels.
             features: model vectors, shape (n, 1 + d).
+            exact: as the adapter itself scores; else without smooth functions, which is quicker.
         """
-        forms, broken = self._many_forms(users, features.shape[1] - 1)
-        names = list(forms)
-        scores: dict[str, Array] = {}
-        if names:
-            found = unit_scores([forms[name] for name in names], features, self._model.prior)
-            scores = dict(zip(names, found, strict=True))
+        quick = {name for name in _adapters(users) if adapter_class(name).has_linear_form}
+        found, linear = Units(), [user for user in users if user.adapter in quick]
+        for names, forms, broken in self._matrices.groups(linear, features.shape[1] - 1, exact=exact):
+            found.broken |= broken
+            if forms is not None:
+                found.add(names, forms.unit_scores(features, self._model.prior))
+                found.inexact.update(compress(names, ~forms.exact))
         for user in users:
-            if user.user not in scores and user.user not in broken:
-                prediction = self.tried(user, features)
-                if isinstance(prediction, str):
-                    broken[user.user] = prediction
-                else:
-                    scores[user.user] = prediction.score
-        return scores, broken
+            if user.adapter not in quick:
+                self._add(user, features, found)
+        return found
+
+    def _add(self, user: Active, features: NDArray[Any], found: Units) -> None:
+        prediction = self.tried(user, features)
+        if isinstance(prediction, str):
+            found.broken[user.user] = prediction
+        else:
+            found.add([user.user], prediction.score[None])
 
     def tried(
         self, user: Active, features: NDArray[Any], pixels: NDArray[np.uint8] | None = None
@@ -96,10 +121,10 @@ class Scorers:
         return self._adapter(user).predict(given)
 
     def _adapter(self, user: Active) -> Adapter:
-        found: Adapter | None = self._adapters.get(_key(user))
+        found: Adapter | None = self._adapters.get(user.key)
         if found is None:
             found = self._restored(user)
-            self._adapters.put(_key(user), found, found.n_bytes)
+            self._adapters.put(user.key, found, found.n_bytes)
         return found
 
     def _restored(self, user: Active) -> Adapter:
@@ -119,42 +144,13 @@ class Scorers:
         """Between two requests a user may be fitted again or deleted."""
         return Changed(f"user {user.user!r} was fitted again or deleted just now; ask again")
 
-    def _many_forms(self, users: Sequence[Active], d: int) -> tuple[dict[str, LinearForm], dict[str, str]]:
-        """The forms of those users that have one, and of those whose form is damaged the reason."""
-        known: dict[str, LinearForm | None] = {user.user: self._forms.get(_key(user)) for user in users}
-        forms = {user: form for user, form in known.items() if form is not None}
-        missing = [
-            user for user in users if user.user not in forms and adapter_class(user.adapter).has_linear_form
-        ]
-        stored = self._serving.linear_forms([user.user for user in missing], self._model.generic.hash)
-        broken = {}
-        for user in missing:
-            try:
-                form = self._form(user, *stored.get(user.user, ("", None)), d)
-            except (Changed, StoreUnavailable):
-                raise
-            except Exception as error:
-                _LOG.warning("version %d of a user cannot be used: %r", user.version, error)
-                broken[user.user] = damaged(user)
-            else:
-                forms[user.user] = form
-                self._forms.put(_key(user), form, form.n_bytes)
-        return forms, broken
 
-    def _form(self, user: Active, digest: str, content: bytes | None, d: int) -> LinearForm:
-        form = LinearForm.unpack(content, self._model.prior, d) if content and digest == user.digest else None
-        return form or self._restored(user).linear_form()
+def with_files(users: Iterable[Active]) -> list[Active]:
+    """Those whose adapter looks at the photo itself, and not at its vector."""
+    chosen = list(users)
+    looking = {name for name in _adapters(chosen) if adapter_class(name).needs_pixels}
+    return [user for user in chosen if user.adapter in looking] if looking else []
 
 
-def damaged(user: Active) -> str:
-    """What a client is told of a user whose version cannot be used."""
-    return f"version {user.version} of user {user.user!r} is damaged; fit the user again, or roll back"
-
-
-def needs_files(user: Active) -> bool:
-    """Whether this user's adapter looks at the photo itself, and not at its vector."""
-    return adapter_class(user.adapter).needs_pixels
-
-
-def _key(user: Active) -> str:
-    return f"{user.adapter} {user.model_hash} {user.digest}"
+def _adapters(users: Iterable[Active]) -> set[str]:
+    return {user.adapter for user in users}

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
-from numpy.typing import NDArray
 
 from generic.cache.contents import Content
 from generic.cache.features import Features
 from generic.errors import ImageError, ModelMismatch
 from generic.photos.facts import PhotoFacts
 from generic.words import counted, none_of
-from piaa.adapters.prediction import Array, Prediction, bend
-from piaa.ratings.scale import Scale
+from piaa.adapters.prediction import Prediction
 from piaa.server.embedder import Known, Looked
 from piaa.server.forms import WideRoute
 from piaa.server.gate import Caller
+from piaa.server.lines import Line, Look, lines_of
 from piaa.server.problems import Problem
-from piaa.server.schemas import ERRORS, KNOWN, Asked, ImageResult, Scores, UserScores
-from piaa.server.scorers import needs_files
+from piaa.server.schemas import ERRORS, KNOWN, Asked, ImageResult, Scores
+from piaa.server.scorers import with_files
 from piaa.server.served import Served
 from piaa.server.services import Services
 from piaa.store.records import check_user
@@ -37,7 +36,7 @@ Uploads = Annotated[list[UploadFile], File(description="Image files.")]
 Digests = Annotated[list[str], Form(description="Content hashes of images seen before.")]
 
 
-@router.post("/score", openapi_extra=KNOWN)
+@router.post("/score", response_model=Scores, openapi_extra=KNOWN)
 async def score(
     request: Request,
     user: Annotated[list[str], Form(description="Whose scores.", examples=[["ana"]])],
@@ -45,18 +44,21 @@ async def score(
     sha256: Digests = [],  # noqa: B006
     intervals: Annotated[bool, Query(description="With the 80 % interval of each score.")] = False,
     fallback: Annotated[str | None, Query(pattern="^generic$", description="For users not fitted.")] = None,
-) -> Scores:
+    exact: Annotated[
+        bool, Query(description="As the adapter scores; false: without auto's smooth part, sooner for many.")
+    ] = True,
+) -> dict[str, Any]:
     """Score every image for every user. Images that cannot be read are reported, the others scored."""
     services, caller = of(request)
     generic: Literal["generic"] | None = "generic" if fallback else None
-    asked = Asked(users=user, sha256=sha256, intervals=intervals, fallback=generic)
+    asked = Asked(users=user, sha256=sha256, intervals=intervals, fallback=generic, exact=exact)
     return await answer(services, caller, asked, image)
 
 
 async def answer(
     services: Services, caller: Caller, asked: Asked, uploads: Sequence[UploadFile] = ()
-) -> Scores:
-    """What a request for scores is answered, whatever form it came in.
+) -> dict[str, Any]:
+    """What a request for scores is answered, whatever form it came in, as :class:`Scores` has it.
 
     Raises:
         Problem: it asks for too much, or for what is not there or not the caller's.
@@ -76,58 +78,45 @@ async def answer(
     looks = [
         Look(one, await see(services, one, caller, uploads, asked.sha256))
         for one in services.served
-        if one.hash == services.hashes[0] or any(active.model_hash == one.hash for active in actives.values())
+        # What is sent is seen by all: whoever asks for it by its hash may be of another model.
+        if uploads
+        or one.hash == services.hashes[0]
+        or any(active.model_hash == one.hash for active in actives.values())
     ]
     images = _merged([look.images for look in looks])
-    lines: dict[str, UserScores] = {}
+    lines: dict[str, Line] = {}
     for look in looks:
         here = {
             user: actives.get(user)
             for user in users
             if (actives[user].model_hash if user in actives else services.hashes[0]) == look.served.hash
         }
-        own = [one for one in here.values() if one is not None and needs_files(one)]
+        own = with_files([one for one in here.values() if one is not None])
         tuned = await _tuned(look, caller, own, uploads, asked.sha256) if own else {}
-        lines |= await asyncio.to_thread(_score, look, here, asked.intervals, tuned)
+        lines |= await asyncio.to_thread(lines_of, look, here, asked, tuned)
     return _scores(services, images, [lines[user] for user in users])
 
 
-def _known_scores(services: Services, look: Look, users: Sequence[str], asked: Asked) -> Scores:
+def _known_scores(services: Services, look: Look, users: Sequence[str], asked: Asked) -> dict[str, Any]:
     """Scores of photos that were seen before, by a server of one model, in one go."""
     actives = services.serving.active(users, services.hashes)
     actives = _scored_here(services, users, actives, asked.fallback)
-    refuse_hashes([one for one in actives.values() if needs_files(one)])
-    lines = _score(look, {user: actives.get(user) for user in users}, asked.intervals, {})
+    refuse_hashes(with_files(actives.values()))
+    lines = lines_of(look, {user: actives.get(user) for user in users}, asked, {})
     return _scores(services, look.images, [lines[user] for user in users])
 
 
-def _scores(services: Services, images: list[ImageResult], users: list[UserScores]) -> Scores:
-    """The answer, unless there is not one score in it."""
+def _scores(services: Services, images: list[ImageResult], users: list[Line]) -> dict[str, Any]:
+    """The answer, as :class:`Scores` has it, unless there is not one score in it."""
     if all(one.problem for one in images):
         problems = [one.model_dump() for one in images]
         raise Problem(
             422, f"{none_of(len(images), 'image')} can be scored: {images[0].problem}", images=problems
         )
-    if all(one.problem for one in users):
-        raise Problem(422, str(users[0].problem))
+    if all(one["problem"] for one in users):
+        raise Problem(422, str(users[0]["problem"]))
     generic = services.model.generic
-    return Scores(model=generic.name, model_hash=generic.hash, images=images, users=users)
-
-
-class Look:
-    """What one model saw of the images of a request.
-
-    Args:
-        served: the model.
-        seen: as :func:`see` gives it.
-    """
-
-    def __init__(self, served: Served, seen: Sequence[tuple[ImageResult, Looked]]) -> None:
-        self.served = served
-        self.images = [image for image, _ in seen]
-        self.readable = np.array([image.problem is None for image in self.images])
-        good = [one.outcome for _, one in seen if not isinstance(one.outcome, ImageError)]
-        self.features: Features | None = np.stack(good) if good else None
+    return {"model": generic.name, "model_hash": generic.hash, "images": images, "users": users}
 
 
 def _merged(images: Sequence[Sequence[ImageResult]]) -> list[ImageResult]:
@@ -290,59 +279,3 @@ def _scored_here(
                 "model; fit the user again"
             )
     return here
-
-
-def _score(
-    look: Look, users: Mapping[str, Active | None], intervals: bool, tuned: Mapping[str, Prediction | str]
-) -> dict[str, UserScores]:
-    """The scores of users of one model."""
-    features, scorers = look.features, look.served.scorers
-    fitted = [one for user, one in users.items() if one is not None and user not in tuned]
-    found: dict[str, Prediction | str] = dict(tuned)
-    units: dict[str, Array] = {}
-    if features is not None and intervals:
-        found |= {one.user: scorers.tried(one, features) for one in fitted}
-    elif features is not None and fitted:
-        units, broken = scorers.unit_scores(fitted, features)
-        found |= broken
-    if features is not None:
-        units |= {user: bend(features[:, 0]) for user, one in users.items() if one is None}
-    return {
-        user: _line(look, user, one, found.get(user), units.get(user), intervals)
-        for user, one in users.items()
-    }
-
-
-def _line(
-    look: Look,
-    user: str,
-    active: Active | None,
-    one: Prediction | str | None,
-    unit: Array | None,
-    intervals: bool,
-) -> UserScores:
-    """One user's scores, or why there are none."""
-    generic = look.served.model.generic
-    low, high = active.scale if active else generic.header.scale
-    scale = Scale(float(low), float(high))
-    if isinstance(one, Prediction):
-        unit = one.score
-    return UserScores(
-        user=user,
-        version=active.version if active else None,
-        model_hash=generic.hash,
-        fallback=active is None,
-        scale=(scale.low, scale.high),
-        scores=_spread(scale, unit, look.readable) or [None] * len(look.readable),
-        low=_spread(scale, one.low, look.readable) if intervals and isinstance(one, Prediction) else None,
-        high=_spread(scale, one.high, look.readable) if intervals and isinstance(one, Prediction) else None,
-        problem=one if isinstance(one, str) else None,
-    )
-
-
-def _spread(scale: Scale, unit: Array | None, readable: NDArray[np.bool_]) -> list[float | None] | None:
-    """Scores in the user's scale, with null for the images that have none."""
-    if unit is None:
-        return None
-    values = iter(scale.from_unit(unit).tolist())
-    return [next(values) if good else None for good in readable]

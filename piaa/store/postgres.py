@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 from generic.errors import StoreError, StoreUnavailable
 from generic.extras import require
 from piaa.store import migrations
+from piaa.store.postgres_url import as_url, shown
 from piaa.store.sql import Rows, Sql, T
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class PostgresDatabase:
     """A PostgreSQL database behind a URL, migrated to today's schema when it is opened.
 
     Args:
-        url: ``postgresql://user:password@host/name``.
+        url: ``postgresql://user:password@host/name``, see :mod:`piaa.store.postgres_url`.
         timeout_s: how long to wait for a connection, in seconds.
         connections: how many are kept open at most.
 
@@ -39,7 +39,8 @@ class PostgresDatabase:
     """
 
     def __init__(self, url: str, timeout_s: float = 10.0, *, connections: int = 1) -> None:
-        self.name = _without_password(url)
+        url = as_url(url)
+        self.name = shown(url)
         require("a store in PostgreSQL", "psycopg", "psycopg_pool")
         import psycopg_pool
 
@@ -182,20 +183,3 @@ class PostgresSql:
 def _translated(statement: str) -> bytes:
     """``:name`` as psycopg writes it."""
     return _NAME.sub(r"%(\1)s", statement.replace("%", "%%")).encode()
-
-
-def _without_password(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        if parts.scheme not in ("postgresql", "postgres"):
-            raise StoreError(
-                f"a store lies in PostgreSQL or in a SQLite file, not in {parts.scheme!r}; "
-                "write postgresql://USER:PASSWORD@HOST/DATABASE, or the path of a file"
-            )
-        person, at, host = parts.netloc.rpartition("@")
-        user, colon, _ = person.partition(":")
-        return urlunsplit(parts._replace(netloc=f"{user}{':***' if colon else ''}{at}{host}"))
-    except ValueError:
-        raise StoreError(
-            "the store's URL cannot be understood; write postgresql://USER:PASSWORD@HOST/DATABASE"
-        ) from None

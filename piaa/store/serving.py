@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from piaa.store.photos import keep_vectors
+from piaa.store.recent import Recent
 from piaa.store.sql import Database, run_in
 from piaa.store.states import checksum
 
+_COUNTING = (
+    "SELECT name, version_id, at FROM users JOIN active ON active.user_id = users.id WHERE name IN {chosen}"
+)
+_VERSIONS = (
+    "SELECT versions.id, name, number, adapter, hash, versions.scale_low, versions.scale_high, digest"
+    " FROM versions JOIN users ON users.id = versions.user_id JOIN models ON models.id = versions.model_id"
+    " WHERE versions.id IN {chosen}"
+)
+_VERSION, _REMEMBERED = 1000, 2**26
+"""Bytes that one version takes in memory, roughly, and all that are remembered."""
 _ACTIVE = (
     "FROM users JOIN active ON active.user_id = users.id JOIN versions ON versions.id = active.version_id"
     " JOIN models ON models.id = active.model_id WHERE name IN {chosen}"
@@ -50,9 +62,10 @@ _READY = (
 _LACKING = (
     f"SELECT said.id, identity, vector, checksum FROM (SELECT id, identity FROM photos WHERE id > :after"  # noqa: S608  (our own words)
     f" AND id IN (SELECT photo_id FROM ({_SAID}) AS judged)) AS said"
-    " LEFT JOIN vectors ON photo_id = said.id AND model_id = (SELECT id FROM models WHERE hash = :before)"
+    " LEFT JOIN vectors ON photo_id = said.id AND mapped = 0"
+    " AND model_id = (SELECT id FROM models WHERE hash = :before)"
     " WHERE NOT EXISTS (SELECT 1 FROM vectors AS other JOIN models ON models.id = other.model_id"
-    " WHERE other.photo_id = said.id AND hash = :now) ORDER BY said.id LIMIT :n"
+    " WHERE other.photo_id = said.id AND other.mapped = 0 AND hash = :now) ORDER BY said.id LIMIT :n"
 )
 
 
@@ -67,6 +80,11 @@ class Active:
     scale: tuple[float, float]
     digest: str
     """Hash of the adapter's state: what was computed from the same digest is still right."""
+
+    @cached_property
+    def key(self) -> str:
+        """Of what is computed from it."""
+        return f"{self.adapter} {self.model_hash} {self.digest}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +108,7 @@ class ServingStore:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._known = Recent(_REMEMBERED)
 
     def page(self, after: int, n: int) -> list[UserRow]:
         """Up to n users with numbers above ``after``, in the order in which they came."""
@@ -114,15 +133,28 @@ class ServingStore:
             models: hashes; one of the first of them that the user has, or else of another model.
         """
         order = {model: place for place, model in enumerate(models)}
-        columns = "name, number, adapter, hash, versions.scale_low, versions.scale_high, digest"
         found: dict[str, Active] = {}
-        with self.database.reading() as sql:
-            rows = run_in(sql, f"SELECT {columns} {_ACTIVE}", users)
-        for name, version, adapter, model, low, high, digest in rows:
-            if name not in found or order.get(model, len(order)) < order.get(
-                found[name].model_hash, len(order)
+        for one in self._counting(users):
+            known = found.get(one.user)
+            if known is None or order.get(one.model_hash, len(order)) < order.get(
+                known.model_hash, len(order)
             ):
-                found[name] = Active(
+                found[one.user] = one
+        return found
+
+    def _counting(self, users: Sequence[str]) -> list[Active]:
+        """All versions that count of these users, one for each model.
+
+        What a version is never changes, and lies in the row behind its state, where reading takes long.
+        A row's number may be given to a later version, but that is made to count at another time.
+        """
+        with self.database.reading() as sql:
+            rows = run_in(sql, _COUNTING, users)
+            known = self._known.get_all(rows)
+            missing = {row[1]: row for row in rows if row not in known}
+            for number, *facts in run_in(sql, _VERSIONS, list(missing)):
+                name, version, adapter, model, low, high, digest = facts
+                known[missing[number]] = Active(
                     user=name,
                     version=version,
                     adapter=adapter,
@@ -130,7 +162,9 @@ class ServingStore:
                     scale=(low, high),
                     digest=digest,
                 )
-        return found
+        for row in missing.values():
+            self._known.put(row, known[row], _VERSION)
+        return [known[row] for row in rows]
 
     def photos_of(
         self, user: str, digests: Sequence[str], model_hash: str
@@ -172,7 +206,7 @@ class ServingStore:
 
         Args:
             now: hash of a model.
-            before: likewise; a photo has no vector of it, or a damaged one, where there is None.
+            before: likewise; a photo has none of its own vectors, or a damaged one, where there is None.
             after: only photos of higher numbers, in their order.
             n: at most so many.
         """

@@ -11,7 +11,8 @@ from generic.metrics import spearman
 from piaa.adapters.auto import AutoAdapter
 from piaa.adapters.bayes import BayesAdapter
 from piaa.adapters.compared import Compared
-from piaa.adapters.linear_form import LinearForm, unit_scores
+from piaa.adapters.linear_form import LinearForm
+from piaa.adapters.linear_forms import LinearForms
 from piaa.adapters.pairs import PairsAdapter
 from piaa.adapters.ridge import RidgeAdapter
 
@@ -99,7 +100,7 @@ def test_the_linear_form_scores_as_it_does(make, prior):
     used = None if fitted._prior is None else prior
     form = LinearForm.unpack(fitted.linear_form().pack(), used, 6)
     np.testing.assert_allclose(
-        unit_scores([form], new, used)[0], fitted.predict(new).score, rtol=0, atol=1e-9
+        LinearForms.of([form]).unit_scores(new, used)[0], fitted.predict(new).score, rtol=0, atol=1e-9
     )
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from generic.errors import StoreError
 from generic.seeds import stream
-from piaa.adapters import linear_form
-from piaa.adapters.linear_form import LinearForm, unit_scores
+from piaa.adapters.linear_form import LinearForm
+from piaa.adapters.linear_forms import LinearForms
 from piaa.adapters.registry import ADAPTERS, make_adapter
 from piaa.people.model import Model
 
@@ -21,9 +21,7 @@ def prior(tiny_model):
 
 
 @pytest.mark.parametrize("with_prior", [True, False])
-def test_scores_equal_those_of_the_adapters(prior, with_prior, monkeypatch):
-    # Few kernel values at once, so that people are scored in several parts.
-    monkeypatch.setattr(linear_form, "_AT_ONCE", 40)
+def test_scores_equal_those_of_the_adapters(prior, with_prior):
     draw = stream(0, "test", "rows")
     d = prior.n_directions + 3
     used = prior if with_prior else None
@@ -37,7 +35,7 @@ def test_scores_equal_those_of_the_adapters(prior, with_prior, monkeypatch):
             fitted = make_adapter(adapter, used).fit(draw.normal(size=(k, 1 + d)), draw.uniform(size=k))
             found.append(LinearForm.unpack(fitted.linear_form().pack(), used, d))
             expected.append(fitted.predict(photos).score)
-    np.testing.assert_allclose(unit_scores(found, photos, used), expected, atol=1e-9, rtol=0)
+    np.testing.assert_allclose(LinearForms.of(found).unit_scores(photos, used), expected, atol=1e-9, rtol=0)
 
 
 def test_the_stored_bytes_are_the_parts_one_after_the_other():

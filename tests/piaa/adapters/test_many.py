@@ -13,7 +13,8 @@ import scipy.stats
 from generic.errors import StoreError, TooLarge
 from generic.metrics import spearman
 from piaa.adapters.auto import FREE, FREE_SIZES, SIZE_WEIGHTS, SIZES, STAND_INS, WIDTH, AutoAdapter
-from piaa.adapters.linear_form import LinearForm, unit_scores
+from piaa.adapters.linear_form import LinearForm
+from piaa.adapters.linear_forms import LinearForms
 from piaa.adapters.many import MOST, Summary, stand_ins
 from piaa.adapters.neighbours import LEVEL, NOISES, SLOPE
 from piaa.adapters.posterior import Mixture
@@ -244,7 +245,7 @@ def test_it_is_restored_and_scored_in_linear_form_as_it_was_learned(prior, few, 
     scores = fitted.predict(new).score
     np.testing.assert_array_equal(AutoAdapter(own).restore(state).predict(new).score, scores)
     form = LinearForm.unpack(fitted.linear_form().pack(), own, 6)
-    np.testing.assert_allclose(unit_scores([form], new, own)[0], scores, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(LinearForms.of([form]).unit_scores(new, own)[0], scores, rtol=0, atol=1e-9)
 
 
 def test_a_lost_vector_is_told(prior, few):

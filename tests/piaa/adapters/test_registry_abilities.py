@@ -12,7 +12,8 @@ from generic.errors import CheckpointError
 from generic.model.generic_model import GenericModel
 from generic.photos.open import load_pixels
 from piaa.adapters.base import Photos
-from piaa.adapters.linear_form import LinearForm, unit_scores
+from piaa.adapters.linear_form import LinearForm
+from piaa.adapters.linear_forms import LinearForms
 from piaa.adapters.registry import ADAPTERS, make_adapter, names_where
 from piaa.people.model import Model
 
@@ -147,7 +148,7 @@ def test_the_linear_form_scores_as_it_does_and_survives_a_file(kind, make, give,
     prior, x = make.args[1], give(7, 8, 9)
     stored = LinearForm.unpack(form.pack(), prior, x.shape[1] - 1)
     np.testing.assert_allclose(
-        unit_scores([stored], x, prior)[0], fitted.predict(x).score, rtol=0, atol=1e-12
+        LinearForms.of([stored]).unit_scores(x, prior)[0], fitted.predict(x).score, rtol=0, atol=1e-12
     )
 
 

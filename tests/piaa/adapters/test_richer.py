@@ -11,7 +11,8 @@ from generic.metrics import spearman
 from generic.seeds import stream
 from piaa.adapters.auto import AutoAdapter, mixture_of
 from piaa.adapters.compared import Compared
-from piaa.adapters.linear_form import LinearForm, unit_scores
+from piaa.adapters.linear_form import LinearForm
+from piaa.adapters.linear_forms import LinearForms
 from piaa.adapters.neighbours import NeighboursAdapter
 from piaa.adapters.prior import Prior
 
@@ -88,7 +89,9 @@ def test_linear_form_and_state_say_the_same(photos, wide, k):
     d = photos.shape[1] - 1
     assert len(packed) == 8 * (2 + d + k) + 4 * k * (1 + wide.n_directions) + 1
     form = LinearForm.unpack(packed, wide, d)
-    np.testing.assert_allclose(unit_scores([form], photos[200:], wide)[0], expected.score, atol=1e-9)
+    np.testing.assert_allclose(
+        LinearForms.of([form]).unit_scores(photos[200:], wide)[0], expected.score, atol=1e-9
+    )
     again = AutoAdapter(wide).restore(fitted.state())
     assert np.array_equal(again.predict(photos[200:]).score, expected.score)
     (batch,) = AutoAdapter(wide).fit_many([photos[:k]], [scores[:k]])
@@ -128,7 +131,9 @@ def test_comparisons_are_heard_in_the_richer_part(photos, wide, prior):
         fitted = AutoAdapter(used).fit_both(photos[100:130], scores[100:130], compared)
         expected = fitted.predict(photos[130:])
         form = LinearForm.unpack(fitted.linear_form().pack(), used, photos.shape[1] - 1)
-        np.testing.assert_allclose(unit_scores([form], photos[130:], used)[0], expected.score, atol=1e-6)
+        np.testing.assert_allclose(
+            LinearForms.of([form]).unit_scores(photos[130:], used)[0], expected.score, atol=1e-6
+        )
         again = AutoAdapter(used).restore(fitted.state())
         assert np.array_equal(again.predict(photos[130:]).score, expected.score)
         found.append(spearman(expected.score, scores[130:]))

@@ -7,7 +7,8 @@ import pytest
 
 from generic.errors import TooFewRatings
 from generic.metrics import spearman
-from piaa.adapters.linear_form import LinearForm, unit_scores
+from piaa.adapters.linear_form import LinearForm
+from piaa.adapters.linear_forms import LinearForms
 from piaa.adapters.prior import Prior, Projection
 from piaa.adapters.registry import ADAPTERS, make_adapter
 from piaa.people.learn_prior import prior_of
@@ -72,7 +73,9 @@ def test_every_adapter_runs_on_it_and_linear_forms_give_the_same_scores(name):
     got = adapter.predict(vectors[20:30]).score
     if adapter.has_linear_form:
         form = LinearForm.unpack(adapter.linear_form().pack(), prior, D)
-        np.testing.assert_allclose(unit_scores([form], vectors[20:30], prior)[0], got, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(
+            LinearForms.of([form]).unit_scores(vectors[20:30], prior)[0], got, rtol=0, atol=1e-8
+        )
 
 
 def test_what_the_score_errs_by_is_learned_from_photos_that_are_new_to_the_model():

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from piaa.adapters.linear_form import LinearForm, unit_scores
+from piaa.adapters.linear_form import LinearForm
+from piaa.adapters.linear_forms import LinearForms
 from piaa.adapters.registry import make_adapter, names_where
 from piaa.people.model import load_model
 from piaa.people.reasons import N_DIRECTIONS, nearest, parts_of
@@ -54,7 +55,7 @@ def test_a_direction_adds_what_the_score_loses_without_it(person, prior, rated):
         without = photo.copy()
         without[one.number] = mean[one.number]
         line = LinearForm(coefficients=form.coefficients)
-        with_it, less = unit_scores([line], np.stack([photo, without]), prior)[0]
+        with_it, less = LinearForms.of([line]).unit_scores(np.stack([photo, without]), prior)[0]
         assert one.adds == pytest.approx(WIDTH * (with_it - less), abs=1e-9)
 
 

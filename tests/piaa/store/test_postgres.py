@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -26,6 +28,57 @@ def test_what_is_in_the_way_of_a_password_is_not_told(refusal):
     message = refusal(StoreUnavailable, open_database, url, timeout_s=1)
     assert message.startswith("store 'postgresql://ana:***@127.0.0.1:1/x?connect_timeout=2' cannot be used")
     assert "sec@" not in message
+
+
+PASSWORDS = ("p@ss/word", "a:b@c/d@e", "per%cent#hash", "sp ace+plus'quote\\", "ünïcode")
+
+
+@pytest.fixture
+def with_password(postgres):
+    """A role with each of the passwords, which the cluster asks for over its socket."""
+    import psycopg
+    from psycopg import sql
+
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        rules = Path(connection.execute("SHOW hba_file").fetchone()[0])
+        before = rules.read_text()
+        rules.write_text("local all +keen scram-sha-256\n" + before)
+        connection.execute("CREATE ROLE keen")
+        for number, password in enumerate(PASSWORDS):
+            make = "CREATE ROLE {} LOGIN PASSWORD {} IN ROLE keen"
+            who = sql.Identifier(f"keen{number}")
+            connection.execute(sql.SQL(make).format(who, sql.Literal(password)))
+            connection.execute(sql.SQL("GRANT ALL ON SCHEMA public TO {}").format(who))
+        connection.execute("SELECT pg_reload_conf()")
+        yield postgres
+        rules.write_text(before)
+        for number in range(len(PASSWORDS)):
+            connection.execute(f"DROP OWNED BY keen{number}")
+            connection.execute(f"DROP ROLE keen{number}")
+        connection.execute("DROP ROLE keen")
+        connection.execute("SELECT pg_reload_conf()")
+
+
+@pytest.mark.parametrize("number", range(len(PASSWORDS)))
+def test_a_password_may_have_any_characters(with_password, refusal, number, monkeypatch):
+    parts, password = urlsplit(with_password), PASSWORDS[number]
+    encoded = quote(password, safe="")
+    # A socket's URL names no host before its path.
+    for written in (password, encoded) if "%" not in password and "#" not in password else (encoded,):
+        url = f"postgresql://keen{number}:{written}@{parts.path}?{parts.query}"
+        database = open_database(url)
+        assert database.name == f"postgresql://keen{number}:***@{parts.path}?{parts.query}"
+        with database.reading() as sql:
+            assert sql.run("SELECT current_user") == [(f"keen{number}",)]
+        database.close()
+    wrong = f"postgresql://keen{number}:{encoded}x@{parts.path}?{parts.query}"
+    message = refusal(StoreUnavailable, open_database, wrong, timeout_s=2)
+    assert "password authentication failed" in message
+    assert password not in message
+    assert encoded not in message
+    # Compose and Kubernetes may give it beside the URL.
+    monkeypatch.setenv("PGPASSWORD", password)
+    open_database(f"postgresql://keen{number}@{parts.path}?{parts.query}").close()
 
 
 def test_a_store_of_a_newer_piaa(postgres, refusal):

@@ -56,3 +56,31 @@ def test_a_digest_changes_with_the_state_alone(store, sayings):
         == digests[1]
         != ServingStore(store.database).active(["ana"], [sayings.MODEL])["ana"].digest
     )
+
+
+def test_what_is_remembered_of_versions_is_never_that_of_before(store, sayings):
+    serving = ServingStore(store.database)
+
+    def active():
+        return serving.active(["ana"], [sayings.MODEL]).get("ana")
+
+    def digest():
+        found = active()
+        return (found.version, found.digest)
+
+    store.say("ana", sayings.rated({1: 2, 2: 3}))
+    sayings.fit(store, "ana")
+    first = digest()
+    store.say("ana", sayings.rated({2: 5}))
+    sayings.fit(store, "ana")
+    second = digest()
+    assert second == (2, second[1]) != first
+    store.restore("ana", 1, source="terminal")
+    assert digest() == first
+    store.delete("ana", source="terminal")
+    assert active() is None
+    # Whoever comes later has rows with the numbers of hers.
+    store.say("ana", sayings.rated({1: 1, 2: 4}))
+    sayings.fit(store, "ana")
+    assert digest()[0] == 1
+    assert digest()[1] not in (first[1], second[1])
