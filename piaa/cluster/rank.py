@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,23 +176,27 @@ def _rows(source: _Source, forms: Forms, some: slice, best: Best) -> Table:
         {
             "user": pyarrow.array(names, pyarrow.string()),
             "rank": pyarrow.array(ranks + 1, pyarrow.int32()),
-            "uri": pyarrow.array(uris, pyarrow.string()),
+            "uri": uris,
             "score": pyarrow.array(scores, pyarrow.float64()),
         }
     )
 
 
-def _uris(source: _Source, places: NDArray[np.int64]) -> NDArray[np.object_]:
+def _uris(source: _Source, places: NDArray[np.int64]) -> Any:  # noqa: ANN401 - of pyarrow
     """What the photos at these places are called; the shards that hold them are read once more."""
+    import pyarrow
+
     which = np.searchsorted(source.firsts, places, side="right") - 1
-    found = np.empty(len(places), object)
     order = np.argsort(which, kind="stable")
     ends = np.searchsorted(which[order], np.arange(len(source.shards)), side="right")
+    parts = [pyarrow.array([], pyarrow.large_string())]
     for number in np.unique(which):
         mine = order[(ends[number - 1] if number else 0) : ends[number]]
-        uris = np.array(source.vectors.uris(source.shards[number].name), object)
-        found[mine] = uris[places[mine] - source.firsts[number]]
-    return found
+        names = source.vectors.names(source.shards[number].name)
+        parts.append(names.take(pyarrow.array(places[mine] - source.firsts[number])))
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    return pyarrow.concat_arrays(parts).take(pyarrow.array(back))
 
 
 def _joined(parts: Sequence[Table]) -> Table:

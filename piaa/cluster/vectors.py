@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,8 +130,8 @@ class VectorFolder:
             )
         return table
 
-    def uris(self, shard: str) -> list[str]:
-        """The photos whose vectors :meth:`read` gives, in their order.
+    def names(self, shard: str) -> Any:  # noqa: ANN401 - of pyarrow
+        """The URIs of the photos whose vectors :meth:`read` gives, in their order, as an array of pyarrow.
 
         Raises:
             ClusterError: they are not there any more.
@@ -138,8 +139,10 @@ class VectorFolder:
         table = read_table(self.folder, self.name_of(shard), ["uri"])
         if table is None:
             raise ClusterError(f"the vectors of shard {shard} went from {self.folder.shown}; rank again")
-        uris: list[str] = table["uri"].to_pylist()
-        return uris
+        import pyarrow
+
+        # Of large strings: ten million names are more bytes than the offsets of small ones count.
+        return table["uri"].cast(pyarrow.large_string()).combine_chunks()
 
     def taken(self, shard: str) -> list[str | None]:
         """When those photos were taken, as the camera says.

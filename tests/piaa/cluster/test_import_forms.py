@@ -26,7 +26,7 @@ class Scene:
         embed(Job(manifest=manifest, out=str(folder / "vectors"), model=str(model)))
         self.vectors = VectorFolder(Folder(str(folder / "vectors")), self.model.generic.hash)
         self.folder = folder
-        uris = sorted(uri for shard in self.vectors.done() for uri in self.vectors.uris(shard))
+        uris = sorted(uri for shard in self.vectors.done() for uri in self.vectors.names(shard).to_pylist())
         self.rated = {
             "ana": dict(zip(uris[:6], (5.0, 1.0, 3.0, 2.0, 4.0, 1.0), strict=True)),
             "ben": dict(zip(uris[4:9], (1.0, 1.0, 5.0, 4.0, 2.0), strict=True)),

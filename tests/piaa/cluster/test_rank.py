@@ -213,7 +213,7 @@ def test_of_each_scene_so_many(scene):
     scene.fit()
     scene_of = {}
     for shard in scene.vectors.done():
-        scene_of |= {uri: (shard, row // 2) for row, uri in enumerate(scene.vectors.uris(shard))}
+        scene_of |= {uri: (shard, row // 2) for row, uri in enumerate(scene.vectors.names(shard).to_pylist())}
         file = scene.folder / "vectors" / scene.vectors.name_of(shard)
         table = parquet.read_table(file)
         places = [table.schema.get_field_index(name) for name in ("generic", "vector")]
