@@ -7,8 +7,10 @@ stages, and EAT stages that attend over the stride-16 and the stride-32 map, are
 another. The score is their sum.
 
 A model may also ask an expert, a network that learned from AVA (:mod:`generic.lite.mobile_net`): its score is
-a part of the score and of the embedding. And the embedding may end in a sketch of every block's moments
-(:mod:`generic.lite.sketch`), for what the embedding's own directions do not keep.
+a part of the score and of the embedding. And the embedding may end in a sketch (:mod:`generic.lite.sketch`)
+of the moments of both stems' block outputs from ``FIRST_TAP`` on, the tuned ones too, for what the own
+directions of the embedding do not keep. Finer maps and the expert's were measured: they add nothing to it,
+and cost more time than the expert itself (``benchmarks/lite3_study.py``).
 
 Notation: b images, c channels, d embedding size, s centres of the kernel head.
 """
@@ -154,10 +156,10 @@ class Expert(nn.Module):
         self.register_buffer("deviation", torch.ones(()))
         self.register_buffer("weight", torch.zeros(()))
 
-    def forward(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Maps of every block, and the score (b,), of images as :class:`PiaaLite` takes them."""
-        maps, score = self.network(smaller(x, self.SIZE))
-        return maps, (score - cast("Tensor", self.mean)) / cast("Tensor", self.deviation)
+    def forward(self, x: Tensor) -> Tensor:
+        """The score (b,) of images as :class:`PiaaLite` takes them."""
+        _, score = self.network(smaller(x, self.SIZE))
+        return cast("Tensor", (score - self.mean) / self.deviation)
 
 
 class PiaaLite(nn.Module):
@@ -171,7 +173,7 @@ class PiaaLite(nn.Module):
         n_centres: s.
         eat_dims: widths of the two EAT stages.
         k_in: interest kernel of the stride-16 stage.
-        features: number of pooled features of every block there is, if there is a sketch of them.
+        features: number of pooled features that are sketched, if there is a sketch.
         parts: of the embedding, see :mod:`generic.parts`; None: directions alone.
     """
 
@@ -210,25 +212,25 @@ class PiaaLite(nn.Module):
             variance over the training photos, the widest first; before them the expert's score, of unit
             variance too, and behind them the sketch, where there are such.
         """
-        taps, middle, maps = self._see(x)
+        taps, maps = self._see(x)
         z = self.project(_filled(taps - cast("Tensor", self.tap_mean)))
-        tuned, late = self.tuned.look(middle)
+        tuned, late = self.tuned.look(maps[-1])
         score = self.kernel(z)[: len(x)] + tuned[:, 0]
-        parts, maps = [(z * self.whiten)[: len(x)]], [*maps, *late]
+        parts = [(z * self.whiten)[: len(x)]]
         if self.expert is not None:
-            own, expert = self.expert(x)
-            score, maps = score + cast("Tensor", self.expert.weight) * expert, [*maps, *own]
+            expert = self.expert(x)
+            score = score + cast("Tensor", self.expert.weight) * expert
             parts.insert(0, expert[:, None])
         if self.sketch is not None:
-            parts.append(self.sketch(pooled(maps)))
+            parts.append(self.sketch(torch.cat((taps, pooled([*maps, *late])), 1)))
         return score, torch.cat(parts, 1)
 
-    def _see(self, x: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Pooled moments, the stride-16 map, and where they are sketched the maps of all blocks of it."""
-        if self.sketch is None:  # what a stem said before may stand in for it: it has no maps
-            return *self.stem(x), []
-        whole, early = self.stem.maps(x)
-        return self.stem.taps(whole), early[-1], [*whole, *early]
+    def _see(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Pooled moments, and the stride-16 map, behind those before it where they are sketched."""
+        if self.sketch is not None:
+            return self.stem.seen(x)
+        taps, middle = self.stem(x)  # what a stem said before may stand in for it: it has no other maps
+        return taps, [middle]
 
 
 def fold_batch_norms(network: PiaaLite) -> PiaaLite:

@@ -107,8 +107,13 @@ class Stem(nn.Module):
         Returns:
             pooled moments of the whole network's late blocks (b, taps), the other's stride-16 map.
         """
+        taps, maps = self.seen(x)
+        return taps, maps[-1]
+
+    def seen(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """As :meth:`forward`, with the maps of all blocks of the other's last stage; the last is the map."""
         whole, early = self.maps(x)
-        return self.taps(whole), early[-1]
+        return self.taps(whole), early[-len(self.early.tapped()) :]
 
     def maps(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Maps of every block of photos as in :meth:`forward`: of the whole network, and of the other."""

@@ -1,4 +1,4 @@
-"""A trained ``piaa-lite`` with an expert's score beside its own, and a sketch of all that is seen.
+"""A trained ``piaa-lite`` with an expert's score beside its own, and a sketch of what both stems see.
 
 Nothing is trained here: the expert is as AVA made it, what its score adds is a number of the settings, and
 the sketch's places and signs are drawn at random.
@@ -40,7 +40,7 @@ class Seen:
     """What network and expert say of n photos."""
 
     features: NDArray[np.float32]
-    """Moments of every block there is, shape (n, t)."""
+    """Moments of both stems' late blocks, shape (n, t)."""
     expert: NDArray[np.float64]
     """The expert's scores, of [0, 1], shape (n,)."""
 
@@ -63,10 +63,10 @@ def look(
     with torch.inference_mode():
         for start in range(0, len(photos), _BATCH):
             x = torch.from_numpy(photos[start : start + _BATCH]).permute(0, 3, 1, 2).float() / 127.5 - 1
-            whole, early = network.stem.maps(x)
-            maps, score = expert(smaller(x, Expert.SIZE))
-            late = network.tuned.late(early[-1])
-            features.append(pooled([*whole, *early, *late, *maps]).numpy())
+            taps, maps = network.stem.seen(x)
+            late = network.tuned.late(maps[-1])
+            features.append(torch.cat((taps, pooled([*maps, *late])), 1).numpy())
+            _, score = expert(smaller(x, Expert.SIZE))
             scores.append(score.double().numpy())
             progress(len(x))
     return Seen(features=np.concatenate(features), expert=np.concatenate(scores))
