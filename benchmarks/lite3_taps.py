@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from generic.lite.ava_weights import ava_network
-from generic.lite.piaa_lite import Expert, PiaaLite
+from generic.lite.piaa_lite import PiaaLite
 from generic.lite.sketch import fit_sketch
-from generic.lite.stems import pooled, smaller
+from generic.lite.stems import Stem, pooled, smaller
 from generic.lite.train import LiteConfig, imagenet_stems
 from generic.photos.open import load_pixels
 
@@ -68,7 +68,7 @@ def look(paths: Sequence[Path], weights: Path, file: Path) -> Taps:
             for path in paths:
                 x = _photo(path)
                 whole, early = stems.stem.maps(x)
-                maps, score = expert(smaller(x, Expert.SIZE))
+                maps, score = expert(smaller(x, Stem.EXPERT_SIZE))
                 every = (whole, [*early, *stems.late(early[-1])], maps)
                 found.append([*(pooled(each).numpy() for each in every), score.numpy()])
         columns = [np.concatenate(column) for column in zip(*found, strict=True)]

@@ -27,9 +27,8 @@ from torch import Tensor, nn
 
 from generic.eat.attention import DeformableAttention
 from generic.eat.layers import Block, Mlp
-from generic.lite.mobile_net import MobileNet
 from generic.lite.sketch import Sketch
-from generic.lite.stems import TUNED, Late, Stem, fold, fold_head, pooled, smaller
+from generic.lite.stems import TUNED, Late, Stem, fold, fold_head, pooled
 from generic.parts import AVA, RICHER
 
 _ROWS = 4
@@ -143,23 +142,18 @@ class KernelHead(nn.Module):
         return torch.exp(-self.gamma * squares.clamp(min=0)) @ self.weights + self.offset
 
 
-class Expert(nn.Module):
-    """A network that learned from AVA, its score of mean 0 and variance 1 over the training photos."""
-
-    SIZE = 224
-    """Side of the smaller square that it sees, pixels."""
+class Standard(nn.Module):
+    """The expert's score, of mean 0 and variance 1 over the training photos."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = MobileNet()
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
         self.register_buffer("weight", torch.zeros(()))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The score (b,) of images as :class:`PiaaLite` takes them."""
-        _, score = self.network(smaller(x, self.SIZE))
-        return cast("Tensor", (score - self.mean) / self.deviation)
+    def forward(self, score: Tensor) -> Tensor:
+        """Shape (b,), of scores (b,) in [0, 1]."""
+        return (score - cast("Tensor", self.mean)) / cast("Tensor", self.deviation)
 
 
 class PiaaLite(nn.Module):
@@ -191,14 +185,14 @@ class PiaaLite(nn.Module):
         parts: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
-        self.stem = Stem(frozen_size)
+        known = parts or {}
+        self.stem = Stem(frozen_size, expert=AVA in known, sketched=RICHER in known)
         self.register_buffer("tap_mean", torch.zeros(taps))
         self.project = nn.Linear(taps, n_embedding, bias=False)
         self.register_buffer("whiten", torch.ones(n_embedding))
         self.kernel = KernelHead(n_centres, n_embedding)
         self.tuned = TunedBranch(size=size, eat_dims=eat_dims, k_in=k_in)
-        known = parts or {}
-        self.expert = Expert() if AVA in known else None
+        self.expert = Standard() if AVA in known else None
         self.sketch = Sketch(features, known[RICHER]) if RICHER in known else None
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -212,25 +206,18 @@ class PiaaLite(nn.Module):
             variance over the training photos, the widest first; before them the expert's score, of unit
             variance too, and behind them the sketch, where there are such.
         """
-        taps, maps = self._see(x)
+        taps, middle, *further = self.stem(x)  # or by what stands in for it: x may be photos' numbers
         z = self.project(_filled(taps - cast("Tensor", self.tap_mean)))
-        tuned, late = self.tuned.look(maps[-1])
+        tuned, late = self.tuned.look(middle)
         score = self.kernel(z)[: len(x)] + tuned[:, 0]
         parts = [(z * self.whiten)[: len(x)]]
         if self.expert is not None:
-            expert = self.expert(x)
+            expert = self.expert(further[-1])
             score = score + cast("Tensor", self.expert.weight) * expert
             parts.insert(0, expert[:, None])
         if self.sketch is not None:
-            parts.append(self.sketch(torch.cat((taps, pooled([*maps, *late])), 1)))
+            parts.append(self.sketch(torch.cat((taps, further[0], pooled(late)), 1)))
         return score, torch.cat(parts, 1)
-
-    def _see(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Pooled moments, and the stride-16 map, behind those before it where they are sketched."""
-        if self.sketch is not None:
-            return self.stem.seen(x)
-        taps, middle = self.stem(x)  # what a stem said before may stand in for it: it has no other maps
-        return taps, [middle]
 
 
 def fold_batch_norms(network: PiaaLite) -> PiaaLite:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from generic.lite.mobile_net import MobileNet
-from generic.lite.piaa_lite import Expert, PiaaLite, fold_batch_norms
+from generic.lite.piaa_lite import PiaaLite, fold_batch_norms
 from generic.lite.sketch import fit_sketch
-from generic.lite.stems import pooled, smaller
+from generic.lite.stems import Stem, pooled, smaller
 from generic.parts import AVA, DIRECTIONS, KEY, RICHER
 from generic.progress import Progress, no_progress
 
@@ -63,10 +63,11 @@ def look(
     with torch.inference_mode():
         for start in range(0, len(photos), _BATCH):
             x = torch.from_numpy(photos[start : start + _BATCH]).permute(0, 3, 1, 2).float() / 127.5 - 1
-            taps, maps = network.stem.seen(x)
-            late = network.tuned.late(maps[-1])
-            features.append(torch.cat((taps, pooled([*maps, *late])), 1).numpy())
-            _, score = expert(smaller(x, Expert.SIZE))
+            whole, early = network.stem.maps(x)
+            stage = early[-len(network.stem.early.tapped()) :]
+            late = pooled([*stage, *network.tuned.late(early[-1])])
+            features.append(torch.cat((network.stem.taps(whole), late), 1).numpy())
+            _, score = expert(smaller(x, Stem.EXPERT_SIZE))
             scores.append(score.double().numpy())
             progress(len(x))
     return Seen(features=np.concatenate(features), expert=np.concatenate(scores))
@@ -98,7 +99,7 @@ def widen(
     with torch.random.fork_rng(devices=[]):  # its random start is overwritten
         whole = fold_batch_norms(PiaaLite(**options))
     state: dict[str, Tensor] = dict(network.state_dict())
-    state |= {f"expert.network.{key}": value for key, value in expert.state_dict().items()}
+    state |= {f"stem.expert.{key}": value for key, value in expert.state_dict().items()}
     state |= {f"expert.{key}": torch.tensor(value) for key, value in _scaled(seen, config).items()}
     if config.n_richer:
         sketch = fit_sketch(seen.features, config.n_richer, seed)

@@ -265,7 +265,7 @@ def test_an_experts_score_stands_before_the_directions_and_a_sketch_behind(wider
     before, directions = unfolded(photos)
     assert embedding.shape == (2, 23)
     torch.testing.assert_close(embedding[:, 1:7], directions)
-    _, expert = wider.expert.network(smaller(photos, 224))
+    _, expert = wider.stem.expert(smaller(photos, 224))
     torch.testing.assert_close(embedding[:, 0], (expert - 0.4) / 0.02)
     torch.testing.assert_close(score, before + 0.3 * embedding[:, 0])
     whole, early = wider.stem.maps(photos)
@@ -274,6 +274,24 @@ def test_an_experts_score_stands_before_the_directions_and_a_sketch_behind(wider
     features = torch.cat([moments(each) for each in seen], 1)
     assert features.shape == (2, FEATURES)
     torch.testing.assert_close(embedding[:, 7:], wider.sketch(features))
+
+
+class Said(torch.nn.Module):
+    """Stands in for a stem, as adapters that train what comes after it have it."""
+
+    def __init__(self, said):
+        super().__init__()
+        self.said = said
+
+    def forward(self, rows):
+        return tuple(each[rows] for each in self.said)
+
+
+def test_what_its_stem_said_stands_for_the_photos(wider, photos):
+    again = copy.deepcopy(wider)
+    again.stem = Said(wider.stem(photos))
+    for one, other in zip(again(torch.tensor([1, 0])), wider(photos.flip(0)), strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_a_wider_network_is_built_from_its_tensors(wider, photos):
