@@ -114,7 +114,7 @@ class Stem(nn.Module):
 
         Returns:
             pooled moments of the whole network's late blocks (b, taps), the other's stride-16 map; if
-            sketched pooled moments of the other's last stage (b, t); with an expert its score (b,), in [0, 1].
+            sketched pooled moments of the other's last stage (b, t); with an expert its score (b,).
         """
         whole, early = self.maps(x)
         told = [self.taps(whole), early[-1]]
