@@ -249,5 +249,5 @@ def build(architecture: Mapping[str, Any], state: Mapping[str, NDArray[Any]]) ->
 
 
 def _single(array: NDArray[Any]) -> NDArray[Any]:
-    """In single precision; places are no such numbers."""
-    return array if array.dtype == np.int64 else array.astype(np.float32)
+    """A copy in single precision, since a file's arrays may be read-only; places are no such numbers."""
+    return array.astype(np.int64 if array.dtype == np.int64 else np.float32)

@@ -297,7 +297,9 @@ def test_what_its_stem_said_stands_for_the_photos(wider, photos):
 def test_a_wider_network_is_built_from_its_tensors(wider, photos):
     # A sketch is of the folded network's maps, as it is fitted.
     folded = fold_batch_norms(copy.deepcopy(wider))
-    state = {key: value.numpy() for key, value in folded.state_dict().items()}
+    state = {key: value.numpy().copy() for key, value in folded.state_dict().items()}
+    for array in state.values():
+        array.flags.writeable = False  # as those of a file
     again = build({**ARCHITECTURE, "features": FEATURES, "parts": PARTS}, state)
     for one, other in zip(again(photos), folded(photos), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
