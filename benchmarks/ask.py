@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ask_tables import markdown, summary
+from ask_tables import markdown, tables_of
 from numpy.typing import NDArray
 from oasis import LISTS, load_oasis
 from oasis_people import vectors
@@ -149,7 +149,7 @@ def person(group: Group, user: str, repeat: int) -> dict[str, Any]:
     for name, answers in chain(at_random(new, again), asked_ways(prior, new, again)):
         score = answers.adapter(prior).predict(x[query]).score
         found[name] = [spearman(score, y[query]), answers.seconds]
-    return {"srcc": found, "trust": {} if repeat else trust(group, user, rng)}
+    return {"srcc": found}
 
 
 def at_random(new: Callable[[float], Answers], again: float) -> Iterator[tuple[str, Answers]]:
@@ -176,16 +176,15 @@ def asked_ways(prior: Prior, new: Callable[[float], Answers], again: float) -> I
                 yield f"asked {'noisy ' * (noise > 0)}{name} {count}", answers
 
 
-def trust(group: Group, user: str, rng: np.random.Generator) -> dict[str, list[list[float]]]:
+def trust(group: Group, user: str, repeat: int) -> dict[str, Any]:
     """By kind and number of answers, for each bin of the larger probability: pairs, their sum, how many hold.
 
-    A third of the photos, drawn again, is asked about; pairs that she rates alike are left out.
+    A third of the photos is asked about. Of two that she rates alike either may be the better: half a pair.
     """
-    x, y = group.people[user]
+    (x, y), rng = group.people[user], stream(0, "ask", "trust", user, repeat)
     pool, query = np.split(rng.permutation(len(y)), [2 * len(y) // 3])
-    one, other = rng.choice(query, (2, PAIRS))
-    told = y[one] != y[other]
-    one, other, found = one[told], other[told], {}
+    one, other = np.array([rng.choice(query, 2, replace=False) for _ in range(PAIRS)]).T
+    better, found = (1 + np.sign(y[one] - y[other])) / 2, {}
     for kind in ("ratings", "comparisons"):
         answers = Answers(x=x[pool], y=y[pool], step=group.step, noise=0.0, rng=rng, rated=[], pairs=[])
         for count in range(1, max(TRUST) + 1):
@@ -195,15 +194,18 @@ def trust(group: Group, user: str, rng: np.random.Generator) -> dict[str, list[l
                 answers.compare(*rng.choice(len(pool), 2, replace=False))
             if count in TRUST and count <= len(pool):
                 sure = answers.adapter(group.prior).preferring(x[one], x[other])
-                found[f"{kind} {count}"] = _counted(sure, y[one] > y[other])
-    return found
+                found[f"{kind} {count}"] = _counted(sure, better)
+    return {"trust": found}
 
 
-def _counted(sure: NDArray[np.float64], preferred: NDArray[np.bool_]) -> list[list[float]]:
-    larger, right = np.maximum(sure, 1 - sure), (sure > 0.5) == preferred
+def _counted(sure: NDArray[np.float64], better: NDArray[np.float64]) -> list[list[float]]:
+    larger, right = np.maximum(sure, 1 - sure), np.where(sure > 0.5, better, 1 - better)
     places = np.clip(np.digitize(larger, BINS) - 1, 0, len(BINS) - 2)
-    values = (np.ones(len(sure)), larger, right.astype(float))
+    values = (np.ones(len(sure)), larger, right)
     return [[float(one[places == place].sum()) for one in values] for place in range(len(BINS) - 1)]
+
+
+Measure = Callable[[Group, str, int], dict[str, Any]]
 
 
 def groups(given: argparse.Namespace) -> Iterator[tuple[str, Group]]:
@@ -275,7 +277,7 @@ def measured(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def measure(group: Group, repeat: int, file: Path, until: float) -> bool:
+def measure(one_of: Measure, group: Group, repeat: int, file: Path, until: float) -> bool:
     """One draw of everybody, of whom those in the file are not asked again; whether all are done."""
     known = {(one["user"], one["repeat"]) for one in measured(file)}
     with file.open("a") as lines:
@@ -284,7 +286,7 @@ def measure(group: Group, repeat: int, file: Path, until: float) -> bool:
                 continue
             if time.process_time() > until:
                 return False
-            one = {"user": user, "repeat": repeat, **person(group, user, repeat)}
+            one = {"user": user, "repeat": repeat, **one_of(group, user, repeat)}
             lines.write(json.dumps(one) + "\n")
             lines.flush()
     return True
@@ -310,15 +312,20 @@ def main() -> None:
     with threadpool_limits(limits=1):
         every = dict(groups(given))
         files = {name: given.out / f"{name.replace(' ', '-')}.jsonl" for name in every}
+        trusted = {name: file.with_stem(f"{file.stem}-trust") for name, file in files.items()}
         for repeat in range(given.repeats):
             for name, group in every.items():
-                done = measure(group, repeat, files[name], 60 * given.minutes)
+                done = measure(person, group, repeat, files[name], 60 * given.minutes)
+                done = (repeat or measure(trust, group, 0, trusted[name], 60 * given.minutes)) and done
                 tell(f"{name}: draw {repeat} {'is done' if done else 'is not done'}")
-    found = {name: summary(measured(files[name]), list(group.people), name) for name, group in every.items()}
-    lists = {name: one for name, one in found.items() if one is not None}
+    people = {name: list(group.people) for name, group in every.items()}
+    lists = tables_of(
+        {name: (people[name], measured(files[name]), measured(trusted[name])) for name in every}
+    )
     print(markdown(lists))
     if not given.dry:
         command = "python benchmarks/ask.py OASIS --away AI_PICTURES --models runs/lite --out runs/ask"
+        command += f" --people {given.people}" * (given.people is not None) + f" --repeats {given.repeats}"
         with threadpool_limits(limits=1):
             seconds = speed(next(iter(every.values())))
         print(seconds)

@@ -10,6 +10,7 @@ from oasis_people import DRAWS, bootstrap
 from record import table
 
 from generic.seeds import stream
+from generic.words import counted
 
 WAYS = (
     "ratings",
@@ -25,11 +26,32 @@ SHOWN = (10, 30)
 """Numbers of answers in the tables."""
 BINS = ("50 to 60 %", "60 to 70 %", "70 to 80 %", "80 to 90 %", "90 % or more")
 
+HOME = "all three"
+"""Name of the people of all lists together."""
+
+Done = list[dict[str, Any]]
+"""Lines of a file."""
 Means = dict[str, NDArray[np.float64]]
 """By way and number of answers, SRCC and seconds of each user, means over draws, shape (users, 2)."""
 
 
-def summary(done: list[dict[str, Any]], people: list[str], name: str) -> dict[str, Any] | None:
+def tables_of(groups: dict[str, tuple[list[str], Done, Done]]) -> dict[str, Any]:
+    """Figures of each group that is done, and of all people at home together.
+
+    Args:
+        groups: by name, people, what was learned of them, and what may be trusted.
+    """
+    found = {name: summary(*group, name) for name, group in groups.items()}
+    home = {name: groups[name] for name, one in found.items() if one is not None and name.isdigit()}
+    if len(home) > 1:
+        people, done, trust = ([], [], [])
+        for some in home.values():
+            people, done, trust = people + some[0], done + some[1], trust + some[2]
+        found = {**{name: found[name] for name in home}, HOME: summary(people, done, trust, HOME)} | found
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def summary(people: list[str], done: Done, trust: Done, name: str) -> dict[str, Any] | None:
     """Of some people, over the draws that all of them have; None without any."""
     done = [one for one in done if one["user"] in set(people)]
     counts = np.bincount([one["repeat"] for one in done]) if done else np.zeros(1)
@@ -42,11 +64,11 @@ def summary(done: list[dict[str, Any]], people: list[str], name: str) -> dict[st
         "draws": draws,
         "ways": {way: _row(mean, way, name) for way in mean},
         "seconds": {way: _quicker(mean, way, name) for way in WAYS if f"{way} 10" in mean},
-        "trust": _trust([one["trust"] for one in done if one["trust"]]),
+        "trust": _trust([one["trust"] for one in trust if one["user"] in set(people)]),
     }
 
 
-def means(done: list[dict[str, Any]]) -> Means:
+def means(done: Done) -> Means:
     """Of the ways that everybody has."""
     users = sorted({one["user"] for one in done})
     ways = [way for way in done[0]["srcc"] if all(way in one["srcc"] for one in done)]
@@ -106,8 +128,8 @@ def _times(mean: Means, way: str, count: int, rows: NDArray[np.intp]) -> float:
 
 def _trust(every: list[dict[str, Any]]) -> dict[str, list[list[float]]]:
     """By kind and number of answers, for each bin: pairs, the mean probability, the share that is right."""
-    found = {}
-    for name in every[0]:
+    found: dict[str, list[list[float]]] = {}
+    for name in every[0] if every else ():
         bins = [np.array(one[name]) for one in every if name in one]
         pairs, told, right = np.sum(bins, axis=0).T
         each = np.maximum(pairs, 1)
@@ -124,7 +146,7 @@ def markdown(groups: dict[str, Any]) -> str:
 
 def _named(groups: dict[str, Any]) -> list[str]:
     return [
-        f"{'list ' * name.isdigit()}{name} ({one['users']} people, {one['draws']} draws)"
+        f"{'list ' * name.isdigit()}{name} ({one['users']} people, {counted(one['draws'], 'draw')})"
         for name, one in groups.items()
     ]
 
@@ -142,14 +164,16 @@ def learned(groups: dict[str, Any]) -> str:
         )
         return f"{one['srcc']:.3f}{more}"
 
+    first = next(iter(groups.values()))["ways"]
     rows = [
         (
             f"{count} {way}",
-            f"{next(iter(groups.values()))['ways'][f'{way} {count}']['seconds']:.0f} s",
+            f"{first[f'{way} {count}']['seconds']:.0f} s",
             *(cell(one["ways"].get(f"{way} {count}")) for one in groups.values()),
         )
         for count in SHOWN
         for way in WAYS
+        if f"{way} {count}" in first
     ]
     crowd = ("the crowd's ranking", "0 s", *(cell(one["ways"]["crowd"]) for one in groups.values()))
     return table(("answers", "time", *_named(groups)), [crowd, *rows])
@@ -187,16 +211,13 @@ def harmed(groups: dict[str, Any]) -> str:
 
 
 def trusted(groups: dict[str, Any]) -> str:
-    """Of pairs with a probability in each range, how many are preferred so; home lists together."""
+    """Of pairs with a probability in each range: its mean, how many are preferred so, the share of pairs."""
     rows = []
-    home = [one["trust"] for name, one in groups.items() if name.isdigit()]
-    others = {name: [one["trust"]] for name, one in groups.items() if not name.isdigit()}
-    for place, kinds in {"OASIS": home, **others}.items():
-        for name in kinds[0] if kinds else ():
-            pooled = np.array([one[name] for one in kinds])
-            pairs = pooled[..., 0].sum(axis=0)
-            right = (pooled[..., 0] * pooled[..., 2]).sum(axis=0) / np.maximum(pairs, 1)
-            told = (pooled[..., 0] * pooled[..., 1]).sum(axis=0) / np.maximum(pairs, 1)
+    for place, group in groups.items():
+        if place.isdigit() and HOME in groups:
+            continue
+        for name, bins in group["trust"].items():
+            pairs, told, right = np.array(bins).T
             cells = (
                 f"{100 * p:.0f} : {100 * r:.0f} ({share:.0f})" if n else ""
                 for p, r, n, share in zip(told, right, pairs, 100 * pairs / pairs.sum(), strict=True)

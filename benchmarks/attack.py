@@ -5,7 +5,7 @@
 
 Each row is a test as well: `tests/piaa/server/` has `test_app_attacked.py`, `test_connections.py`,
 `test_strangers.py`, `test_app_owners.py` and `fitting/test_process.py`. Times depend on the machine; what
-ends at all, and what is refused, does not.
+ends at all, and what is refused, does not. Each row is kept as it ends: the same command goes on from there.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
 import numpy as np
 from PIL import Image
-from record import table, tell, write_result
+from record import Steps, table, tell, write_result
 
 ROOT = Path(__file__).resolve().parents[1]
 LONG_S = 60.0
@@ -300,14 +301,16 @@ def main() -> None:
     options = parser.parse_args()
     trees = [tree.resolve() for tree in options.tree or [ROOT]]
     rows, found = [], {}
+    steps = Steps("attack", [str(tree) for tree in trees])
     for name in options.only or ATTACKS:
-        found[name] = [run(name, tree) for tree in trees]
+        found[name] = [steps.do(f"{name} at {tree}", partial(run, name, tree)) for tree in trees]
         rows.append([(ATTACKS[name].__doc__ or "").rstrip("."), *found[name]])
         tell(" | ".join(rows[-1]))
     heads = ["attack: what is looked at", *(["before", "now"] if len(trees) == 2 else ["now"])]
     command = "uv run python benchmarks/attack.py" + "".join(" --tree TREE" for _ in options.tree or ())
     command += "".join(f" --only {name}" for name in options.only or ())
     write_result("attack", command, {"attacks": found, "markdown": table(heads, rows)})
+    steps.end()
 
 
 if __name__ == "__main__":

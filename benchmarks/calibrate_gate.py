@@ -54,12 +54,13 @@ class World:
         return float(true), verdict.gain, float(verdict.opens)
 
 
-def draw(rng: np.random.Generator) -> World:
-    """A world of any kind."""
+def draw(rng: np.random.Generator, *, gains: bool = True) -> World:
+    """A world of any kind; without ``gains`` one in which the generic score is all that people share."""
     n, raters = int(rng.choice([20, 40, 80, 150])), int(rng.choice([8, 20, 40]))
     each, bad = min(n, int(rng.choice([15, 30, 80]))), float(rng.choice([0.0, 0.3]))
     line, planted = float(rng.choice([0.0, 0.5, 1.0])), float(rng.choice([0.0, 0.0, 0.2, 0.5, 1.0]))
     pictures, generic = rng.normal(size=(n + NEW_PHOTOS, D)), rng.normal(size=n + NEW_PHOTOS)
+    line, planted = (line, planted) if gains else (max(line, 0.5), 0.0)
     mean = line * generic + planted * (pictures @ rng.normal(size=D)) / np.sqrt(D)
     mean = mean + 0.3 * rng.normal(size=len(mean))
     tastes = 0.5 * rng.normal(size=(raters + NEW_PEOPLE, D)) / np.sqrt(D)

@@ -5,7 +5,8 @@
 Three servers of `piaa-lite` on one PostgreSQL; eight clients that rate photos, score, and ask for fits, each
 for a user of its own and at whichever server. Every few seconds a server is killed (SIGKILL) and started
 anew, or the database is ended at once, and recovers by its log. Counted are ratings that were answered with
-200 and are not in the store, fits, versions, and what clients were answered.
+200 and are not in the store, fits, versions, and what clients were answered. Rounds of some minutes, each in
+an empty database, are kept as they end: the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
 import numpy as np
 from attack import quick_photo
-from record import table, tell, write_result
+from record import Steps, table, tell, write_result
 from serving import Served
 
 from generic.seeds import stream
@@ -160,31 +162,64 @@ def measure(url: str, minutes: float) -> dict[str, Any]:
             server.process.wait()
     return {
         "killed": dict(cluster.killed),
-        "answers": dict(sorted(answers.items())),
-        "acknowledged": answers["rate: 200"],
-        "lost": lost,
+        "answers": dict(answers),
         "jobs": states,
-        "versions": versions,
-        "jobs_with_a_version_of_their_own": own,
+        "counts": {
+            "acknowledged": answers["rate: 200"],
+            "lost": lost,
+            "versions": versions,
+            "jobs_with_a_version_of_their_own": own,
+        },
     }
+
+
+def empty(url: str) -> None:
+    """Forget what the round before left."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+
+
+def added(rounds: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """The sums of all rounds."""
+    sums: dict[str, Counter[str]] = {}
+    for one in rounds:
+        for name, counts in one.items():
+            sums.setdefault(name, Counter()).update(counts)
+    return {name: dict(sorted(counts.items())) for name, counts in sums.items()}
 
 
 def main() -> None:
     """Measure and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--round", type=float, default=2, help="minutes of one round")
     options = parser.parse_args()
+    url, steps = os.environ["PIAA_TEST_POSTGRES_URL"], Steps("chaos", {"round": options.round})
+
+    def one_round() -> dict[str, Any]:
+        empty(url)
+        return measure(url, options.round)
+
     with tempfile.TemporaryDirectory() as home:
         os.environ["PIAA_CACHE_DIR"] = home
-        found = measure(os.environ["PIAA_TEST_POSTGRES_URL"], options.minutes)
-    rows = [[name, str(n)] for name, n in found["answers"].items()]
+        n_rounds = max(1, round(options.minutes / options.round))
+        found = added([steps.do(f"round {number}", one_round) for number in range(n_rounds)])
+    counts, jobs, killed = found["counts"], found["jobs"], found["killed"]
+    rows = [[name, f"{n:,}"] for name, n in found["answers"].items()]
     markdown = (
-        f"{options.minutes:g} minutes, killed {found['killed']}: of {found['acknowledged']} acknowledged "
-        f"ratings {found['lost']} lost; fits {found['jobs']}, {found['versions']} versions.\n\n"
-        + table(["answer", "times"], rows)
+        f"{options.minutes:g} minutes, in rounds of {options.round:g}: servers were killed "
+        f"{killed.get('server', 0)} times, the database {killed.get('database', 0)} times. Of "
+        f"{counts['acknowledged']:,} acknowledged ratings {counts['lost']} were lost. "
+        f"{jobs.get('done', 0):,} fits were done, {counts['jobs_with_a_version_of_their_own']:,} with a "
+        f"version of their own, of {counts['versions']:,} versions; {jobs.get('failed', 0)} failed.\n\n"
+        + table(["what was asked, and the answer", "times"], rows)
     )
     command = f".ci/postgres uv run --group dev python benchmarks/chaos.py --minutes {options.minutes:g}"
     write_result("chaos", command, {**found, "markdown": markdown})
+    steps.end()
     tell(markdown)
 
 

@@ -12,12 +12,14 @@ when all have. `tests/benchmarks/test_next_model.py` has a small version with ti
 from __future__ import annotations
 
 import argparse
+import contextlib
+import hashlib
 import re
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ from serving import Served
 import piaa
 from generic.cache.features import FeatureCache
 from generic.metrics import spearman
+from generic.model.checkpoint import read_header
 from generic.seeds import stream
 from piaa.people.refit import refit_people
 from piaa.store.records import SeenPhoto
@@ -70,6 +73,17 @@ class Asker(threading.Thread):
         """End."""
         self._done.set()
         self.join()
+
+
+def check_unknown(model: Path, photos: Sequence[Path]) -> None:
+    """Raises ValueError if a model has learned from these photos: its SRCC of them would say nothing."""
+    learned = set(read_header(model).training.get("images_sha256", ()))
+    known = [path.name for path in photos if hashlib.sha256(path.read_bytes()).hexdigest() in learned]
+    if known:
+        raise ValueError(
+            f"{model.name} has learned from {len(known)} of {len(photos)} photos, the first is {known[0]!r}; "
+            "name a model that left the list out"
+        )
 
 
 def learn(place: Path, model: str | Path, people: Sequence[Name], photos: Sequence[Path]) -> None:
@@ -124,29 +138,38 @@ def n_left(server: Served) -> int:
     return int(float(re.search(r"^piaa_users_not_moved (\S+)", text, re.MULTILINE)[1]))  # type: ignore[index]
 
 
+@contextlib.contextmanager
+def serving(place: Path, *options: str) -> Iterator[Served]:
+    """A server that ends with the block, however that ends."""
+    server = Served(place, *options)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
 def move(
     place: Path, before: str | Path, after: str | Path, people: Sequence[Name], photos: Sequence[Path]
 ) -> dict[str, Any]:
     """Everybody of a store that :func:`learn` made goes over; see the module's text."""
-    alone = Served(place, "--model", str(before))
-    srcc = {"before": rank(alone, people, send(alone, photos))[0]}
-    alone.stop()
+    with serving(place, "--model", str(before)) as alone:
+        srcc = {"before": rank(alone, people, send(alone, photos))[0]}
     tell(f"before: SRCC {srcc['before']:.4f}")
-    server = Served(place, "--model", str(after), "--before", str(before))
-    started = time.perf_counter()
-    asker = Asker(server.url, [one.user for one in people], send(server, photos[:1])[0])
-    asker.start()
-    digests = send(server, photos)
-    sent, during = time.perf_counter() - started, {}
-    while (left := n_left(server)) > 0:
-        if not during and left <= len(people) / 2:
-            srcc["during"], during = rank(server, people, digests)
-            tell(f"during: SRCC {srcc['during']:.4f}, by model {dict(during)}")
-        time.sleep(0.2)
-    seconds = time.perf_counter() - started
-    asker.stop()
-    srcc["after"], models = rank(server, people, digests)
-    server.stop()
+    with serving(place, "--model", str(after), "--before", str(before)) as server:
+        started = time.perf_counter()
+        asker = Asker(server.url, [one.user for one in people], send(server, photos[:1])[0])
+        asker.start()
+        digests = send(server, photos)
+        sent = time.perf_counter() - started
+        during: Counter[str] = Counter()
+        while (left := n_left(server)) > 0:
+            if not during and left <= len(people) / 2:
+                srcc["during"], during = rank(server, people, digests)
+                tell(f"during: SRCC {srcc['during']:.4f}, by model {dict(during)}")
+            time.sleep(0.2)
+        seconds = time.perf_counter() - started
+        asker.stop()
+        srcc["after"], models = rank(server, people, digests)
     return {
         "people": len(people),
         "photos": len(photos),
@@ -200,6 +223,8 @@ def main() -> None:
         for one in names_of(data, given.list, given.people)
     ]
     photos = [data.paths[row] for row in rows]
+    for model in (given.before, given.after):
+        check_unknown(model, photos)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder, "piaa.db")
         learn(place, given.before, people, photos)

@@ -31,6 +31,7 @@ OASIS = {
 DOCUMENTS = (
     "README.md",
     "docs/adapters.md",
+    "docs/cluster.md",
     "docs/calibrate.md",
     "docs/page.md",
     "docs/photographers.md",
@@ -109,9 +110,19 @@ def section(name: str) -> str:
 
 
 def render(text: str) -> str:
-    """The document with what lies between ``<!-- results:NAME -->`` and ``<!-- /results -->`` made anew."""
+    """The document with what lies between ``<!-- results:NAME -->`` and ``<!-- /results -->`` made anew.
+
+    What was never measured stays as it is written there.
+    """
     pattern = re.compile(r"(<!-- results:(\w+) -->\n)(?:(?!<!-- ).)*(<!-- /results -->)", re.DOTALL)
-    return pattern.sub(lambda match: f"{match[1]}{section(match[2]).strip()}\n{match[3]}", text)
+
+    def made(match: re.Match[str]) -> str:
+        try:
+            return f"{match[1]}{section(match[2]).strip()}\n{match[3]}"
+        except FileNotFoundError:
+            return match[0]
+
+    return pattern.sub(made, text)
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from generic.cache.contents import Content
 from generic.cache.file import CacheFile
 from generic.cache.known_files import KnownFiles
-from generic.errors import ImageError, ShapeError
+from generic.errors import CacheError, ImageError, ShapeError
 
 Features = npt.NDArray[np.float32]
 
@@ -200,15 +200,31 @@ class FeatureCache:
     def forget(self, names: Collection[str], contents: Collection[Content]) -> None:
         """Forget names, and contents with their features under every model; they are overwritten.
 
+        Where that cannot be written, as on a full disk, the file is deleted: all in it can be made again.
+
         Args:
             names: what contents are called.
             contents: pictures that nobody is to have any more.
+
+        Raises:
+            CacheError: neither could be done.
         """
+        if self._file is None or not (names or contents):
+            return
         keys = {key for it in contents for key in (it.sha256, it.identity, it.key)}
         masks = [_mask(model) for (model,) in self._fetch("SELECT DISTINCT model FROM features")]
         rows = [(_key(key, mask),) for key in keys for mask in masks]
-        self._store("DELETE FROM features WHERE key = ?", rows)
-        self._known.forget([*names, *(it.sha256 for it in contents)])
+        digests = [(digest,) for digest in (*names, *(it.sha256 for it in contents))]
+
+        def delete(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.executemany("DELETE FROM features WHERE key = ?", rows)
+                connection.executemany("DELETE FROM pictures WHERE digest = ?", digests)
+
+        try:
+            self._file.demand(delete)
+        except CacheError:
+            self._file.delete()
 
     def info(self) -> CacheInfo:
         """What the cache holds; a cache file that does not exist is not created.

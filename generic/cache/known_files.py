@@ -100,10 +100,6 @@ class KnownFiles:
         rows = self._fetch(_FIND_NAMES, prefix, prefix + "\x7f")
         return [content for row in rows if (content := recall_picture(*row))]
 
-    def forget(self, digests: Collection[str]) -> None:
-        """Forget which picture these contents are."""
-        self._store("DELETE FROM pictures WHERE digest = ?", [(digest,) for digest in digests])
-
     def _contents(self, column: str, values: Collection[str]) -> list[Content]:
         if not values:
             return []

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from generic.cache.features import Features
+
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 class Engine(ABC):
@@ -43,7 +47,15 @@ class Engine(ABC):
 
 
 def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that this process may use: in a container with a limit fewer than the machine has."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _limit(QUOTA))
+
+
+def _limit(quota: Path) -> int:
+    """Whole cores of a container's limit (cgroup v2: microseconds of a period, or ``max``), at least 1."""
+    try:
+        most, period = quota.read_text().split()
+        return max(1, int(most) // int(period))
+    except (OSError, ValueError):
+        return sys.maxsize

@@ -36,7 +36,7 @@ def stored_group(model: GenericModel, store: StoreReader, cache: FeatureCache) -
     given = [(user, rating, one.scale) for user, one in said.items() for rating in one.ratings]
     vectors: dict[str, Vector] = {}
     for one in said.values():
-        vectors |= one.vectors
+        vectors |= {photo: vector for photo, vector in one.vectors.items() if photo not in one.mapped}
     absent = {rating.photo for _, rating, _ in given} - vectors.keys()
     vectors |= model.remembered(cache).of_pictures(absent)
     kept = [row for row in given if row[1].photo in vectors]

@@ -22,7 +22,7 @@ from piaa.cluster.tables import Table, facts_of, packed, read_table
 INDEX = "manifest.parquet"
 _FORMAT = "piaa manifest 1"
 SHARD_SIZE = 10_000
-"""Photos in a shard, about: an hour and a half of one core."""
+"""Photos in a shard, about: a quarter of an hour of one core."""
 
 
 @dataclass(frozen=True)

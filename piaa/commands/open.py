@@ -14,9 +14,11 @@ from piaa.commands.terminal import note, reporting
 
 if TYPE_CHECKING:
     import socket
+    from types import FrameType
 
     from fastapi import FastAPI
 
+    from piaa.page.news import News
     from piaa.page.page_state import PageState
 
 
@@ -53,7 +55,7 @@ def open_(
             import webbrowser
 
             webbrowser.open(address)
-        _serve(create_app(state, token, port), listening)
+        _serve(create_app(state, token, port), listening, state.news)
 
 
 def _listen(port: int) -> socket.socket:
@@ -92,11 +94,16 @@ def _say(state: PageState, address: str) -> None:
     typer.echo(address)
 
 
-def _serve(app: FastAPI, listening: socket.socket) -> None:
+def _serve(app: FastAPI, listening: socket.socket, news: News) -> None:
     import uvicorn
 
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            news.close()  # a browser that waits for news would hold up the end, and be named an error
+            super().handle_exit(sig, frame)
+
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
-    uvicorn.Server(config).run(sockets=[listening])
+    Server(config).run(sockets=[listening])
 
 
 def add_to(app: typer.Typer) -> None:

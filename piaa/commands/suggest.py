@@ -27,8 +27,9 @@ def suggest(
     ] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="How many questions.")] = 10,
     ask: Annotated[
-        str, typer.Option(help="What to ask for: 'ratings', 'comparisons', or 'both', by the second.")
-    ] = "ratings",
+        str,
+        typer.Option(help="'ratings', 'comparisons', or 'both': whichever teaches most for a second."),
+    ] = "both",
     rating_seconds: Annotated[
         float, typer.Option(min=0.01, help="What a rating takes, with --ask both.")
     ] = 5.0,
@@ -41,7 +42,7 @@ def suggest(
     max_pixels: options.MaxPixels = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Name the photos to rate, or to compare, that would teach most about a person's ranking of the album."""
+    """Name the pairs to compare, and photos to rate, that would teach most about a person's ranking."""
     seconds = _seconds(ask, rating_seconds, comparison_seconds)
     from piaa.people.suggest_photos import check_suffix, suggest_photos
     from piaa.people.tell import known_of

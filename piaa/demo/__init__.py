@@ -1,1 +1,1 @@
-"""The demonstration that needs no data: a painted album and a person with a stated taste."""
+"""The demonstration that needs no data: a painted album, and people with a stated taste."""

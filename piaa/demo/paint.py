@@ -125,10 +125,8 @@ def city(c: Canvas) -> None:
     for row in range(2):
         left = -0.05
         while left < 1.0:
-            wide = c.rng.uniform(0.06, 0.16)
-            _house(
-                c, left, c.rng.uniform(0.12, 0.5) + 0.2 * row, wide, 0.1 + 0.1 * (2 - row) * c.rng.random()
-            )
+            wide, top = c.rng.uniform(0.06, 0.16), c.rng.uniform(0.12, 0.5) + 0.2 * row
+            _house(c, left, top, wide, 0.1 + 0.1 * (2 - row) * c.rng.random())
             left += wide * c.rng.uniform(0.8, 1.1)
     c.paint(c.below(0.95), (0.08, 0.08, 0.10))
 

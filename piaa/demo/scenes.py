@@ -6,9 +6,7 @@ apart best; how it was taken is four numbers. Painted with numpy and Pillow in :
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -93,7 +91,7 @@ def render(scene: Scene, size: tuple[int, int] = SIZE) -> Image.Image:
 
 
 def render_album(folder: Path, n: int, seed: int) -> list[tuple[str, Scene]]:
-    """Paints an album into a folder: scene-001.jpg and so on, and scenes.csv that describes them.
+    """Paints an album into a folder: scene-001.jpg and so on.
 
     Args:
         folder: created where it is missing; files of the same names are replaced.
@@ -111,19 +109,9 @@ def render_album(folder: Path, n: int, seed: int) -> list[tuple[str, Scene]]:
         folder.mkdir(parents=True, exist_ok=True)
         for name, scene in album:
             render(scene).save(folder / name, format="JPEG", quality=90)
-        _describe_album(folder / "scenes.csv", album)
     except OSError as error:
         raise OutputError(
             f"the painted album cannot be written to {folder}: {error.strerror or error}, "
             "expected a folder that can be written; give another folder"
         ) from error
     return album
-
-
-def _describe_album(path: Path, album: Sequence[tuple[str, Scene]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["image", *(f.name for f in fields(Scene))])
-        for name, scene in album:
-            values = asdict(scene).values()
-            writer.writerow([name, *(round(v, 4) if isinstance(v, float) else v for v in values)])

@@ -31,6 +31,8 @@ AHEAD = 12
 """Photos that are picked at once: those after the first are shown while she rates it."""
 _SAMPLE = 2000
 """Photos of a large album that stand for all of it: picks cost as much as they are."""
+_MOST_DONE = 20
+"""Pairs that were compared already and may be picked again, before it is said that there is no other."""
 _ENOUGH = 0.002
 """Share of pairs that ten more answers must bring to be worth asking for."""
 
@@ -53,9 +55,7 @@ class Asking:
             leave_out: rows that are not asked for now.
         """
         rows = self._sample()
-        own = set(self.taste.words(self.album).own) | set(leave_out)
-        candidates = [place for place, row in enumerate(rows) if int(row) not in own]
-        return [one for one, _ in self._picks(rows, candidates, n, RATINGS)]
+        return [one for one, _ in self._picks(rows, self._unrated(rows, leave_out), n, RATINGS)]
 
     def pair(self, skip: int = 0) -> tuple[int, int] | None:
         """Rows of two photos to compare, the most instructive pair; None if there is no further pair.
@@ -69,8 +69,8 @@ class Asking:
         judged, rows, n_open = frozenset().union(*done), self._sample(), 0
         everything = list(range(len(rows)))
         fresh = [place for place in everything if self.album.photos[rows[place]].identity not in judged]
-        for candidates in (fresh, everything):
-            picks = self._picks(rows, candidates, 1 + skip + len(done), COMPARISONS)
+        for candidates, more in ((fresh, 0), (everything, min(len(done), _MOST_DONE))):
+            picks = self._picks(rows, candidates, 1 + skip + more, COMPARISONS)
             for one, other in picks:
                 if other is None or self._pair_of(one, other) in done or self._is_one(one, other):
                     continue
@@ -84,10 +84,17 @@ class Asking:
     def is_pair_better(self) -> bool:
         """Whether comparing two photos would now teach more, for the time it takes, than rating one."""
         rows = self._sample()
-        own = self.taste.words(self.album).own
-        candidates = [place for place, row in enumerate(rows) if int(row) not in own]
-        picks = self._picks(rows, candidates, 1, BOTH)
+        picks = self._picks(rows, self._unrated(rows), 1, BOTH)
         return bool(picks) and picks[0][1] is not None
+
+    def _unrated(self, rows: Rows, leave_out: Collection[int] = ()) -> list[int]:
+        """Places among rows of photos to rate: of bursts with a rated one only if nothing else is left."""
+        own = self.taste.words(self.album).own
+        left = [place for place, row in enumerate(rows) if int(row) not in own and int(row) not in leave_out]
+        if self.bursts is None:
+            return left
+        known = {int(self.bursts[row]) for row in own} - {-1}
+        return [place for place in left if int(self.bursts[rows[place]]) not in known] or left
 
     def _picks(
         self, rows: Rows, candidates: list[int], n: int, seconds: Seconds

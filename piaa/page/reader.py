@@ -224,8 +224,8 @@ class Reader:
             self._look_at = time.monotonic() + _LOOK_AGAIN_S
 
     def _read(self, row: int) -> None:
-        path = self._album.photos[row].path
         self._album.note(row, stamp=self._album.stamp(row))  # before: it may change meanwhile
+        path = self._album.file(row)  # it may have become a link out of the folder
         contents, errors = self._cache.digest_many([path])
         if path in errors:
             self._album.note(row, error=str(errors[path]))

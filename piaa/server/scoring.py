@@ -76,7 +76,10 @@ async def answer(
     looks = [
         Look(one, await see(services, one, caller, uploads, asked.sha256))
         for one in services.served
-        if one.hash == services.hashes[0] or any(active.model_hash == one.hash for active in actives.values())
+        # What is sent is seen by all: whoever asks for it by its hash may be of another model.
+        if uploads
+        or one.hash == services.hashes[0]
+        or any(active.model_hash == one.hash for active in actives.values())
     ]
     images = _merged([look.images for look in looks])
     lines: dict[str, UserScores] = {}
@@ -336,8 +339,13 @@ def _line(
         scores=_spread(scale, unit, look.readable) or [None] * len(look.readable),
         low=_spread(scale, one.low, look.readable) if intervals and isinstance(one, Prediction) else None,
         high=_spread(scale, one.high, look.readable) if intervals and isinstance(one, Prediction) else None,
-        problem=one if isinstance(one, str) else None,
+        problem=one if isinstance(one, str) else _unseen_by(look),
     )
+
+
+def _unseen_by(look: Look) -> str | None:
+    """Why somebody has no scores, if her model has seen none of the images; another one may have."""
+    return look.images[0].problem if look.features is None else None
 
 
 def _spread(scale: Scale, unit: Array | None, readable: NDArray[np.bool_]) -> list[float | None] | None:

@@ -50,9 +50,10 @@ _READY = (
 _LACKING = (
     f"SELECT said.id, identity, vector, checksum FROM (SELECT id, identity FROM photos WHERE id > :after"  # noqa: S608  (our own words)
     f" AND id IN (SELECT photo_id FROM ({_SAID}) AS judged)) AS said"
-    " LEFT JOIN vectors ON photo_id = said.id AND model_id = (SELECT id FROM models WHERE hash = :before)"
+    " LEFT JOIN vectors ON photo_id = said.id AND mapped = 0"
+    " AND model_id = (SELECT id FROM models WHERE hash = :before)"
     " WHERE NOT EXISTS (SELECT 1 FROM vectors AS other JOIN models ON models.id = other.model_id"
-    " WHERE other.photo_id = said.id AND hash = :now) ORDER BY said.id LIMIT :n"
+    " WHERE other.photo_id = said.id AND other.mapped = 0 AND hash = :now) ORDER BY said.id LIMIT :n"
 )
 
 
@@ -172,7 +173,7 @@ class ServingStore:
 
         Args:
             now: hash of a model.
-            before: likewise; a photo has no vector of it, or a damaged one, where there is None.
+            before: likewise; a photo has none of its own vectors, or a damaged one, where there is None.
             after: only photos of higher numbers, in their order.
             n: at most so many.
         """

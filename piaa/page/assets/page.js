@@ -381,6 +381,22 @@ function draw() {
     tiles.delete(row);
   }
   want([...seen].filter((row) => !facts.picture[row] && !facts.error[row]));
+  askIntervals([...seen].filter((row) => isKnown(row) && own(row) === undefined));
+}
+
+// Scores come first, their intervals once she stays for a moment, of what is in sight alone.
+const likely = ([low, high]) => `8 of 10 of your ratings are expected between ${low} and ${high}`;
+let intervalTimer = 0;
+function askIntervals(rows) {
+  clearTimeout(intervalTimer);
+  if (!said.is_learned || !rows.length) return;
+  intervalTimer = setTimeout(async () => {
+    const intervals = await ask("/api/intervals", { rows: rows.join() }).catch(() => ({}));
+    for (const [row, ends] of Object.entries(intervals)) {
+      const guess = tiles.has(Number(row)) && $(".guess", tiles.get(Number(row)));
+      if (guess) guess.title = likely(ends);
+    }
+  }, 400);
 }
 
 function put(row, at, line) {
@@ -566,11 +582,11 @@ const loupe = {
     const found = await ask("/api/intervals", { rows: row }).catch(() => ({}));
     if (row !== this.row || !found[row]) return;
     const [low, high] = found[row];
-    $(".guess", this.dialog).title = `8 of 10 of your ratings are expected between ${low} and ${high}`;
+    $(".guess", this.dialog).title = likely(found[row]);
     if (own(row) === undefined) $(".guess", this.dialog).textContent = `☆ ${scores[row].toFixed(1)} (${low.toFixed(1)}–${high.toFixed(1)})`;
   },
   tellWorth() {
-    const hint = this.isPairBetter ? " Comparing two teaches more for your time just now: Esc, then C." : "";
+    const hint = this.isPairBetter ? " Comparing two teaches more for your time just now: C." : "";
     $(".asked", this.dialog).textContent = said.worth + hint;
   },
   dress() {
@@ -874,7 +890,10 @@ function inLoupe(key, event) {
   else if (key === "ArrowLeft") loupe.step(-1);
   else if (key === "z") loupe.zoom();
   else if (key === "w") $("[data-do=why]", loupe.dialog).click();
-  else return false;
+  else if (key === "c" && loupe.isAsking) {
+    loupe.dialog.close();
+    duel.open();
+  } else return false;
   return true;
 }
 

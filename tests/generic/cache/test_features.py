@@ -574,6 +574,34 @@ def test_clearing_works_on_a_full_disk_where_it_is_the_cure(tmpfs, tmp_path):
         assert_sound(disk)
 
 
+def test_forgetting_works_on_a_full_disk(tmpfs, tmp_path):
+    contents = [Content(digest_of(f"file {i}"), digest_of(f"picture {i}")) for i in range(5)]
+    with tmpfs(tmp_path / "disk", "256k") as disk:
+        with FeatureCache.open(disk) as cache:
+            cache.put_many({it.key: np.full(5000, i, np.float32) for i, it in enumerate(contents)}, "m")
+            cache.remember(contents)
+            assert len(cache.holders([it.identity for it in contents])) == 5
+        fill(disk)
+        with FeatureCache.open(disk) as cache:
+            cache.forget([], contents[:1])
+            assert cache.holders([contents[0].identity]) == []
+            assert contents[0].key not in cache.find_many(contents, "m")
+        assert contents[0].identity.encode() not in b"".join(
+            one.read_bytes() for one in disk.iterdir() if one.name != "filler"
+        )
+
+
+def test_forgetting_leaves_a_file_of_another_program_alone(tmp_path):
+    with contextlib.closing(sqlite3.connect(tmp_path / NAME)) as other, other:
+        other.execute("CREATE TABLE theirs (x)")
+    before = (tmp_path / NAME).read_bytes()
+    with FeatureCache.open(tmp_path) as cache:
+        cache.forget([], [])
+        with pytest.raises(CacheError):
+            cache.forget(["name"], [])
+    assert (tmp_path / NAME).read_bytes() == before
+
+
 @pytest.mark.parametrize("size", ["4k", "12k", "32k", "64k"])
 def test_disk_with_no_room_for_even_an_empty_cache(tmpfs, tmp_path, caplog, size):
     with tmpfs(tmp_path / "disk", size) as disk, FeatureCache.open(disk / "sub") as cache:

@@ -15,7 +15,7 @@ from generic.model.registry import find_model
 
 def calibrated(path, out, slope=0.5):
     """A file whose score is a line in the network's."""
-    d = 128 if path.suffix == ".onnx" else GenericModel(path).tensors("prior.")["mean"].shape[0] - 2
+    d = len(GenericModel(path).tensors("prior.")["mean"]) - 2
     coefficients = np.concatenate([[0.1, slope], np.zeros(d)])
     numbers = Calibration(
         coefficients=coefficients,
@@ -26,10 +26,10 @@ def calibrated(path, out, slope=0.5):
     return GenericModel(out)
 
 
-@pytest.fixture(params=["onnx", "safetensors"])
+@pytest.fixture(params=["shipped", "tiny"])
 def plain(request, tiny_model):
-    """A model of either kind."""
-    return GenericModel(find_model("piaa-lite") if request.param == "onnx" else tiny_model)
+    """The model of the package, a graph, and one that torch runs where it is installed."""
+    return GenericModel(find_model("piaa-lite") if request.param == "shipped" else tiny_model)
 
 
 def embed(model, paths, folder):
@@ -56,7 +56,7 @@ def test_neither_runs_a_photo_that_the_other_has_seen(plain, album, names, tmp_p
 
 
 def test_a_file_that_claims_to_be_of_another_network_is_not_believed(tiny_model, tmp_path):
-    other = tmp_path / "other.safetensors"
+    other = tmp_path / f"other{tiny_model.suffix}"
     changed = {"mean": GenericModel(tiny_model).tensors("prior.")["mean"] + 1}
     with_arrays(tiny_model, other, "other.", changed, {})
     claimed = {ORIGIN: {"network": GenericModel(tiny_model).hash}}
@@ -64,18 +64,19 @@ def test_a_file_that_claims_to_be_of_another_network_is_not_believed(tiny_model,
         other,
         other,
         PREFIX,
-        GenericModel(calibrated(tiny_model, tmp_path / "a.safetensors").path).tensors(PREFIX),
+        GenericModel(calibrated(tiny_model, tmp_path / f"a{tiny_model.suffix}").path).tensors(PREFIX),
         claimed,
     )
     assert GenericModel(other).network_hash not in {GenericModel(tiny_model).hash, GenericModel(other).hash}
 
 
 def test_what_goes_by_the_network_alone_is_refused_in_one_line(tiny_model, album, names, tmp_path):
+    pytest.importorskip("torch")
     from generic.explain.explanation import explain
     from generic.model.raw_outputs import raw_outputs
     from piaa.adapters.network.finetune import FinetuneAdapter
 
-    model = calibrated(tiny_model, tmp_path / "app.safetensors")
+    model = calibrated(tiny_model, tmp_path / f"app{tiny_model.suffix}")
     for use, call in (
         ("figures on distributions", lambda: raw_outputs(model, [])),
         ("explanations", lambda: explain(model, album / names[0])),
@@ -87,3 +88,19 @@ def test_what_goes_by_the_network_alone_is_refused_in_one_line(tiny_model, album
             f"model {model.name} {model.hash[:8]} is calibrated: its score is not its network's, and {use} "
             f"go by the network alone; use the model that it was calibrated from"
         )
+
+
+def test_an_exported_file_is_calibrated_too(tiny_model, album, names, tmp_path):
+    pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    from generic.model.export import export_onnx
+    from generic.photos.open import load_pixels
+
+    model = calibrated(tiny_model, tmp_path / f"app{tiny_model.suffix}")
+    pixels = [load_pixels(album / name, model.size, fit=model.fit) for name in names[:2]]
+    header, _ = export_onnx(model.path, tmp_path / "app.onnx", pixels)
+    exported = GenericModel(tmp_path / "app.onnx")
+    assert (header.hash, exported.network_hash) == (model.hash, GenericModel(tiny_model).hash)
+    np.testing.assert_allclose(exported.vectors(pixels), model.vectors(pixels), atol=1e-4)
+    plain = GenericModel(tiny_model).vectors(pixels)
+    np.testing.assert_allclose(exported.vectors(pixels)[:, 0], 0.1 + 0.5 * plain[:, 0], atol=1e-4)

@@ -23,7 +23,7 @@ def test_a_store_is_calibrated_as_its_table_would_be(piaa, tmp_path, album, name
         assert fitted.exit_code == 0, fitted.stderr
         rows += own
     (tmp_path / "all.csv").write_text("\n".join(rows))
-    out = ("--model", tiny_model, "--out", tmp_path / "app.safetensors", "--json")
+    out = ("--model", tiny_model, "--out", tmp_path / f"app{tiny_model.suffix}", "--json")
     given = ("--ratings", tmp_path / "all.csv", "--images", album, "--scale", "1", "5")
     table, store = (piaa("calibrate", *of, *out) for of in (given, ("--store", tmp_path / "piaa.db")))
     assert table.exit_code == store.exit_code == 0, store.stderr

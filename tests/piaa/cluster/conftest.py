@@ -30,6 +30,17 @@ def manifest(tmp_path, photos) -> str:
 
 
 @pytest.fixture
+def many(tmp_path, photos) -> str:
+    """A manifest of 104 photos in thirty shards or so."""
+    for number in range(7):
+        shutil.copytree(photos / "summer", photos / f"summer {number}")
+        for path in photos.glob("photo-*"):
+            shutil.copy(path, photos / f"summer {number}" / f"again {path.name}")
+    write_manifest(str(photos), Folder(str(tmp_path / "manifest")), shard_size=3)
+    return str(tmp_path / "manifest")
+
+
+@pytest.fixture
 def content():
     """``content(folder)``: every file below it with its bytes, hidden ones too."""
 

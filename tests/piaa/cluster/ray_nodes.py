@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ray.cluster_utils import Cluster
-
 HERE = "127.0.0.1"
 
 
 def main(n: int) -> None:
     """Obeys until stdin ends."""
+    from ray.cluster_utils import Cluster  # pytest reads this file where there is no Ray, too
+
     head = {"num_cpus": 0, "node_ip_address": HERE, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     nodes = [cluster.add_node(num_cpus=1, node_ip_address=HERE) for _ in range(n)]

@@ -24,6 +24,8 @@ moto = pytest.importorskip("moto.server", reason="buckets need the group cluster
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the client's libraries
 
 
+DROPPED = 0
+"""In place of a code: the connection ends without an answer."""
 HOP = ("connection", "expect", "transfer-encoding")
 """Headers that a proxy does not hand on."""
 
@@ -39,6 +41,9 @@ class Faulty(BaseHTTPRequestHandler):
         body = self.body()
         Faulty.count += 1
         if Faulty.every and Faulty.count % Faulty.every == 0:
+            if Faulty.code == DROPPED:
+                self.close_connection = True
+                return
             self.send(Faulty.code, {}, b"")
             return
         names = [name for name in self.headers if name.lower() not in HOP]
@@ -134,7 +139,7 @@ def test_a_bucket_gives_the_vectors_of_the_same_photos(bucket, photos, tiny_grap
     assert not [name for name in before if "running" in name]
 
 
-@pytest.mark.parametrize("code", [500, 503])
+@pytest.mark.parametrize("code", [500, 503, DROPPED])
 def test_a_bucket_that_fails_at_times_costs_time_alone(bucket, faulty, tiny_graph, code):
     write_manifest("s3://bucket/photos", Folder("s3://bucket/manifest"), shard_size=4)
     job = Job(manifest="s3://bucket/manifest", out="s3://bucket/vectors", model=str(tiny_graph))

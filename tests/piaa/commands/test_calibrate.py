@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 
 import numpy as np
@@ -16,6 +17,8 @@ from generic.model.generic_model import GenericModel
 from generic.model.known_users import user_digest
 
 N, PEOPLE = 60, 12
+SUFFIX = ".safetensors" if importlib.util.find_spec("torch") else ".onnx"
+"""Of the tiny model's file."""
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +61,7 @@ def run(piaa, study, tiny_model):
 
 def test_a_group_that_agrees_gets_a_model_of_its_own(run, study, tmp_path, tiny_model):
     folder, vectors, liked = study
-    out = tmp_path / "app.safetensors"
+    out = tmp_path / f"app{SUFFIX}"
     result = run("liked", out)
     assert result.exit_code == 0, result.stderr
     header, before = read_header(out), read_header(tiny_model)
@@ -89,7 +92,7 @@ def test_a_group_that_agrees_gets_a_model_of_its_own(run, study, tmp_path, tiny_
     assert model.network_hash == plain.hash
 
     # It is not calibrated on top of itself.
-    again = run("liked", tmp_path / "again.safetensors", model=out)
+    again = run("liked", tmp_path / f"again{SUFFIX}", model=out)
     assert (again.exit_code, again.stdout) == (1, "")
     assert again.stderr == (
         f"piaa: model {header.name} {header.hash[:8]} is calibrated already; give the model that it was "
@@ -109,14 +112,14 @@ def test_the_order_of_ratings_and_their_portions_change_nothing(run, study, tmp_
     folder, _, _ = study
     head, *rows = (folder / "liked.csv").read_text().split("\n")
     (folder / "turned.csv").write_text("\n".join([head, *reversed(rows)]))
-    outs = [tmp_path / f"{name}.safetensors" for name in ("liked", "turned")]
+    outs = [tmp_path / f"{name}{SUFFIX}" for name in ("liked", "turned")]
     for out in outs:
         assert run(out.stem, out).exit_code == 0
     assert outs[0].read_bytes() == outs[1].read_bytes()
 
 
 def test_noise_is_not_learned(run, tmp_path):
-    out = tmp_path / "app.safetensors"
+    out = tmp_path / f"app{SUFFIX}"
     result = run("noise", out, "--json")
     assert result.exit_code == 0, result.stderr
     found = json.loads(result.stdout)
@@ -126,7 +129,7 @@ def test_noise_is_not_learned(run, tmp_path):
 
 
 def test_few_people_are_told_what_would_be_enough(run, tmp_path):
-    result = run("few", tmp_path / "app.safetensors")
+    result = run("few", tmp_path / f"app{SUFFIX}")
     assert (result.exit_code, result.stdout) == (
         0,
         "not calibrated: 3 people and 60 photos can be tested and 6 of each are needed, people who gave "
@@ -136,7 +139,7 @@ def test_few_people_are_told_what_would_be_enough(run, tmp_path):
 
 
 def test_an_evaluation_finds_that_it_was_taught_by_whom_it_tests(run, piaa, study, tmp_path):
-    folder, out = study[0], tmp_path / "app.safetensors"
+    folder, out = study[0], tmp_path / f"app{SUFFIX}"
     assert run("liked", out).exit_code == 0
     result = piaa(
         *("evaluate", "--dataset", "table", "--ratings", folder / "liked.csv", "--images", folder / "photos"),

@@ -159,7 +159,7 @@ def test_ratings_and_comparisons_are_given_at_once(
 
 def test_suggestions_for_a_person_who_compared_are_of_other_photos(compare, piaa, album, tiny_model, names):
     assert compare("ana", [(names[0], names[1])]).exit_code == 0
-    command = ("suggest", album, "-n", 20, "--model", tiny_model, "--json")
+    command = ("suggest", album, "-n", 20, "--ask", "ratings", "--model", tiny_model, "--json")
     mine = piaa(*command, "--user", "ana")
     assert mine.stderr == ""
     picks = json.loads(mine.stdout)["suggestions"]

@@ -16,7 +16,7 @@ def part(table, *places):
 
 def test_suggestions_are_photos_that_are_not_rated(rate, piaa, album, tiny_model, table, names):
     assert rate("ana", part(table, *range(7))).exit_code == 0
-    command = ("suggest", album, "--user", "ana", "-n", 3, "--model", tiny_model)
+    command = ("suggest", album, "--user", "ana", "-n", 3, "--ask", "ratings", "--model", tiny_model)
     result = piaa(*command)
     content = json.loads(piaa(*command, "--json").stdout)
     gain = f"{content['gain_of_more']:.3f}"
@@ -37,7 +37,7 @@ def test_suggestions_are_photos_that_are_not_rated(rate, piaa, album, tiny_model
 
 
 def test_somebody_new_gets_suggestions_in_her_scale_too(piaa, album, tiny_model, warm, tmp_path):
-    command = ("suggest", album, "-n", 4, "--model", tiny_model)
+    command = ("suggest", album, "-n", 4, "--ask", "ratings", "--model", tiny_model)
     nobody = json.loads(piaa(*command, "--json").stdout)
     named = piaa(*command, "--user", "eve", "--json")
     assert named.stderr == "the store knows no ratings of eve yet: suggestions are for somebody new\n"
@@ -57,7 +57,7 @@ def test_somebody_new_gets_suggestions_in_her_scale_too(piaa, album, tiny_model,
 def test_pairs_are_suggested_where_they_teach_more_for_a_second(piaa, album, tiny_model, names):
     command = ("suggest", album, "-n", 4, "--model", tiny_model)
     shown = piaa(*command, "--ask", "both")
-    content = json.loads(piaa(*command, "--ask", "both", "--json").stdout)["suggestions"]
+    content = json.loads(piaa(*command, "--json").stdout)["suggestions"]
     assert any(one["other"] for one in content)
     asked = [name for one in content for name in (one["image"], one["other"]) if name]
     assert len(asked) == len(set(asked))
@@ -81,7 +81,8 @@ def test_copies_are_suggested_once_and_all_that_are_left_if_fewer(
     shutil.copytree(album, folder)
     for name in (names[0], names[10]):
         shutil.copy(folder / name, folder / f"copy-of-{name.split('/')[-1]}")
-    content = json.loads(piaa("suggest", folder, "--user", "ana", "--model", tiny_model, "--json").stdout)
+    command = ("suggest", folder, "--user", "ana", "--ask", "ratings", "--model", tiny_model, "--json")
+    content = json.loads(piaa(*command).stdout)
     assert (content["n_album"], content["n_rated"], len(content["suggestions"])) == (14, 10, 3)
 
 
@@ -99,7 +100,7 @@ def test_no_burst_is_asked_twice(rate, piaa, album, tiny_model, names, tmp_path)
     for name in names:
         with Image.open(album / name) as photo:
             photo.save((folder / name).with_suffix(".again.png"))
-    command = ("suggest", folder, "-n", 50, "--model", tiny_model, "--json")
+    command = ("suggest", folder, "-n", 50, "--ask", "ratings", "--model", tiny_model, "--json")
     scenes = [one["image"].partition(".")[0] for one in json.loads(piaa(*command).stdout)["suggestions"]]
     assert sorted(scenes) == sorted(name.partition(".")[0] for name in names)
     # Nor is she asked about a scene of which she rated a photo, here or elsewhere.

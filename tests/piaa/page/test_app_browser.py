@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 
@@ -158,6 +159,18 @@ def test_flags_filters_and_the_loupe_by_keys(view):
     page.select_option("[name=flag]", "")
     page.fill("[name=text]", "late august")
     wait(page, "document.querySelectorAll('.tile').length === 2")
+    assert view.said == []
+
+
+def test_scores_on_the_wall_say_how_far_they_may_be_off(view):
+    page = view()
+    page.focus(".tile button.open")
+    page.keyboard.press("5")
+    wait(page, "[...document.querySelectorAll('.tile .guess')].filter(one => one.title).length === 11")
+    assert re.fullmatch(
+        r"8 of 10 of your ratings are expected between [\d.]+ and [\d.]+",
+        page.locator(".tile .guess").first.get_attribute("title"),
+    )
     assert view.said == []
 
 

@@ -74,6 +74,15 @@ def test_no_pair_is_of_one_burst(state):
     assert len({int(bursts[row]) for row in one.photos(3)}) == 3
 
 
+def test_of_a_burst_one_photo_is_asked_for_until_nothing_else_is_left(state):
+    bursts = np.array([0] * 10 + [1, -1], np.int32)
+    state.answers.rate("ana", 4, 5)
+    assert sorted(replace(asking(state), bursts=bursts).photos()) == [10, 11]
+    state.answers.rate("ana", 10, 5)
+    state.answers.rate("ana", 11, 5)
+    assert len(replace(asking(state), bursts=bursts).photos()) == 1
+
+
 def rated(k):
     return Taste(user="ana", said=Said(ratings=tuple(StoredRating(image=f"{n}", score=3) for n in range(k))))
 

@@ -73,6 +73,20 @@ def test_what_leaves_the_page_is_scored_anew(client, state, replaced, tmp_path):
     assert state.album.photos[0].identity == state.album.photos[1].identity
 
 
+def test_a_photo_that_became_a_link_out_of_the_folder_is_not_read(client, state, photos, tmp_path, until):
+    seen = state.album.photos[0].version
+    shutil.copy(photos / "photo-02.jpg", tmp_path / "secret.jpg")
+    (photos / "photo-01.jpg").unlink()
+    (photos / "photo-01.jpg").symlink_to(tmp_path / "secret.jpg")
+    state.reader.look_again()
+    until(lambda: state.album.photos[0].error)
+    gone = "'photo-01.jpg' is not in the folder any more; open the page again"
+    for path in ("/thumb/0", "/photo/0", "/photo/0/whole"):
+        assert client.get(path, params={"v": seen}).status_code == 400
+    answer = client.post("/api/rate", json={"user": "ana", "row": 0, "stars": 5})
+    assert (answer.status_code, answer.json()) == (400, {"error": gone})
+
+
 def test_new_stars_in_a_file_make_no_other_photo_of_it(client, state, photos):
     seen = state.album.photos[0].version
     os.utime(photos / "photo-01.jpg", (1, 1))

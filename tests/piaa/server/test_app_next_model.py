@@ -88,6 +88,42 @@ def test_everybody_moves_and_nobody_is_refused(moving, album, names, tiny_model,
     ]
 
 
+def test_what_one_sends_the_other_asks_for_by_its_hash(serve, tmp_path, album, names, tiny_model, next_model):
+    """Whichever model each of them is of."""
+    first = serve(tmp_path / "piaa.db", "--no-keys")
+    assert first.rate("old", album, {names[0]: 5, names[1]: 2}).status_code == 200
+    assert first.fit("old", "ridge")["state"] == "done"
+    first.stop()
+    server = serve(tmp_path / "piaa.db", "--no-keys", "--model", next_model, "--before", tiny_model)
+    file = (names[2], (album / names[2]).read_bytes())
+    sent = server.score(["nobody"], [file], params={"fallback": "generic"}).json()
+    asked = {"users": ["old", "nobody"], "sha256": [sent["images"][0]["sha256"]], "fallback": "generic"}
+    lines = server.http.post("/v1/score", json=asked).json()["users"]
+    assert hashes(lines) == {GenericModel(tiny_model).hash, GenericModel(next_model).hash}
+    assert [len(one["scores"]) for one in lines if None not in one["scores"]] == [1, 1]
+    server.stop()
+
+
+def test_what_her_model_has_not_seen_is_told(serve, tmp_path, album, names, tiny_model, next_model):
+    place = tmp_path / "piaa.db"
+    first = serve(place, "--no-keys")
+    assert first.rate("old", album, {names[0]: 5, names[1]: 2}).status_code == 200
+    assert first.fit("old", "ridge")["state"] == "done"
+    first.stop()
+    alone = serve(place, "--no-keys", "--model", next_model)  # and its feature cache remembers what it sees
+    file = (names[3], (album / names[3]).read_bytes())
+    sent = alone.score(["nobody"], [file], params={"fallback": "generic"}).json()
+    alone.stop()
+    cache = alone.log.parent / "served-cache"
+    server = serve(place, "--no-keys", "--model", next_model, "--before", tiny_model, "--cache", cache)
+    digest = sent["images"][0]["sha256"]
+    asked = {"users": ["old", "nobody"], "sha256": [digest], "fallback": "generic"}
+    old, nobody = server.http.post("/v1/score", json=asked).json()["users"]
+    assert (old["scores"], nobody["problem"]) == ([None], None)
+    assert old["problem"] == f"no image with the hash {digest!r} was seen before; send the file"
+    server.stop()
+
+
 def test_who_is_of_a_third_model_has_the_generic_score_if_asked(serve, moving, album, names, tiny_model):
     server, people, _ = moving
     file = (names[0], (album / names[0]).read_bytes())
