@@ -21,12 +21,13 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+from lite3_tables import paired_tables
 from numpy.typing import NDArray
 from oasis import LISTS, Oasis, load_oasis
 from oasis_protocol import Study, below_the_crowd, table_figures
 from oasis_sides import WITHOUT, load_lists
 from oasis_users import FOLDER, read
-from record import RESULTS, table, tell, write_result
+from record import RESULTS, tell, write_result
 
 from cli import adapters_of
 from generic.cache.features import FeatureCache
@@ -171,33 +172,6 @@ def ai_pictures(
     }
 
 
-def markdown(rows: Mapping[str, Any], each: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Both tables."""
-    first = [
-        [
-            name,
-            *(f"{x:.3f}" for x in row["srcc"]),
-            f"{row['mean_gain']:+.4f} [{row['interval'][0]:+.4f}, {row['interval'][1]:+.4f}]",
-        ]
-        for name, row in rows.items()
-    ]
-    tests = [f"list {number}" for number in LISTS[: len(next(iter(rows.values()))["srcc"])]]
-    second = [
-        [
-            f"{one['test']}, {one['people']} people, `{one['adapter']}`",
-            str(one["k"]),
-            f"{one['before']:.4f}",
-            f"{one['after']:.4f}",
-            f"{one['gain']:+.4f}±{one['error']:.4f}",
-        ]
-        for one in each
-    ]
-    return {
-        "generic": table(["generic score", *tests, "mean gain, 95 % over photos"], first),
-        "people": table(["tested on", "ratings", "before", "after", "difference, s.e. over people"], second),
-    }
-
-
 def main() -> None:
     """Parse, measure, write."""
     parser = argparse.ArgumentParser(
@@ -221,14 +195,14 @@ def main() -> None:
         study = Study(load_lists(given.root), given.after, ADAPTERS, settings, cache)
         results = run(list(study.left_out(numbers)), given.out / "left-out")
         each = people(frame(results), read("left_out", RESULTS / FOLDER)[0])
-        found: dict[str, Any] = {"generic": rows, "people": each, "markdown": markdown(rows, each)}
+        found: dict[str, Any] = {"generic": rows, "people": each}
         found |= {"left_out": table_figures(collect(results)), "below_the_crowd": below_the_crowd(results)}
         if given.ai is not None:
             files = {"before": given.shipped_before, "after": given.shipped_after}
             found["ai_pictures"] = ai_pictures(given.ai, files, AI_REPEATS, given.out, cache)
     last = " --last --ai AI --shipped-before OLD --shipped-after NEW" * given.last
     command = f"python benchmarks/lite3_paired.py ROOT --repeats {given.repeats}{last}"
-    write_result("lite3_paired", command, found)
+    write_result("lite3_paired", command, {**found, "markdown": paired_tables(found)})
 
 
 if __name__ == "__main__":

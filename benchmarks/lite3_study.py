@@ -20,20 +20,21 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from lite3_group import Group
-from lite3_taps import STEMS, Taps, look
+from lite3_tables import study_tables
+from lite3_taps import STEMS, Taps, look, sketched
 from numpy.typing import NDArray
 from oasis import LISTS, Oasis, load_oasis
 from oasis_sides import WITHOUT
-from record import table, tell, write_result
+from record import tell, write_result
 
 from generic.cache.features import FeatureCache
+from generic.lite.piaa_lite import PiaaLite
 from generic.lite.pooled import gaussian
-from generic.lite.sketch import fit_sketch
 from generic.metrics import spearman
 from generic.model.generic_model import GenericModel
 from generic.seeds import stream
@@ -62,6 +63,7 @@ class Study:
     ) -> None:
         self._data, self._categories, self._taps = data, categories, taps
         self._models, self._cache = models, cache
+        self._tuned: dict[int, Taps] = {}
 
     # ---- the generic score ----
 
@@ -139,7 +141,7 @@ class Study:
         learned, own = np.isin(self._categories, HALVES[half]), self._data.lists == number
         train, group = np.flatnonzero(learned & ~own), np.flatnonzero(~learned & own)
         generic = self._generic(train, group)
-        kernels = self._kernels(train, group)
+        kernels = self._kernels(train, group) | self._of_tuned(number, train, group)
         for draw in range(DRAWS):
             task = Group(stream(draw, "lite3", number, half), generic, self._rated[:, group])
             yield "a line in the generic score alone", (task.test(task.line), 0)
@@ -185,11 +187,29 @@ class Study:
             "all moments of all three": (every, 4 * every.shape[1]),
             "all moments of all three, 8 bits": (eighth, every.shape[1]),
         }
-        for r in (512, 1024, 1900, 3800):
-            tensors = fit_sketch(seen.astype(np.float32), r, 0)
-            terms = (every[:, tensors["order"]] - tensors["mean"]) * tensors["scale"]
-            found[f"a sketch of {r:,}"] = (terms.reshape(len(every), -1, r).sum(1), 4 * r)
+        found |= {f"a sketch of {r:,}": (sketched(seen, every, r), 4 * r) for r in (512, 1024, 1900, 3800)}
         return {name: (z @ z.T, n_bytes) for name, (z, n_bytes) in found.items()}
+
+    def _of_tuned(
+        self, number: int, train: NDArray[np.intp], group: NDArray[np.intp]
+    ) -> dict[str, tuple[Array, int]]:
+        """Likewise, with the late stages of the model that left the list out, which saw the categories."""
+        if number not in self._tuned:
+            model = GenericModel(self._models / f"{WITHOUT[number]}.safetensors")
+            network = cast("PiaaLite", model.network)
+            self._tuned[number] = self._taps.tuned(self._data.paths, network)
+        taps, name = self._tuned[number], "a sketch of 1,024, Lite2's late stages tuned"
+        of = {
+            name: (taps, STEMS),
+            f"{name}, without NIMA": (taps, STEMS[:2]),
+            f"{name}, late blocks without NIMA (chosen)": (taps.late(), STEMS[:2]),
+        }
+        found = {}
+        for label, (those, names) in of.items():
+            seen, every = (those.of(names, rows, train) for rows in (train, group))
+            z = sketched(seen, every, 1024)
+            found[label] = (z @ z.T, 4 * 1024)
+        return found
 
     @cached_property
     def _rated(self) -> Array:
@@ -198,32 +218,6 @@ class Study:
         for row, (photos, scores) in zip(rated, self._data.users.values(), strict=True):
             row[photos] = scores
         return rated
-
-
-def markdown(recipe: Mapping[str, Any], forms: Mapping[str, Any]) -> dict[str, str]:
-    """Both tables."""
-    first = [
-        [name, *(f"{x:.4f}" for x in row["srcc"]), f"{np.mean(row['gain']):+.4f}", _span(row)]
-        for name, row in recipe.items()
-    ]
-    lists = [f"list {number}" for number in LISTS[: len(next(iter(recipe.values()))["srcc"])]]
-    before = np.array(forms["128 directions, whitened (as before)"]["srcc"])
-    second = []
-    for name, row in forms.items():
-        gains = np.array(row["srcc"]) - before
-        error = gains.std(ddof=1) / np.sqrt(len(gains))
-        second.append(
-            [name, f"{row['bytes']:,}", f"{np.mean(row['srcc']):.3f}", f"{gains.mean():+.3f}±{error:.3f}"]
-        )
-    return {
-        "recipe": table(["generic score", *lists, "mean gain", "95 %, photos"], first),
-        "forms": table(["kept of a photo", "bytes", "SRCC", "beside the whitened directions"], second),
-    }
-
-
-def _span(row: Mapping[str, Any]) -> str:
-    low, high = row["interval_of_the_mean"]
-    return f"[{low:+.4f}, {high:+.4f}]"
 
 
 def main() -> None:
@@ -246,7 +240,7 @@ def main() -> None:
         recipe = study.recipe(numbers)
     command = "python benchmarks/lite3_study.py ROOT --ava FILE --models runs/lite" + " --last" * given.last
     write_result(
-        "lite3_study", command, {"recipe": recipe, "forms": forms, "markdown": markdown(recipe, forms)}
+        "lite3_study", command, {"recipe": recipe, "forms": forms, "markdown": study_tables(recipe, forms)}
     )
 
 

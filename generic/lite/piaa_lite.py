@@ -7,8 +7,10 @@ stages, and EAT stages that attend over the stride-16 and the stride-32 map, are
 another. The score is their sum.
 
 A model may also ask an expert, a network that learned from AVA (:mod:`generic.lite.mobile_net`): its score is
-a part of the score and of the embedding. And the embedding may end in a sketch of every block's moments
-(:mod:`generic.lite.sketch`), for what the embedding's own directions do not keep.
+a part of the score and of the embedding. And the embedding may end in a sketch (:mod:`generic.lite.sketch`)
+of the moments of both stems' block outputs from ``FIRST_TAP`` on, the tuned ones too, for what the own
+directions of the embedding do not keep. Finer maps and the expert's were measured: they add nothing to it,
+and cost more time than the expert itself (``benchmarks/lite3_study.py``).
 
 Notation: b images, c channels, d embedding size, s centres of the kernel head.
 """
@@ -25,9 +27,8 @@ from torch import Tensor, nn
 
 from generic.eat.attention import DeformableAttention
 from generic.eat.layers import Block, Mlp
-from generic.lite.mobile_net import MobileNet
 from generic.lite.sketch import Sketch
-from generic.lite.stems import TUNED, Late, Stem, fold, fold_head, pooled, smaller
+from generic.lite.stems import TUNED, Late, Stem, fold, fold_head, pooled
 from generic.parts import AVA, RICHER
 
 _ROWS = 4
@@ -141,23 +142,18 @@ class KernelHead(nn.Module):
         return torch.exp(-self.gamma * squares.clamp(min=0)) @ self.weights + self.offset
 
 
-class Expert(nn.Module):
-    """A network that learned from AVA, its score of mean 0 and variance 1 over the training photos."""
-
-    SIZE = 224
-    """Side of the smaller square that it sees, pixels."""
+class Standard(nn.Module):
+    """The expert's score, of mean 0 and variance 1 over the training photos."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = MobileNet()
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
         self.register_buffer("weight", torch.zeros(()))
 
-    def forward(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Maps of every block, and the score (b,), of images as :class:`PiaaLite` takes them."""
-        maps, score = self.network(smaller(x, self.SIZE))
-        return maps, (score - cast("Tensor", self.mean)) / cast("Tensor", self.deviation)
+    def forward(self, score: Tensor) -> Tensor:
+        """Shape (b,), of scores (b,) in [0, 1]."""
+        return (score - cast("Tensor", self.mean)) / cast("Tensor", self.deviation)
 
 
 class PiaaLite(nn.Module):
@@ -171,7 +167,7 @@ class PiaaLite(nn.Module):
         n_centres: s.
         eat_dims: widths of the two EAT stages.
         k_in: interest kernel of the stride-16 stage.
-        features: number of pooled features of every block there is, if there is a sketch of them.
+        features: number of pooled features that are sketched, if there is a sketch.
         parts: of the embedding, see :mod:`generic.parts`; None: directions alone.
     """
 
@@ -189,14 +185,14 @@ class PiaaLite(nn.Module):
         parts: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
-        self.stem = Stem(frozen_size)
+        known = parts or {}
+        self.stem = Stem(frozen_size, expert=AVA in known, sketched=RICHER in known)
         self.register_buffer("tap_mean", torch.zeros(taps))
         self.project = nn.Linear(taps, n_embedding, bias=False)
         self.register_buffer("whiten", torch.ones(n_embedding))
         self.kernel = KernelHead(n_centres, n_embedding)
         self.tuned = TunedBranch(size=size, eat_dims=eat_dims, k_in=k_in)
-        known = parts or {}
-        self.expert = Expert() if AVA in known else None
+        self.expert = Standard() if AVA in known else None
         self.sketch = Sketch(features, known[RICHER]) if RICHER in known else None
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -210,25 +206,18 @@ class PiaaLite(nn.Module):
             variance over the training photos, the widest first; before them the expert's score, of unit
             variance too, and behind them the sketch, where there are such.
         """
-        taps, middle, maps = self._see(x)
+        taps, middle, *further = self.stem(x)  # or by what stands in for it: x may be photos' numbers
         z = self.project(_filled(taps - cast("Tensor", self.tap_mean)))
         tuned, late = self.tuned.look(middle)
         score = self.kernel(z)[: len(x)] + tuned[:, 0]
-        parts, maps = [(z * self.whiten)[: len(x)]], [*maps, *late]
+        parts = [(z * self.whiten)[: len(x)]]
         if self.expert is not None:
-            own, expert = self.expert(x)
-            score, maps = score + cast("Tensor", self.expert.weight) * expert, [*maps, *own]
+            expert = self.expert(further[-1])
+            score = score + cast("Tensor", self.expert.weight) * expert
             parts.insert(0, expert[:, None])
         if self.sketch is not None:
-            parts.append(self.sketch(pooled(maps)))
+            parts.append(self.sketch(torch.cat((taps, further[0], pooled(late)), 1)))
         return score, torch.cat(parts, 1)
-
-    def _see(self, x: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Pooled moments, the stride-16 map, and where they are sketched the maps of all blocks of it."""
-        if self.sketch is None:  # what a stem said before may stand in for it: it has no maps
-            return *self.stem(x), []
-        whole, early = self.stem.maps(x)
-        return self.stem.taps(whole), early[-1], [*whole, *early]
 
 
 def fold_batch_norms(network: PiaaLite) -> PiaaLite:
@@ -260,5 +249,5 @@ def build(architecture: Mapping[str, Any], state: Mapping[str, NDArray[Any]]) ->
 
 
 def _single(array: NDArray[Any]) -> NDArray[Any]:
-    """In single precision; places are no such numbers."""
-    return array if array.dtype == np.int64 else array.astype(np.float32)
+    """A copy in single precision, since a file's arrays may be read-only; places are no such numbers."""
+    return array.astype(np.int64 if array.dtype == np.int64 else np.float32)

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from generic.lite.mobile_net import MobileNet
+
 FROZEN = "tf_efficientnet_lite1"
 TUNED = "tf_efficientnet_lite2"
 FIRST_TAP = 4
@@ -89,26 +91,38 @@ class Stem(nn.Module):
 
     Args:
         frozen_size: side of the smaller square that the whole network sees, pixels.
+        expert: whether a network that learned from AVA is asked, too.
+        sketched: whether moments of the other network's last stage are told, too.
     """
 
-    def __init__(self, frozen_size: int) -> None:
+    EXPERT_SIZE = 224
+    """Side of the smaller square that the expert sees, pixels."""
+
+    def __init__(self, frozen_size: int, *, expert: bool = False, sketched: bool = False) -> None:
         super().__init__()
-        self.frozen_size = frozen_size
+        self.frozen_size, self.sketched = frozen_size, sketched
+        self.expert = MobileNet() if expert else None
         self.frozen_early = Early(FROZEN)
         self.frozen_late = Late(FROZEN)
         self.early = Early(TUNED)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Features of photos.
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Features of photos: all that a network reads off the photos themselves.
 
         Args:
             x: shape (b, 3, size, size), RGB in [-1, 1].
 
         Returns:
-            pooled moments of the whole network's late blocks (b, taps), the other's stride-16 map.
+            pooled moments of the whole network's late blocks (b, taps), the other's stride-16 map; if
+            sketched pooled moments of the other's last stage (b, t); with an expert its score (b,).
         """
         whole, early = self.maps(x)
-        return self.taps(whole), early[-1]
+        told = [self.taps(whole), early[-1]]
+        if self.sketched:
+            told.append(pooled(early[-len(self.early.tapped()) :]))
+        if self.expert is not None:
+            told.append(self.expert(smaller(x, self.EXPERT_SIZE))[1])
+        return tuple(told)
 
     def maps(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Maps of every block of photos as in :meth:`forward`: of the whole network, and of the other."""

@@ -1,4 +1,4 @@
-"""A trained ``piaa-lite`` with an expert's score beside its own, and a sketch of all that is seen.
+"""A trained ``piaa-lite`` with an expert's score beside its own, and a sketch of what both stems see.
 
 Nothing is trained here: the expert is as AVA made it, what its score adds is a number of the settings, and
 the sketch's places and signs are drawn at random.
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from generic.lite.mobile_net import MobileNet
-from generic.lite.piaa_lite import Expert, PiaaLite, fold_batch_norms
+from generic.lite.piaa_lite import PiaaLite, fold_batch_norms
 from generic.lite.sketch import fit_sketch
-from generic.lite.stems import pooled, smaller
+from generic.lite.stems import Stem, pooled, smaller
 from generic.parts import AVA, DIRECTIONS, KEY, RICHER
 from generic.progress import Progress, no_progress
 
@@ -40,7 +40,7 @@ class Seen:
     """What network and expert say of n photos."""
 
     features: NDArray[np.float32]
-    """Moments of every block there is, shape (n, t)."""
+    """Moments of both stems' late blocks, shape (n, t)."""
     expert: NDArray[np.float64]
     """The expert's scores, of [0, 1], shape (n,)."""
 
@@ -64,9 +64,10 @@ def look(
         for start in range(0, len(photos), _BATCH):
             x = torch.from_numpy(photos[start : start + _BATCH]).permute(0, 3, 1, 2).float() / 127.5 - 1
             whole, early = network.stem.maps(x)
-            maps, score = expert(smaller(x, Expert.SIZE))
-            late = network.tuned.late(early[-1])
-            features.append(pooled([*whole, *early, *late, *maps]).numpy())
+            stage = early[-len(network.stem.early.tapped()) :]
+            late = pooled([*stage, *network.tuned.late(early[-1])])
+            features.append(torch.cat((network.stem.taps(whole), late), 1).numpy())
+            _, score = expert(smaller(x, Stem.EXPERT_SIZE))
             scores.append(score.double().numpy())
             progress(len(x))
     return Seen(features=np.concatenate(features), expert=np.concatenate(scores))
@@ -98,7 +99,7 @@ def widen(
     with torch.random.fork_rng(devices=[]):  # its random start is overwritten
         whole = fold_batch_norms(PiaaLite(**options))
     state: dict[str, Tensor] = dict(network.state_dict())
-    state |= {f"expert.network.{key}": value for key, value in expert.state_dict().items()}
+    state |= {f"stem.expert.{key}": value for key, value in expert.state_dict().items()}
     state |= {f"expert.{key}": torch.tensor(value) for key, value in _scaled(seen, config).items()}
     if config.n_richer:
         sketch = fit_sketch(seen.features, config.n_richer, seed)

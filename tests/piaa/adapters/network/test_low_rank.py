@@ -58,7 +58,8 @@ def tiny() -> nn.Module:
 
 
 def adapter(gate: Gate = "average") -> LoraAdapter:
-    return LoraAdapter(SimpleNamespace(network=tiny()), options=TuneOptions(gate=gate))
+    generic = SimpleNamespace(network=tiny(), check_plain=lambda _: None)
+    return LoraAdapter(generic, options=TuneOptions(gate=gate))
 
 
 def photos_and_ratings() -> tuple[Photos, np.ndarray]:
