@@ -15,7 +15,7 @@
     │   ├── StoreUnavailable    not at this moment: its database is away or busy
     │   ├── UnknownUser         the store has no such user
     │   ├── ModelMismatch       an adapter was fitted on another generic model
-    │   └── Changed             a user changed while being scored (piaa.server.scorers)
+    │   └── Changed             a user changed while being scored (piaa.server.matrices)
     ├── DatasetError            a dataset's files are missing or not what they should be
     │   └── BadGazeError        rows of a gaze export, each named (protocols.gaze.fixations)
     ├── SplitLeak               an image or a user is on both sides of a split

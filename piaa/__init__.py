@@ -22,6 +22,7 @@ import generic
 if TYPE_CHECKING:
     from generic.errors import CacheError as CacheError
     from generic.errors import CheckpointError as CheckpointError
+    from generic.errors import ClusterError as ClusterError
     from generic.errors import DatasetError as DatasetError
     from generic.errors import ImageError as ImageError
     from generic.errors import MissingPackage as MissingPackage
@@ -71,6 +72,7 @@ _HOMES = {
     "generic.errors": (
         "CacheError",
         "CheckpointError",
+        "ClusterError",
         "DatasetError",
         "ImageError",
         "MissingPackage",

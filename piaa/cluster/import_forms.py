@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from generic.errors import ClusterError, PiaaError
+from generic.errors import ClusterError
 from generic.progress import Progress, no_progress
 from piaa.cluster.folder import Folder
 from piaa.cluster.forms import Forms, form_files, read_forms
@@ -82,7 +82,7 @@ def import_forms(
     return done
 
 
-class _Refused(PiaaError):
+class _Refused(Exception):
     """Why a person is left out."""
 
 

@@ -78,13 +78,17 @@ def wholes(arrays: Mapping[str, NDArray[Any]], like: Mapping[str, Tensor]) -> di
     Raises:
         CheckpointError: some are missing or of another shape.
     """
-    wanted = {key: tuple(value.shape) for key, value in like.items()}
-    if {key: value.shape for key, value in arrays.items()} != wanted:
+    # A number alone comes back from a file as an array of one.
+    wanted = {key: tuple(value.shape) or (1,) for key, value in like.items()}
+    if {key: value.shape or (1,) for key, value in arrays.items()} != wanted:
         raise CheckpointError(
             f"a stored person has {len(arrays)} tensors that do not fit the {len(wanted)} that this piaa "
             f"trains; fit the person again"
         )
-    return {key: torch.from_numpy(value.astype(np.float32)) for key, value in arrays.items()}
+    return {
+        key: torch.from_numpy(value.astype(np.float32)).reshape(like[key].shape)
+        for key, value in arrays.items()
+    }
 
 
 def reader(network: nn.Module, original: nn.Module, photos: Photos, trained: Iterable[str]) -> Read:
