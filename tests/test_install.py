@@ -47,7 +47,7 @@ def test_an_installed_core_runs_the_demo_from_any_folder(install, user_folders, 
     elsewhere.mkdir()
     command = install(user_folders)
     made = json.loads(run(command, "demo", "--json", folder=elsewhere))
-    assert made["n_ranked"] == 50
+    assert made["n_ranked"] == 70
     assert (elsewhere / "piaa-demo" / "wall" / "index.html").is_file()
     folders = [path.parent for path in user_folders.rglob("onnxruntime/__init__.py")]
     assert len(folders) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
@@ -105,6 +104,8 @@ def keep_result(folder: Path, result: dict[str, Any]) -> None:
 
 def _taken(descriptor: int) -> bool:
     """Take the lock; False if another process holds it."""
+    import fcntl  # not on Windows
+
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -62,7 +62,7 @@ def test_users_list_and_show(piaa, fit, tiny_model, names):
 
 def test_users_show_says_what_was_learned(piaa, rate, album, tiny_model, names, scores_of):
     rated = dict(zip(names, (5, 5, 1, 1, 3, 3), strict=False))
-    assert rate("ana", rated, "--adapter", "ridge").exit_code == 0
+    assert rate("ana", rated, "--adapter", "neighbours").exit_code == 0
     scores = {row["image"]: row for row in scores_of("ana")}
     moves = {name: scores[name]["score"] - scores[name]["generic"] for name in rated}
     level = sum(moves.values()) / len(moves)

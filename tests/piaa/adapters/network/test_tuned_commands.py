@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from piaa import load_model
 from piaa.adapters.registry import ADAPTERS
+from piaa.store.saying import Saying
+from piaa.store.store import Store
 from protocols.fewshot.results import Results
 
 
@@ -37,6 +40,21 @@ def test_a_loaded_person_scores_as_the_fitted_one(album, names, tiny_model, warm
     loaded = model.load("me", store=tmp_path / "piaa.db")
     assert person.score(album).equals(loaded.score(album))
     assert loaded.adapter.n_bytes == person.adapter.n_bytes
+
+
+def test_a_network_is_kept_though_another_machine_saw_the_photos_first(album, names, tiny_model, tmp_path):
+    """Whose vectors differ in their last bits."""
+    model, place = load_model(tiny_model), tmp_path / "piaa.db"
+    given = {name: 1 + 4 * (n % 2) for n, name in enumerate(names[:8])}
+    person = model.fit_user(given, images=album, adapter="lora")
+    others = tuple(
+        (replace(photo, vector=np.nextafter(photo.vector, np.float32(2))), score)
+        for photo, score in person.unsaved.ratings
+    )
+    saying = Saying(ratings=others, model_hash=model.generic.hash, source="terminal", scale=(1, 5))
+    Store(place).say("ben", saying)
+    assert person.save(place) == 1
+    assert person.score(album).equals(model.load("me", store=place).score(album))
 
 
 @pytest.mark.slow
