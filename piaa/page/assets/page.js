@@ -144,18 +144,20 @@ async function takeStars() {
     `Did ${user === "me" ? "you" : user} give them?`;
 }
 
+const reason = (error) =>
+  error instanceof Refused
+    ? error.message
+    : "piaa does not answer. Every answer so far is saved; start it again with piaa open, and open the address that it prints.";
+
 function lost(error) {
   const box = $("#offline");
-  box.textContent =
-    error instanceof Refused
-      ? error.message
-      : "piaa does not answer. Every answer so far is saved; start it again with piaa open, and open the address that it prints.";
+  box.textContent = reason(error);
   (document.querySelector("dialog[open]") ?? document.body).append(box);
   box.hidden = false;
 }
 
-// Of whatever a person asked for she is told that it failed.
-const fail = (error) => (error instanceof Refused ? toast(error.message, true) : lost(error));
+// Of whatever a person asked for she is told that it failed; not in the box, which goes as soon as there are news.
+const fail = (error) => toast(reason(error), true);
 
 let toastTimer = 0;
 function toast(text, isBad = false) {

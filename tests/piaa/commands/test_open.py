@@ -23,7 +23,13 @@ def test_it_prints_an_address_answers_there_and_stops_when_asked(album, tmp_path
     environment = {**os.environ, "PIAA_STORE": str(tmp_path / "piaa.db"), "PIAA_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-m", "cli", "open", str(album), "--no-browser"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=ROOT,
+        preexec_fn=as_on_a_terminal,
     ) as process:
         address = process.stdout.readline().strip()
         with urllib.request.urlopen(address) as answer:
@@ -45,6 +51,11 @@ def test_it_prints_an_address_answers_there_and_stops_when_asked(album, tmp_path
     )
     assert said.splitlines()[1:] == ["piaa: stopped"]
     waiting.join()
+
+
+def as_on_a_terminal():
+    """Where the tests run in the background Ctrl-C is ignored, by them and what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for_news(browser, address):

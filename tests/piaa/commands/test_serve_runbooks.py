@@ -17,13 +17,13 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import httpx
 import pytest
 
 from generic.model.generic_model import GenericModel
 from piaa.store.keys import KeyStore
 from piaa.store.place import open_database
 
+httpx = pytest.importorskip("httpx", reason="the core has no httpx")
 pytestmark = [
     pytest.mark.timeout(900),
     pytest.mark.skipif(shutil.which("curl") is None, reason="the page's commands use curl"),

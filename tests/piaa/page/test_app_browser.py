@@ -207,18 +207,21 @@ def test_pairs_that_were_skipped_come_back(view):
     wait(page, "document.querySelector('#duel').open")
 
 
+TOAST = "(document.querySelector('#toast').hidden ? '' : document.querySelector('#toast').textContent)"
+"""What is told for a few seconds."""
+
+
 @pytest.mark.parametrize(("key", "path", "dialog"), [("t", "ask", "#loupe"), ("c", "pair", "#duel")])
 def test_what_cannot_be_asked_is_told(view, key, path, dialog):
     page = view()
     refusal = {"status": 400, "content_type": "application/json", "body": '{"error": "out of questions"}'}
     page.route(f"**/api/{path}*", lambda route: route.fulfill(**refusal))
     page.keyboard.press(key)
-    page.wait_for_selector("#toast:not([hidden])")
-    assert page.inner_text("#toast") == "out of questions"
+    wait(page, TOAST + " === 'out of questions'")
     page.unroute(f"**/api/{path}*")
     page.route(f"**/api/{path}*", lambda route: route.abort())
     page.keyboard.press(key)
-    page.wait_for_selector("#offline:not([hidden])")
+    wait(page, TOAST + ".startsWith('piaa does not answer. Every answer so far is saved')")
     assert not page.evaluate(f"document.querySelector('{dialog}').open")
     page.unroute(f"**/api/{path}*")
     page.keyboard.press(key)
