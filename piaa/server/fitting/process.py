@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from generic.errors import PiaaError
@@ -118,5 +119,6 @@ class FitProcess:
         process.wait()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
-                pipe.close()
+                with suppress(OSError):  # what it did not read before it ended is written once more
+                    pipe.close()
         self._process = None

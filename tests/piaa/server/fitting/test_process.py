@@ -129,6 +129,27 @@ def test_a_process_that_cannot_be_started_is_one_line(monkeypatch, tmp_path):
     assert str(caught.value) == "no process to fit can be started: No such file or directory"
 
 
+def test_a_process_that_ends_before_it_reads_costs_an_attempt_and_not_the_server(monkeypatch, tmp_path):
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nexit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    process = FitProcess(FitOptions(store="piaa.db", model="piaa-lite", seconds=1, memory=2**30))
+    more_than_a_pipe_holds = "a" * 2**20
+    job = Claimed(
+        id="1",
+        user=more_than_a_pipe_holds,
+        adapter="auto",
+        state="running",
+        version=None,
+        error=None,
+        attempt=1,
+    )
+    ended = process.do(job)
+    assert (ended.outcome, ended.reason) == ("died", "the process that did this fit ended with exit code 3")
+    process.close()
+
+
 def test_a_stop_leaves_the_fit_at_hand_to_the_next_server(serve, tmp_path, model_hash, endless):
     place = tmp_path / "piaa.db"
     fill(place, "huge", 5, model_hash)
