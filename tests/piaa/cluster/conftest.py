@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from piaa.cluster.embed import embed
 from piaa.cluster.folder import Folder
 from piaa.cluster.manifest import write_manifest
+from piaa.cluster.work import Job
 
 pytest.importorskip("pyarrow", reason="the core has no pyarrow")
 
@@ -50,3 +52,15 @@ def content():
         }
 
     return read
+
+
+@pytest.fixture
+def job(many, tmp_path, tiny_graph) -> Job:
+    return Job(manifest=many, out=str(tmp_path / "vectors"), model=str(tiny_graph))
+
+
+@pytest.fixture
+def alone(job, tmp_path, content) -> dict[str, bytes]:
+    """What one process makes that nobody kills."""
+    embed(Job(manifest=job.manifest, out=str(tmp_path / "alone"), model=job.model))
+    return content(tmp_path / "alone")

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from piaa.cluster.embed import embed
 from piaa.cluster.work import Job
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
@@ -36,18 +35,6 @@ def until_done(folder: Path, n: int) -> None:
     while len(list(folder.glob("[0-9a-f]*-*[0-9a-f].parquet"))) < n:
         assert time.monotonic() < end, f"{n} shards were not done"
         time.sleep(0.005)
-
-
-@pytest.fixture
-def job(many, tmp_path, tiny_graph) -> Job:
-    return Job(manifest=many, out=str(tmp_path / "vectors"), model=str(tiny_graph))
-
-
-@pytest.fixture
-def alone(job, tmp_path, content) -> dict[str, bytes]:
-    """What is made by a run that nobody kills."""
-    embed(Job(manifest=job.manifest, out=str(tmp_path / "alone"), model=job.model))
-    return content(tmp_path / "alone")
 
 
 @pytest.mark.slow

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from piaa.cluster.embed import embed
 from piaa.cluster.work import Job
 
 pytest.importorskip("ray", reason="a Ray cluster needs the group cluster")
@@ -76,18 +75,6 @@ def nodes():
     cluster = Nodes(2)
     yield cluster
     cluster.close()
-
-
-@pytest.fixture
-def job(many, tmp_path, tiny_graph) -> Job:
-    return Job(manifest=many, out=str(tmp_path / "vectors"), model=str(tiny_graph))
-
-
-@pytest.fixture
-def alone(job, tmp_path, content) -> dict[str, bytes]:
-    """What one process makes without Ray."""
-    embed(Job(manifest=job.manifest, out=str(tmp_path / "alone"), model=job.model))
-    return content(tmp_path / "alone")
 
 
 def begin(job: Job, nodes: Nodes, *more: object) -> subprocess.Popen[str]:
