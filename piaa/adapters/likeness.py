@@ -28,6 +28,8 @@ class Likeness:
     """Where the k rated photos lie, see :func:`piaa.adapters.kernel.places`, shape (k, d)."""
     width: float
     """Of the smooth function, in units of the places."""
+    least: float = 0.0
+    """How far apart the rated photos count as at least, where the linear function is scaled."""
 
     @property
     def center(self) -> Array:
@@ -37,7 +39,7 @@ class Likeness:
     @property
     def scale(self) -> float:
         """What makes the linear function as large on average, 1, as the smooth one is everywhere."""
-        return 2 / length(self.places) ** 2
+        return 2 / max(length(self.places), self.least) ** 2
 
     def smooth(self, z: Array) -> Array:
         """Covariances of the smooth function between places z (n, d) and the rated photos, shape (n, k)."""

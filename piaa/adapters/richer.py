@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from piaa.adapters.kernel import places
+from piaa.adapters.kernel import places, richer_places
 from piaa.adapters.likeness import Likeness
 from piaa.adapters.linear_form import LinearForm
 from piaa.adapters.prediction import Array
@@ -22,6 +22,8 @@ SIZES = (0.1, 0.4)
 """Variances of the function, in those of a person's ratings around the generic score."""
 WEIGHT = 0.3
 """Before the ratings: of there being such a function."""
+LEAST = 0.5
+"""Distance that rated photos have at least: nearer ones are one scene, which does not say how far others lie."""
 
 
 def wide_places(x: Array, prior: Prior) -> Array:
@@ -31,7 +33,7 @@ def wide_places(x: Array, prior: Prior) -> Array:
         x: vectors, shape (n, 1 + d).
         prior: the model's; that it knows of a richer part.
     """
-    return np.concatenate([places(x, prior), x[:, -prior.n_richer :]], axis=1)
+    return np.concatenate([places(x, prior), richer_places(x, prior)], axis=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +82,7 @@ class TwoKinds:
         slopes = rich.scale * linear @ (rich.places - rich.center)
         coefficients = line.copy()
         coefficients[0] -= slopes @ rich.center
-        coefficients[-self.n_richer :] += slopes
+        coefficients[-self.n_richer :] += slopes / np.sqrt(2 * self.n_richer)  # as places are made
         return LinearForm(coefficients=coefficients, weights=smooth, places=self._near.places)
 
     @property
@@ -89,7 +91,7 @@ class TwoKinds:
 
     @property
     def _rich(self) -> Likeness:
-        return Likeness(places=self.places[:, -self.n_richer :], width=1.0)
+        return Likeness(places=self.places[:, -self.n_richer :], width=1.0, least=LEAST)
 
 
 def with_richer(weights: Array, sizes: Array, tastes: Array, unit: float) -> tuple[Array, Array]:

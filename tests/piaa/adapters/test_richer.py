@@ -80,6 +80,16 @@ def test_the_small_form_is_learned_as_without_a_richer_part(photos, wide, prior)
     assert np.array_equal(one.score, other.score)
 
 
+def test_one_rating_or_one_scene_makes_no_interval_of_the_whole_scale(photos, wide, prior):
+    scene = photos[:1] + np.float32(1e-3) * photos[1:4]
+    for rated_photos in (photos[:1], scene):
+        scores = np.linspace(0.5, 0.6, len(rated_photos))
+        one, other = (
+            AutoAdapter(used).fit(rated_photos, scores).predict(photos[100:]) for used in (wide, prior)
+        )
+        assert np.all(one.high - one.low < 1.5 * (other.high - other.low))
+
+
 @pytest.mark.parametrize("k", [1, 2, 30])
 def test_linear_form_and_state_say_the_same(photos, wide, k):
     scores = rated(photos, wide, np.full(R, 0.02))
