@@ -2,7 +2,7 @@
 
     uv run python benchmarks/expected.py
 
-reads what ``benchmarks/oasis_protocol.py`` measured: every OASIS list left out, its people learned by
+reads what ``benchmarks/lite3_paired.py`` measured: every OASIS list left out, its people learned by
 ``auto`` on a model that has seen neither them nor their photos. Lists count by their number of people. Run it
 when a new model is shipped and measured: the table holds for the model in the package alone.
 """
@@ -22,14 +22,14 @@ from generic.model.registry import DEFAULT, find_model
 from piaa.people.expected import TABLE
 
 ADAPTER = "auto"
-SOURCE = "oasis_protocol.json"
+SOURCE = "lite3_paired.json"
 
 
 def expected(results: Path) -> dict[str, Any]:
     """The table, from the results of the few-shot tests.
 
     Args:
-        results: the file of ``benchmarks/oasis_protocol.py``.
+        results: the file of ``benchmarks/lite3_paired.py``.
     """
     found = json.loads(results.read_text(encoding="utf-8"))
     worse = {(one["test"], str(one["k"])): one for one in found["below_the_crowd"]}

@@ -109,7 +109,7 @@ def _gain(now: Array, before: Array, means: Array) -> float:
 
 def frame(results: Results) -> pd.DataFrame:
     """Each person's results; people by number, in the order of names, as in ``results/oasis_protocol``."""
-    found = results.to_frame()[[*_PAIR, "srcc"]]
+    found = results.to_frame()[[*_PAIR, "srcc"]].query("adapter in @ADAPTERS")
     found["user"] = found.groupby("test")["user"].transform(lambda names: pd.factorize(names, sort=True)[0])
     return found
 
@@ -197,6 +197,7 @@ def main() -> None:
         each = people(frame(results), read("left_out", RESULTS / FOLDER)[0])
         found: dict[str, Any] = {"generic": rows, "people": each}
         found |= {"left_out": table_figures(collect(results)), "below_the_crowd": below_the_crowd(results)}
+        found["config"] = {"shots": list(SHOTS), "repeats": given.repeats, "ai_repeats": AI_REPEATS}
         if given.ai is not None:
             files = {"before": given.shipped_before, "after": given.shipped_after}
             found["ai_pictures"] = ai_pictures(given.ai, files, AI_REPEATS, given.out, cache)

@@ -1,8 +1,8 @@
 """Put the trained ``piaa-lite`` into the package as ONNX, with figures of the models that left a list out.
 
-    uv run --group train python benchmarks/ship_piaa_lite.py ROOT --models runs/lite
+    uv run --group train python benchmarks/ship_piaa_lite.py ROOT --models runs/lite3
 
-reads ``benchmarks/results/lite_figures.json`` and ``oasis_protocol.json``, and checks the graph against torch
+reads ``benchmarks/results/lite3_paired.json``, and checks the graph against torch
 on the photos of ROOT; the tensors stay as they are, and so does the model's identity.
 """
 
@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from oasis import LISTS
 from oasis_sides import SHIPPED
 from record import RESULTS
 
@@ -31,16 +32,17 @@ KEPT = ("srcc", "std_over_repeats", "coverage", "users")
 
 def figures() -> dict[str, Any]:
     """What a model file says of how good its like is."""
-    generic = json.loads((RESULTS / "lite_figures.json").read_text())["lists"]
-    personal = json.loads((RESULTS / "oasis_protocol.json").read_text())["left_out"]
+    measured = json.loads((RESULTS / "lite3_paired.json").read_text())
+    generic = measured["generic"]["after"]
     found: dict[str, Any] = {
-        "protocol": "each OASIS list left out in turn, by models trained like this one on the other two"
+        "protocol": "each OASIS list left out in turn, by models trained like this one on the other two; "
+        f"{measured['config']['repeats']} repeats"
     }
-    for number, measured in generic.items():
-        found[f"list {number}, generic score against the mean of raters"] = measured["generic"]
+    for number, srcc, plcc in zip(LISTS, generic["srcc"], generic["plcc"], strict=True):
+        found[f"list {number}, generic score against the mean of raters"] = {"srcc": srcc, "plcc": plcc}
         for name in ADAPTERS:
             for k in SHOTS:
-                cell = personal[f"list {number}"][name][k]
+                cell = measured["left_out"][f"list {number}"][name][k]
                 found[f"list {number}, {name} k={k}"] = {key: cell[key] for key in KEPT}
     return found
 
@@ -51,7 +53,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("root", type=Path, help="oasis_beauty, whose photos the graph is checked on")
-    parser.add_argument("--models", type=Path, default=Path("runs/lite"), help="folder of the models")
+    parser.add_argument("--models", type=Path, default=Path("runs/lite3"), help="folder of the models")
     given = parser.parse_args()
     header, tensors = load_checkpoint(given.models / f"{SHIPPED}.safetensors")
     side = int(header.architecture["size"])

@@ -78,7 +78,7 @@ def test_wheel_holds_the_four_names_only(wheel):
     }
     assert {name for name in files if not name.startswith("piaa-0.1.0.dist-info/")} == sources()
     assert "generic/weights/piaa-lite.onnx" in files
-    assert "piaa-0.1.0.dist-info/licenses/LICENSE" in files
+    assert {f"piaa-0.1.0.dist-info/licenses/{name}" for name in ("LICENSE", "NOTICE")} <= files
 
 
 def test_sizes(built, wheel):
@@ -91,7 +91,7 @@ def test_source_archive_holds_what_a_packager_needs(built):
     (path,) = built.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         files = {name.removeprefix("piaa-0.1.0/") for name in archive.getnames()}
-    pages = {"README.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE"}
+    pages = {"README.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE", "NOTICE"}
     assert sources() | pages | {"pyproject.toml", "constraints.txt", "tests/test_packaging.py"} <= files
     assert {name.split("/")[0] for name in files} <= {
         "PKG-INFO",
@@ -102,6 +102,7 @@ def test_source_archive_holds_what_a_packager_needs(built):
         "CITATION.cff",
         "CONTRIBUTING.md",
         "LICENSE",
+        "NOTICE",
         "constraints.txt",
         "piaa",
         "generic",

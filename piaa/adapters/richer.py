@@ -23,7 +23,7 @@ SIZES = (0.1, 0.4)
 WEIGHT = 0.3
 """Before the ratings: of there being such a function."""
 LEAST = 0.5
-"""Distance that rated photos have at least: nearer ones are one scene, which does not say how far others lie."""
+"""Distance that rated photos count with at least: one scene does not say how far others lie."""
 
 
 def wide_places(x: Array, prior: Prior) -> Array:

@@ -32,7 +32,7 @@ def unlikeness(features: NDArray[Any], prior: Prior) -> float:
     Example:
         >>> import numpy as np
         >>> from piaa import load_model
-        >>> unlikeness(np.ones((10, 129)), load_model().prior)
+        >>> unlikeness(np.ones((10, 130)), load_model().prior)
         10.0
     """
     directions = prior.basis(features)[:, 2:]

@@ -11,7 +11,7 @@ from generic.model.checkpoint import read_header
 from generic.model.registry import find_model
 from piaa.people.expected import TABLE
 
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "oasis_protocol.json"
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "lite3_paired.json"
 
 
 def test_the_table_is_the_mean_over_all_people_of_the_results():

@@ -26,7 +26,8 @@ def test_a_person_rates_other_photos_than_the_next(model):
 
 def test_every_share_is_that_of_the_pairs_in_order(model):
     rng = np.random.default_rng(0)
-    vectors = rng.normal(0.0, 0.3, (40, 129)).astype(np.float32)
+    width = 1 + model.prior.n_directions + model.prior.n_richer
+    vectors = rng.normal(0.0, 0.3, (40, width)).astype(np.float32)
     vectors[:, 0] = rng.random(40)
     people, ratings = draw_people(3, 0), rng.integers(1, 6, (3, 40)).tolist()
     rows = compared(model, vectors, people, ratings, 0)
