@@ -54,6 +54,20 @@ class Parts:
         ends = dict(zip(self.widths, accumulate(self.widths.values()), strict=True))
         return slice(ends[name] - self.widths[name], ends[name]) if name in ends else slice(0, 0)
 
+    @classmethod
+    def small_of(cls, architecture: Mapping[str, Any]) -> int | None:
+        """As :attr:`small`, of a model that was not run; None: its vectors have no richer part.
+
+        Raises:
+            CheckpointError: see :meth:`declared`.
+
+        Example:
+            >>> Parts.small_of({"parts": {"ava": 1, "directions": 2, "richer": 4}}), Parts.small_of({})
+            (4, None)
+        """
+        given = architecture.get(KEY, {})
+        return cls.declared(architecture, sum(given.values())).small if RICHER in given else None
+
     @property
     def small(self) -> int:
         """How many numbers the vector has without its richer part, which is the last one."""

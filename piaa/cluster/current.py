@@ -6,22 +6,52 @@ from generic.errors import ClusterError
 from piaa.cluster.folder import Folder
 from piaa.cluster.manifest import Manifest, Shard, shards_of, shards_table
 from piaa.cluster.tables import facts_of, packed, read_table
-from piaa.cluster.vectors import VectorFolder
+from piaa.cluster.vectors import FULL, VectorFolder
 
 _FORMAT = "piaa vectors of 1"
 _START, _END = "of.", ".parquet"
+_FORM = "vectors"
+"""Key of the form of the vectors; not there where they are as the model makes them."""
 
 
-def write_current(vectors: VectorFolder, manifest: Manifest) -> None:
+def write_current(vectors: VectorFolder, manifest: Manifest, form: str = FULL) -> None:
     """Say that a folder's vectors are to be those of a manifest.
 
+    Args:
+        vectors: the folder's.
+        manifest: whose photos they are of.
+        form: of the vectors, ``FULL`` or ``SMALL``.
+
     Raises:
-        ClusterError, OutputError: the folder cannot be written.
+        ClusterError: it has vectors of the other form, or cannot be written.
+        OutputError: the folder cannot be written.
     """
+    there = form_of(vectors)
+    if there not in (None, form):
+        raise ClusterError(
+            f"{vectors.folder.shown} holds {there} vectors of this model, asked are {form} ones; give "
+            f"--vectors {there}, or name another folder with --out"
+        )
     facts = {"format": _FORMAT, "model": vectors.model, "source": manifest.source}
-    content, name = packed(shards_table(manifest.shards), facts), f"{_START}{vectors.mark}{_END}"
+    if form != FULL:
+        facts[_FORM] = form
+    content, name = packed(shards_table(manifest.shards), facts), _name(vectors)
     if vectors.folder.read(name) != content:
         vectors.folder.write(name, content)
+
+
+def form_of(vectors: VectorFolder) -> str | None:
+    """Which form a folder's vectors of a model have; None: it has none.
+
+    Raises:
+        ClusterError: the folder cannot be read.
+    """
+    table = read_table(vectors.folder, _name(vectors), [])
+    return None if table is None else facts_of(table).get(_FORM, FULL)
+
+
+def _name(vectors: VectorFolder) -> str:
+    return f"{_START}{vectors.mark}{_END}"
 
 
 def models(folder: Folder) -> list[str]:
@@ -45,7 +75,7 @@ def read_current(vectors: VectorFolder) -> tuple[Shard, ...]:
     Raises:
         ClusterError: there are no vectors of this model.
     """
-    table = read_table(vectors.folder, f"{_START}{vectors.mark}{_END}")
+    table = read_table(vectors.folder, _name(vectors))
     if table is None or facts_of(table).get("format") != _FORMAT:
         raise ClusterError(
             f"{vectors.folder.shown} holds no vectors of the model {vectors.mark}; make them: piaa embed "

@@ -61,10 +61,11 @@ def embed(
         progress: given how many photos there are to do, takes the number of photos newly done.
 
     Raises:
-        ClusterError: there is no manifest, or shards failed; the others are done.
+        ClusterError: there is no manifest, the folder's vectors have another form, or shards failed; the
+            others are done.
     """
     here = Worker(job)
-    write_current(here.vectors, here.manifest)
+    write_current(here.vectors, here.manifest, here.form)
     mine = share(here.manifest.shards, *part)
     left = {shard.name for shard in here.left()}
     todo = [shard for shard in mine if shard.name in left]

@@ -33,15 +33,23 @@ class Embedder:
         into: where they are kept.
         threads: photos that are worked on at once; each takes one core.
         max_pixels: photos with more are broken.
+        width: so many leading numbers of a vector are kept; None: all.
     """
 
     def __init__(
-        self, model: GenericModel, into: VectorFolder, *, threads: int, max_pixels: int = MAX_PIXELS
+        self,
+        model: GenericModel,
+        into: VectorFolder,
+        *,
+        threads: int,
+        max_pixels: int = MAX_PIXELS,
+        width: int | None = None,
     ) -> None:
         self._model = model
         self._into = into
         self._threads = threads
         self._max_pixels = max_pixels
+        self._width = width
 
     def embed(
         self,
@@ -109,7 +117,7 @@ class Embedder:
             sha256=held.sha256,
             identity=held.identity,
             taken=photo_facts(content).taken,
-            vector=self._model.vector(pixels),
+            vector=self._model.vector(pixels)[: self._width],
         )
 
 

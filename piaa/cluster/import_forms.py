@@ -13,10 +13,11 @@ import numpy as np
 
 from generic.errors import ClusterError
 from generic.progress import Progress, no_progress
+from piaa.cluster.current import form_of
 from piaa.cluster.folder import Folder
 from piaa.cluster.forms import Forms, form_files, read_forms
 from piaa.cluster.photos_of import photos_of
-from piaa.cluster.vectors import Seen, VectorFolder
+from piaa.cluster.vectors import SMALL, Seen, VectorFolder
 from piaa.people.learn import learn, linear_form_of, record_of
 from piaa.people.model import Model
 from piaa.people.tell import known_of
@@ -58,9 +59,14 @@ def import_forms(
         progress: called with the number of people newly done.
 
     Raises:
-        ClusterError: forms or vectors are missing, damaged or of another model.
+        ClusterError: forms or vectors are missing, damaged or of another model, or vectors are small ones.
     """
     source, done = VectorFolder(vectors, model.generic.hash), Imported()
+    if form_of(source) == SMALL:
+        raise ClusterError(
+            f"{vectors.shown} holds small vectors, and a store keeps whole ones; make those with piaa embed "
+            "into another folder, then fit the users on them"
+        )
     for name in form_files(forms):
         some = read_forms(forms, name, said=True)
         if some.model != source.model:

@@ -18,6 +18,8 @@ from piaa.cluster.folder import Folder, Stamp
 from piaa.cluster.tables import Table, facts_of, packed, read_table
 
 FORMAT = "piaa vectors 1"
+FULL, SMALL = "full", "small"
+"""Vectors as the model makes them, and without their richer part, see :mod:`generic.parts`."""
 _HASH = 16
 _VECTORS, _BROKEN = ".parquet", ".broken.parquet"
 

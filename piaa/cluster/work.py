@@ -11,6 +11,7 @@ from generic.engine.engine import usable_cores
 from generic.errors import ClusterError, OutputError
 from generic.model.generic_model import GenericModel
 from generic.model.registry import find_model
+from generic.parts import Parts
 from generic.photos.open import MAX_PIXELS
 from generic.progress import Progress, no_progress
 from piaa.cluster.before import read_before
@@ -19,7 +20,7 @@ from piaa.cluster.folder import Folder
 from piaa.cluster.found import Found
 from piaa.cluster.manifest import Manifest, Shard, photos_of_shard, read_manifest, read_photos
 from piaa.cluster.notes import Beat, Notes
-from piaa.cluster.vectors import Seen, VectorFolder
+from piaa.cluster.vectors import FULL, SMALL, Seen, VectorFolder
 
 _STARTS = 10
 """So many workers may be killed while they work on one shard before it is given up."""
@@ -37,6 +38,8 @@ class Job:
     """An embedded model's name, or a model file."""
     max_pixels: int = MAX_PIXELS
     """Photos with more are broken."""
+    vectors: str = FULL
+    """Which form of them: of a model without a richer part both are the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +70,14 @@ class Worker:
         self.threads = threads or usable_cores()
         self._manifest_folder = Folder(job.manifest)
         self.model = GenericModel(find_model(job.model))
+        self._width = Parts.small_of(self.model.header.architecture) if job.vectors == SMALL else None
         self.vectors = VectorFolder(Folder(job.out), self.model.hash)
         self.notes = Notes(self.vectors.folder, self.vectors.mark)
+
+    @property
+    def form(self) -> str:
+        """Which form of vectors it makes."""
+        return FULL if self._width is None else SMALL
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -85,7 +94,13 @@ class Worker:
             import torch
 
             torch.set_num_threads(self.threads)  # one caller, whose threads share each photo
-        return Embedder(self.model, self.vectors, threads=self.threads, max_pixels=self.job.max_pixels)
+        return Embedder(
+            self.model,
+            self.vectors,
+            threads=self.threads,
+            max_pixels=self.job.max_pixels,
+            width=self._width,
+        )
 
     def left(self) -> list[Shard]:
         """The shards that are not done, in their order; what kills left of the others goes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from piaa.cluster.work import Job
 
 KEPT = "the shards done so far stay: the same command goes on from there"
+
+
+class Vectors(StrEnum):
+    """Forms of vectors: as the model makes them, and without their richer part."""
+
+    full = "full"
+    small = "small"
 
 
 @reporting
@@ -44,6 +52,12 @@ def embed(
     model: Annotated[
         str, typer.Option("--model", help="An embedded model's name, or a model file.")
     ] = "piaa-lite",
+    vectors: Annotated[
+        Vectors,
+        typer.Option(
+            help="small: without the richer part, a ninth of the numbers; for rankings, not for a store."
+        ),
+    ] = Vectors.full,
     max_pixels: MaxPixels = None,
     as_json: AsJson = False,
 ) -> None:
@@ -57,7 +71,13 @@ def embed(
     if ray is not None:
         require("piaa embed --ray", "ray")
     part = part_of(shard)
-    job = Job(manifest=manifest, out=out, model=model, max_pixels=max_pixels or MAX_PIXELS)
+    job = Job(
+        manifest=manifest,
+        out=out,
+        model=model,
+        max_pixels=max_pixels or MAX_PIXELS,
+        vectors=vectors.value,
+    )
     with ExitStack() as stack:
         stack.enter_context(stopping(KEPT))
 
