@@ -147,7 +147,9 @@ def scores_of(photos: Sequence[Photo], draws: np.random.Generator) -> list[float
 def measure(case: str, people: int) -> dict[str, float]:
     """Sizes of this release's store with everybody rated, fitted, and fitted again."""
     model, draws = piaa.load_model(cache=False), stream(0, "store size", case)
-    width = 1 + model.prior.n_directions if model.prior else 129
+    prior = model.prior
+    # Releases before know of no richer part.
+    width = 1 + prior.n_directions + getattr(prior, "n_richer", 0) if prior else 129
     pool = draw([f"album/photo-{i:04d}.jpg" for i in range(POOL)], width, draws)
 
     def photos_of(person: str) -> list[Photo]:
