@@ -99,17 +99,17 @@ class Measured:
     [
         (
             0,
-            "Nothing rated yet: this is the crowd’s order. It puts 727 of 1,000 pairs in a person’s own "
+            "Nothing rated yet: this is the crowd’s order. It puts 728 of 1,000 pairs in a person’s own "
             "order, ten ratings bring about 6 more (651 people were measured).",
         ),
         (
             12,
-            "12 ratings: about 733 of 1,000 pairs are in order (651 people were measured), 726 by the "
+            "12 ratings: about 734 of 1,000 pairs are in order (651 people were measured), 728 by the "
             "crowd’s order. Ten more bring about 5.",
         ),
         (
             100,
-            "100 ratings: about 753 of 1,000 pairs are in order (651 people were measured), 726 by the "
+            "100 ratings: about 755 of 1,000 pairs are in order (651 people were measured), 727 by the "
             "crowd’s order. Ten more change next to nothing: stop when you like.",
         ),
     ],
