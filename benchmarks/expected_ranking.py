@@ -1,6 +1,6 @@
 """The line ``expected ranking`` of ``piaa fit-user`` against the truth: people of a list that was left out.
 
-    uv run python benchmarks/expected_ranking.py ROOT --models runs/lite
+    uv run python benchmarks/expected_ranking.py ROOT --models runs/lite3
 
 Every third user of list 3: the estimate from k ratings, and the SRCC of the ratings that it has not seen.
 ``bias`` ranks as the generic score does, so what it is said to gain is the bias of the estimate.
@@ -36,7 +36,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("root", type=Path)
-    parser.add_argument("--models", type=Path, default=Path("runs/lite"))
+    parser.add_argument("--models", type=Path, default=Path("runs/lite3"))
     parser.add_argument("--out", type=Path, default=Path("runs/adapters"))
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def main() -> None:
             for one in figures
         ],
     )
-    command = "python benchmarks/expected_ranking.py ROOT --models runs/lite"
+    command = "python benchmarks/expected_ranking.py ROOT --models runs/lite3"
     write_result("expected_ranking", command, {"figures": figures, "markdown": text})
     print(text)
 

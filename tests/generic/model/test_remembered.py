@@ -15,7 +15,8 @@ from generic.model.registry import find_model
 
 def calibrated(path, out, slope=0.5):
     """A file whose score is a line in the network's."""
-    d = len(GenericModel(path).tensors("prior.")["mean"]) - 2
+    prior = GenericModel(path).tensors("prior.")
+    d = len(prior["mean"]) - 2 + int(prior.get("n_richer", 0))
     coefficients = np.concatenate([[0.1, slope], np.zeros(d)])
     numbers = Calibration(
         coefficients=coefficients,
