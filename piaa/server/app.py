@@ -16,7 +16,7 @@ import piaa
 from generic.cache.features import FeatureCache
 from generic.threads import one_blas_thread
 from piaa.people.model import Model
-from piaa.server import fits, people, problems, said, scoring, telemetry
+from piaa.server import fits, keys, people, problems, said, scoring, telemetry
 from piaa.server.calibrating import routes as calibrating
 from piaa.server.calibrating.process import CalibrationOptions, Calibrations
 from piaa.server.counts import SharedCounts
@@ -65,8 +65,8 @@ async def ready(request: Request) -> Health:
     "/metrics", response_class=Response, responses={**ERRORS, 200: {"content": {"text/plain": {}}}}
 )
 async def prometheus(request: Request) -> Response:
-    """Prometheus' metrics; needs an admin's key."""
-    cast("Caller", request.state.caller).check_admin()
+    """Prometheus' metrics; needs a key with the scope metrics."""
+    cast("Caller", request.state.caller).check("metrics")
     mover = cast("Services", request.app.state.services).mover
     if mover is not None:
         telemetry.LEFT.set(await asyncio.to_thread(mover.n_left))
@@ -76,6 +76,7 @@ async def prometheus(request: Request) -> Response:
 @operation.get("/v1/models", responses=ERRORS)
 async def models(request: Request) -> list[ModelInfo]:
     """The models that score here: the one of now, and while people move to it the one of before."""
+    cast("Caller", request.state.caller).check("score", "rate", "admin")
     found = [one.generic for one in cast("Services", request.app.state.services).models]
     return [ModelInfo(name=one.name, hash=one.hash, scale=one.header.scale) for one in found]
 
@@ -136,12 +137,14 @@ def create_app(settings: ServeSettings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services, app.state.calibrations = services, _calibrations(settings)
+    app.state.keys = KeyStore(database)
     problems.add_to(app, database.name)
-    for router in (operation, scoring.router, said.router, fits.router, people.router, calibrating.router):
-        app.include_router(router)
+    for one in (scoring, said, fits, people, keys, calibrating):
+        app.include_router(one.router)
+    app.include_router(operation)
     describe(app, keys=settings.keys)
     app.add_middleware(Quick, services=services)
-    app.add_middleware(Gate, keys=KeyStore(database), counts=counts, settings=settings)
+    app.add_middleware(Gate, keys=app.state.keys, counts=counts, settings=settings)
     return app
 
 

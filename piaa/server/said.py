@@ -132,7 +132,7 @@ async def withdraw(
     services, caller = _check(request, user)
     seen = await services.embedder.known([photo])
     keys = [photo, *(one.content.identity for one in seen.values())]
-    return await asyncio.to_thread(_withdraw, services, user, keys, caller.key or _SOURCE)
+    return await asyncio.to_thread(_withdraw, services, user, keys, caller.who)
 
 
 def _withdraw(services: Services, user: str, keys: Sequence[str], who: str) -> Withdrawn:
@@ -173,7 +173,7 @@ def _fitted_here(services: Services, adapter: str) -> str:
 def _check(request: Request, user: str) -> tuple[Services, Caller]:
     services, caller = of(request)
     check_user(user)
-    caller.check_user(user)
+    caller.check_user(user, "rate")
     return services, caller
 
 
