@@ -37,6 +37,12 @@ def serve(
     ] = None,
     cache: CacheOption = None,
     no_cache: NoCache = False,
+    share_vectors: Annotated[
+        int,
+        typer.Option(
+            help="Bytes of vectors of photos sent that servers share through the store; 0: none.", min=0
+        ),
+    ] = 2**30,
     max_body: Annotated[int, typer.Option(help="Largest request, in bytes.", min=1000)] = 64 * 2**20,
     max_pixels: Annotated[
         int, typer.Option("--max-pixels", help="Photos with more pixels are refused.", min=1)
@@ -92,6 +98,7 @@ def serve(
         plain=plain,
         calibrations=None if calibrations is None else str(calibrations),
         cache=None if folder is None else str(folder),
+        share_vectors=share_vectors,
         workers=workers,
         keys=not no_keys,
         max_body=max_body,

@@ -37,6 +37,7 @@ from piaa.store.jobs import JobStore
 from piaa.store.keys import KeyStore
 from piaa.store.place import open_database
 from piaa.store.request_counts import CountStore
+from piaa.store.sent import SentStore
 from piaa.store.serving import ServingStore
 from piaa.store.store import Store
 
@@ -152,13 +153,14 @@ def _services(
     settings: ServeSettings, model: Model, store: Store, cache: FeatureCache, fits: FitProcess
 ) -> Services:
     jobs, serving = JobStore(store.database), ServingStore(store.database)
+    sent = SentStore(store.database) if settings.share_vectors else None
     services = Services(
         settings=settings,
         model=model,
         store=store,
         serving=serving,
         jobs=jobs,
-        embedder=Embedder(model.generic, cache, settings),
+        embedder=Embedder(model.generic, cache, settings, sent),
         scorers=Scorers(store, model),
         fitter=Fitter(jobs, fits),
         readiness=Readiness(jobs.n_waiting),
@@ -166,7 +168,7 @@ def _services(
     if settings.before is not None:
         old: Model = piaa.load_model(settings.before, cache=False)
         services.before = Served(
-            model=old, embedder=Embedder(old.generic, cache, settings), scorers=Scorers(store, old)
+            model=old, embedder=Embedder(old.generic, cache, settings, sent), scorers=Scorers(store, old)
         )
         services.mover = Mover(serving, jobs, services.fitter, [model, old], cache)
     return services

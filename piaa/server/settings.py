@@ -27,6 +27,8 @@ class ServeSettings:
     """The folder that calibrated models are written to; None: none are made."""
     cache: str | None = None
     """Folder of the feature cache; None remembers in memory only."""
+    share_vectors: int = 2**30
+    """Bytes of vectors of photos sent that servers share through the store; 0 shares none."""
     workers: int = 1
     """Processes, which share the cores."""
     keys: bool = True
