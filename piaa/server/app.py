@@ -33,6 +33,7 @@ from piaa.server.scorers import Scorers
 from piaa.server.served import Served
 from piaa.server.services import Services
 from piaa.server.settings import ServeSettings
+from piaa.server.tidier import Tidier
 from piaa.store.jobs import JobStore
 from piaa.store.keys import KeyStore
 from piaa.store.place import open_database
@@ -40,6 +41,7 @@ from piaa.store.request_counts import CountStore
 from piaa.store.sent import SentStore
 from piaa.store.serving import ServingStore
 from piaa.store.store import Store
+from piaa.store.tidying import TidyStore
 
 _CONNECTIONS = 8
 """To the store, for each server process."""
@@ -102,11 +104,13 @@ def create_app(settings: ServeSettings) -> FastAPI:
     )
     services = _services(settings, model, Store(database=database), cache, fits_apart)
     counts = SharedCounts(CountStore(database))
+    tidier = Tidier(TidyStore(database), settings.retention)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
         with one_blas_thread():
             counts.start()
+            tidier.start()
             services.fitter.start()
             for one in services.served:
                 await one.embedder.warm_up()
@@ -122,6 +126,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
             await asyncio.to_thread(services.fitter.stop)
             fits_apart.close()
             await asyncio.to_thread(counts.stop)
+            await asyncio.to_thread(tidier.stop)
         for one in services.served:
             await one.embedder.stop()
         cache.close()

@@ -37,6 +37,8 @@ async def fit(request: Request, user: UserId, adapter: Adapter = DEFAULT) -> Job
         )
     model, said = await asyncio.to_thread(said_under, services.store, services.models, user)
     check_vectors(model, user, said)
+    if services.settings.max_user_bytes:
+        await asyncio.to_thread(services.store.check_quota, user, services.settings.quota)
     job = await asyncio.to_thread(services.jobs.enqueue, user, adapter)
     services.fitter.wake()
     return JobInfo(**job.__dict__)

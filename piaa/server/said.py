@@ -268,7 +268,7 @@ def _photo(one: Looked, image: str, vector: Outcome | None) -> SeenPhoto:
 
 async def _say(services: Services, user: str, saying: Saying, older: Mapping[str, Features]) -> int:
     """Keep what she says, and the vectors of the model of before, under which she may yet be learned."""
-    n = await asyncio.to_thread(services.store.say, user, saying)
+    n = await asyncio.to_thread(lambda: services.store.say(user, saying, quota=services.settings.quota))
     if services.before is not None and older:
         await asyncio.to_thread(services.serving.complete, older, services.before.hash)
     return n

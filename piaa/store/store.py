@@ -20,6 +20,7 @@ from piaa.store.audit import forget_name, note
 from piaa.store.changes import Change, undo
 from piaa.store.keys import revoke_keys_of
 from piaa.store.photos import drop_unused, keep_photos, photos_of_user
+from piaa.store.quotas import Quota
 from piaa.store.reader import StoreReader
 from piaa.store.records import AdapterRecord, SeenPhoto, StoredAdapter, check_user
 from piaa.store.said import Said, judged
@@ -43,7 +44,15 @@ class Store(StoreReader):
 
     # ---- what a person said ----
 
-    def say(self, user: str, what: Saying, *, replace: bool = False, withdrawn: Sequence[str] = ()) -> int:
+    def say(
+        self,
+        user: str,
+        what: Saying,
+        *,
+        replace: bool = False,
+        withdrawn: Sequence[str] = (),
+        quota: Quota | None = None,
+    ) -> int:
         """Keep what a person says; she is created if new. Of a photo rated again the new score counts.
 
         Args:
@@ -51,12 +60,14 @@ class Store(StoreReader):
             what: ratings, comparisons, flags.
             replace: whether it takes the place of all ratings, or comparisons, of before: history then.
             withdrawn: identities of photos of which she takes back everything first, see :meth:`withdraw`.
+            quota: what she may take of the store.
 
         Returns:
             how many ratings of hers count now.
 
         Raises:
             ScaleError: the scale is not that of her ratings before, or a score lies outside of it.
+            OverQuota: she would take more than she may; nothing is kept.
         """
         check_user(user)
         with self.database.writing() as sql:
@@ -67,6 +78,8 @@ class Store(StoreReader):
             if gone:
                 saying.withdraw(sql, number, gone, what.source)
             say(sql, number, user, what, replace=replace)
+            if quota is not None:
+                quota.check(sql, number, user)
             counts = "SELECT count(*) FROM ratings WHERE user_id = :id AND ended_by IS NULL"
             n_ratings = int(sql.run(counts, id=number)[0][0])
         if gone:
