@@ -29,6 +29,7 @@ LOCAL = "local"
 _LOOPBACK = ("127.0.0.1", "localhost")
 _SECONDS = 5.0
 """To reach a cluster's head; Ray itself would try for minutes."""
+_LOG = logging.getLogger(__name__)
 
 
 class ShardWorker:
@@ -97,8 +98,11 @@ def run_on_ray(
         return
     model = Worker(job).model.hash
     with _connected(address) as data:
+        import ray
         import ray.exceptions
 
+        if ray.cluster_resources().get("CPU", 0) < 1:  # one that grows by what is asked for begins like this
+            _LOG.warning("the Ray cluster %s has no core; waiting until a node with one joins it", address)
         rows = data.from_items(rows_of(shards), override_num_blocks=len(shards))
         done = rows.map_batches(
             ShardWorker,

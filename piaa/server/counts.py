@@ -6,18 +6,16 @@ the others did. So of a limit each process may let pass what comes within a seco
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 
-from generic.errors import PiaaError
+from piaa.server.repeated import Repeated
 from piaa.store.request_counts import SPAN_S, Counts, CountStore
 
 _EVERY_S = 1.0
 _REMEMBERED = 10_000
 """Of how many the counts are kept that the store was not told yet."""
-_LOG = logging.getLogger(__name__)
 
 
 class SharedCounts:
@@ -33,8 +31,7 @@ class SharedCounts:
         self._told: Counts = {}
         self._fresh: Counts = {}
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="piaa-counts", daemon=True)
+        self._thread = Repeated("piaa-counts", self._turn, "requests are counted by each process alone")
 
     def start(self) -> None:
         """Begin to tell the store."""
@@ -42,8 +39,7 @@ class SharedCounts:
 
     def stop(self) -> None:
         """End; what was counted since the last second is not told."""
-        self._stopping.set()
-        self._thread.join(timeout=20)
+        self._thread.stop()
 
     def add(self, who: str) -> None:
         """Somebody asked."""
@@ -84,9 +80,6 @@ class SharedCounts:
                 key: n - sent.get(key, 0) for key, n in self._fresh.items() if n > sent.get(key, 0)
             }
 
-    def _run(self) -> None:
-        while not self._stopping.wait(_EVERY_S):
-            try:
-                self.exchange()
-            except PiaaError as error:  # each process counts for itself meanwhile
-                _LOG.warning("requests are counted by each process alone: %s", error)
+    def _turn(self) -> float:
+        self.exchange()
+        return _EVERY_S

@@ -6,8 +6,6 @@ both models have one network.
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Sequence
 
 from generic.cache.features import FeatureCache
@@ -17,13 +15,13 @@ from piaa.server.at_hand import carry_over
 from piaa.server.fitting.fitter import Fitter
 from piaa.server.fitting.work import check_adapter
 from piaa.server.problems import Problem
+from piaa.server.repeated import Repeated
 from piaa.store.jobs import JobStore
 from piaa.store.serving import ServingStore
 
 _AT_ONCE = 20
 """Fits that wait for the sake of moving: those that somebody asked for come between them."""
 _SOON_S, _LATER_S = 1.0, 30.0
-_LOG = logging.getLogger(__name__)
 
 
 class Mover:
@@ -49,41 +47,27 @@ class Mover:
         self._now, self._before = models
         self._cache, self._carried = cache, False
         self._tried: set[str] = set()
-        self._wake, self._stopping = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="piaa-move", daemon=True)
+        self._thread = Repeated("piaa-move", self._turn, "moving people pauses", spacing_s=_SOON_S)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
 
     def wake(self) -> None:
-        """There are new vectors."""
-        self._wake.set()
+        """There are new vectors; one question is asked for many."""
+        self._thread.wake()
 
     def stop(self) -> None:
         """End."""
-        self._stopping.set()
-        self._wake.set()
-        self._thread.join(timeout=20)
+        self._thread.stop()
 
     def n_left(self) -> int:
         """How many people are still learned under the model of before alone."""
         return self._serving.n_left(self._now.generic.hash, self._before.generic.hash)
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
-            asked = 0
-            try:
-                self._carry_over()
-                asked = self._ask()
-            except PiaaError as error:  # the database is away
-                _LOG.warning("moving people pauses: %s", error)
-            if asked:
-                self._stopping.wait(_SOON_S)
-            else:
-                self._wake.wait(_LATER_S)
-                self._stopping.wait(_SOON_S)  # one question for many new vectors
+    def _turn(self) -> float:
+        self._carry_over()
+        return 0.0 if self._ask() else _LATER_S
 
     def _carry_over(self) -> None:
         """Once: photos that were sent meanwhile are kept as they come."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from contextlib import suppress
 from typing import Protocol
@@ -10,10 +9,10 @@ from typing import Protocol
 from generic.errors import PiaaError
 from piaa.server import telemetry
 from piaa.server.fitting.work import Ended
+from piaa.server.repeated import Repeated
 from piaa.store.jobs import LEASE_S, Claimed, JobStore
 
 _POLL_S = 0.25
-_LOG = logging.getLogger(__name__)
 
 
 class Worker(Protocol):
@@ -37,8 +36,7 @@ class Fitter:
 
     def __init__(self, jobs: JobStore, worker: Worker) -> None:
         self._jobs, self._worker = jobs, worker
-        self._wake, self._stopping = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="piaa-fit", daemon=True)
+        self._thread = Repeated("piaa-fit", self._turn, "fits pause")
 
     def start(self) -> None:
         """Begin."""
@@ -46,25 +44,18 @@ class Fitter:
 
     def wake(self) -> None:
         """There is a new job."""
-        self._wake.set()
+        self._thread.wake()
 
     def stop(self) -> None:
         """End after the fit at hand; jobs that wait stay in the store."""
-        self._stopping.set()
-        self._wake.set()
-        self._thread.join(timeout=20)
+        self._thread.stop()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                job = self._jobs.claim()
-                if job is not None:
-                    self._do(job)
-                    continue
-            except PiaaError as error:  # the database is away, or there is no process to be had
-                _LOG.warning("fits pause: %s", error)
-            self._wake.wait(_POLL_S)
+    def _turn(self) -> float:
+        job = self._jobs.claim()
+        if job is None:
+            return _POLL_S
+        self._do(job)
+        return 0.0
 
     def _do(self, job: Claimed) -> None:
         done = threading.Event()
@@ -74,6 +65,9 @@ class Fitter:
             ended = self._worker.do(job)
         except PiaaError:  # no attempt; if the database is away, too, the lease ends, and it is taken again
             self._jobs.release(job, None)
+            raise
+        except Exception as error:  # ours to mend; until then it is this fit's, and not that of all
+            self._jobs.release(job, f"the fit failed by an error of piaa ({type(error).__name__})")
             raise
         finally:
             done.set()

@@ -145,6 +145,17 @@ def test_a_killed_driver_is_started_again(job, nodes, alone, tmp_path, content, 
     assert content(tmp_path / "vectors") == alone
 
 
+def test_a_cluster_without_a_core_is_told_and_waited_for(job, alone, tmp_path, content):
+    empty = Nodes(0)
+    process = begin(job, empty)
+    told = f"the Ray cluster {empty.address} has no core; waiting until a node with one joins it\n"
+    assert told in iter(process.stderr.readline, "")  # Ray says a line before it
+    empty.ask("add")
+    ended(process)
+    empty.close()
+    assert content(tmp_path / "vectors") == alone
+
+
 def test_a_cluster_that_is_away_is_told_in_a_line(job, piaa):
     refused = piaa("embed", job.manifest, "--out", job.out, "--model", job.model, "--ray", "127.0.0.1:9")
     assert refused.exit_code == 1

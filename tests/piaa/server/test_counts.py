@@ -119,4 +119,5 @@ def test_guesses_at_one_server_count_at_the_other(two):
     time.sleep(1.5)  # what was counted is told each second
     guess(two[1].url, 40, "127.0.0.4")  # some of which it took before it knew
     time.sleep(1.5)
-    assert guess(two[1].url, 2, "127.0.0.4") == [429, 429]
+    # Of its own it would answer 200; of the other's a part has left the ten seconds, more on a slow machine.
+    assert guess(two[1].url, 150, "127.0.0.4")[-1] == 429

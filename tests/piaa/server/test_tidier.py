@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 
 import pytest
 
+from piaa.server import tidier as tidiers
 from piaa.server.tidier import Tidier
 from piaa.store.place import open_database
 from piaa.store.tidying import Retention, TidyStore
@@ -20,10 +22,21 @@ def test_a_server_tidies_once_an_hour(store_of_versions, caplog):
     assert [record.getMessage() for record in caplog.records] == [
         "tidied: 3 n_versions, 0 n_forms, 0 n_jobs, 0 n_sent"
     ]
-    with store.database.writing() as sql:
-        sql.run("ALTER TABLE meta RENAME COLUMN tidied TO elsewhere")
-    tidier.tidy()
-    assert caplog.records[-1].getMessage().startswith("the store is not tidied: store ")
+
+
+def test_its_thread_lets_the_first_requests_go_first(store_of_versions, monkeypatch):
+    monkeypatch.setattr(tidiers, "_FIRST_S", 0.2)
+    store, tidier = store_of_versions
+    started = time.monotonic()
+    tidier.start()
+    while True:
+        with store.database.reading() as sql:
+            if sql.run("SELECT count(*) FROM versions") == [(5,)]:
+                break
+        assert time.monotonic() < started + 60
+        time.sleep(0.02)
+    assert time.monotonic() > started + 0.2
+    tidier.stop()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from piaa import load_model
 from piaa.adapters import registry
 from piaa.adapters.bias import BiasAdapter
 from piaa.people.choose import choose_photos
+from piaa.server import repeated
 from piaa.server.fitting import fitter as fitters
 from piaa.server.fitting.fitter import Fitter
 from piaa.server.fitting.work import Work
@@ -80,8 +81,7 @@ def servers(place, model):
     yield both
     Slow.go_on.release(10)
     for one in both:
-        if one._thread.is_alive():
-            one.stop()
+        one.stop()
     for database in databases:
         database.close()
 
@@ -141,6 +141,37 @@ def test_fits_wait_while_there_is_no_process_for_them(servers, caplog):
     fitter.stop()
     assert (found.state, found.version, attempts(one._jobs, job)) == ("done", 1, 1)
     assert "fits pause: no process to fit can be started: Cannot allocate memory" in caplog.messages
+
+
+class Faulty:
+    """A worker with a fault of piaa's own in one person's fits."""
+
+    def __init__(self, worker: Work, user: str) -> None:
+        self.worker, self.user = worker, user
+
+    def do(self, job):
+        if job.user == self.user:
+            raise ZeroDivisionError("a fault of ours")
+        return self.worker.do(job)
+
+
+def test_a_fault_of_ours_fails_that_fit_and_no_other(servers, monkeypatch, caplog):
+    monkeypatch.setattr(repeated, "_AFTER_ERROR_S", 0.01)
+    one, _ = servers
+    seen = SeenPhoto(identity="e" * 64, image="hers.jpg", vector=np.ones(9, "f4"))
+    hash_ = one._worker._models[0].generic.hash
+    one._worker._store.say("bea", Saying(ratings=[(seen, 4.0)], model_hash=hash_, source="http"))
+    faulty, well = (one._jobs.enqueue(user, "bias").id for user in ("ana", "bea"))
+    fitter = Fitter(one._jobs, Faulty(one._worker, "ana"))
+    fitter.start()
+    found = [ended(one._jobs, job) for job in (well, faulty)]
+    fitter.stop()
+    assert [(job.state, job.version) for job in found] == [("done", 1), ("failed", None)]
+    assert (
+        found[1].error
+        == "the fit failed by an error of piaa (ZeroDivisionError), 3 times; it is not tried again"
+    )
+    assert "a fault of ours" in caplog.text  # the log has what is to be mended
 
 
 def test_what_is_withdrawn_during_a_fit_is_learned_without(servers, slow):
