@@ -70,9 +70,10 @@ async def ready(request: Request) -> Health:
 async def prometheus(request: Request) -> Response:
     """Prometheus' metrics; needs a key with the scope metrics."""
     cast("Caller", request.state.caller).check("metrics")
-    mover = cast("Services", request.app.state.services).mover
-    if mover is not None:
-        telemetry.LEFT.set(await asyncio.to_thread(mover.n_left))
+    services = cast("Services", request.app.state.services)
+    telemetry.OLDEST.set(await asyncio.to_thread(services.jobs.waiting_s))
+    if services.mover is not None:
+        telemetry.LEFT.set(await asyncio.to_thread(services.mover.n_left))
     return Response(telemetry.exposition(), media_type="text/plain; version=0.0.4")
 
 

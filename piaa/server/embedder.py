@@ -144,9 +144,11 @@ class Embedder:
             stored = await self._off_loop(self._stored, missing)
             found |= {name: self._remembered(name, one) for name, one in stored.items()}
             missing = [name for name in missing if name not in stored]
+        telemetry.IMAGES.labels("cache").inc(len(names) - len(missing))
         if missing:
             sent = await self._sharing.find(missing)
             found |= {name: self._remembered(name, self._known(*one)) for name, one in sent.items()}
+            telemetry.IMAGES.labels("store").inc(len(sent))
         return {names[name]: one for name, one in found.items() if one is not None}
 
     async def share(self, digests: Sequence[str], owner: str) -> int:
@@ -312,7 +314,8 @@ class Embedder:
             return Looked(digest, identity, facts, error)
         if plain is None:
             async with self._runs.turn(key):
-                source, plain = "network", await self._run(pixels)
+                with telemetry.ENGINE.time():
+                    source, plain = "network", await self._run(pixels)
             self._give_back()
         if source != "cache":
             self._files.submit(self._keep, held, plain)

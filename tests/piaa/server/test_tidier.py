@@ -16,7 +16,7 @@ from piaa.store.tidying import Retention, TidyStore
 
 def test_a_server_tidies_once_an_hour(store_of_versions, caplog):
     caplog.set_level("INFO")
-    store, tidier = store_of_versions
+    _, tidier = store_of_versions
     tidier.tidy()
     tidier.tidy()
     assert [record.getMessage() for record in caplog.records] == [
