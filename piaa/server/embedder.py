@@ -28,7 +28,7 @@ from piaa.server.problems import Problem
 from piaa.server.settings import ServeSettings
 from piaa.server.sharing import Sharing
 from piaa.store.recent import Recent
-from piaa.store.sent import Sent, SentStore
+from piaa.store.sent import Sent, SentStore, is_owned, name_of, owner_of
 
 _REMEMBERED = 2**27
 _GIVE_BACK_EVERY = 256
@@ -37,7 +37,6 @@ _MORE_DECODERS = 2
 """Than cores: somebody else's photo is decoded beside those that take long."""
 _NAMELESS = "\ufffc"
 """What a file is called while it is looked at: several may have sent it, each under a name of their own."""
-_OWNED, _OWN = "user", 40
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 T = TypeVar("T")
@@ -137,7 +136,7 @@ class Embedder:
         Raises:
             StoreError: what other servers have seen cannot be asked for.
         """
-        names = {_name(digest, owner): digest for digest in digests if _SHA256.fullmatch(digest)}
+        names = {name_of(digest, owner): digest for digest in digests if _SHA256.fullmatch(digest)}
         found: dict[str, Known | None] = {name: self._recent.get(name) for name in names}
         missing = [name for name, one in found.items() if one is None]
         if missing:
@@ -159,28 +158,28 @@ class Embedder:
         )
         return len(known)
 
-    async def forget(self, owner: str, identities: Sequence[str]) -> int:
+    async def forget(self, owner: str, identities: Sequence[str], sent: Sequence[str] = ()) -> int:
         """Forget an owner's photos, and what is remembered of those that nobody else has.
 
         Args:
             owner: who.
             identities: further pictures that nobody else has.
+            sent: names of files that the store has forgotten.
 
         Returns:
-            how many pictures were forgotten.
+            how many pictures the feature cache has forgotten.
         """
         contents, names = await self._off_loop(self._forget, owner, identities)
-        shared, pictures = await self._sharing.forget(_names_of(owner), identities)
-        self._recent.drop([*names, *shared, *(one.sha256 for one in contents)])
-        return len({one.identity for one in contents} | pictures)
+        self._recent.drop([*names, *sent, *(one.sha256 for one in contents)])
+        return len({one.identity for one in contents})
 
     def _forget(self, owner: str, identities: Sequence[str]) -> tuple[list[Content], list[str]]:
-        own = self._cache.named(_names_of(owner))
+        own = self._cache.named(owner_of(owner))
         names = [one.sha256 for one in own]
         pictures = {one.identity for one in own} | set(identities)
         held = self._cache.holders(pictures)
-        others = {one.identity for one in held if one.sha256.startswith(_OWNED) and one.sha256 not in names}
-        contents = [one for one in held if one.identity not in others and not one.sha256.startswith(_OWNED)]
+        others = {one.identity for one in held if is_owned(one.sha256) and one.sha256 not in names}
+        contents = [one for one in held if one.identity not in others and not is_owned(one.sha256)]
         self._cache.forget(names, contents)
         return contents, names
 
@@ -190,13 +189,13 @@ class Embedder:
         Returns:
             what is to be shared, if it is new.
         """
-        name = _name(digest, owner)
+        name = name_of(digest, owner)
         if owner is None or self._recent.get(name) is not None:
             return []
         self._remembered(name, one)
         content = one.content._replace(sha256=name)
         self._files.submit(self._cache.remember, [content])
-        return _sent(content, one, _names_of(owner))
+        return _sent(content, one, owner_of(owner))
 
     def _stored(self, digests: Sequence[str]) -> dict[str, Known]:
         vectors = self._cache.get_many(digests, self._model.network_hash)
@@ -359,18 +358,6 @@ def _named(one: Looked, name: str) -> Looked:
     if not isinstance(one.outcome, ImageError):
         return one
     return one._replace(outcome=ImageError(str(one.outcome).replace(_NAMELESS, name)))
-
-
-def _name(digest: str, owner: str | None) -> str:
-    """What a file is called; by its owner, so that nobody else's hash means anything: 64 characters."""
-    if owner is None:
-        return digest
-    return _names_of(owner) + hashlib.sha256(f"{owner}\0{digest}".encode()).hexdigest()[:_OWN]
-
-
-def _names_of(owner: str) -> str:
-    """How all names of an owner's files begin; it is no sha256, and tells not who she is."""
-    return _OWNED + hashlib.sha256(owner.encode()).hexdigest()[: 64 - _OWN - len(_OWNED)]
 
 
 def _digests(images: Sequence[bytes]) -> list[str]:

@@ -155,8 +155,8 @@ async def erase(request: Request, user: UserId) -> ErasedInfo:
     check_user(user)
     caller.check("admin")
     gone = await asyncio.to_thread(lambda: services.store.delete(user, source=caller.who))
-    forgotten = max([await one.embedder.forget(user, gone.photos) for one in services.served])
-    counts = {key: value for key, value in gone.__dict__.items() if key != "photos"}
+    forgotten = max([await one.embedder.forget(user, gone.photos, gone.sent) for one in services.served])
+    counts = {key: value for key, value in gone.__dict__.items() if key not in ("photos", "sent")}
     return ErasedInfo(user=user, n_photos=len(gone.photos), n_remembered=forgotten, **counts)
 
 

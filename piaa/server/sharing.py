@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from generic.cache.contents import Content
 from generic.cache.features import Features
@@ -67,9 +67,3 @@ class Sharing:
             return await asyncio.to_thread(self._store.vector, picture, self._network)
         except PiaaError:
             return None
-
-    async def forget(self, owner: str, identities: Collection[str]) -> tuple[set[str], set[str]]:
-        """Forget an owner's files, and pictures that nobody else has; see :meth:`SentStore.forget`."""
-        if self._store is None:
-            return set(), set()
-        return await asyncio.to_thread(self._store.forget, owner, identities)

@@ -5,6 +5,7 @@ It is a cache. What is here may go at any time, and is then sent, or computed, o
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from piaa.store.states import checksum
 Vector = NDArray[np.float32]
 _ROW = 400
 """Bytes that a row takes beside its vector, roughly, with its indexes."""
+_OWNED, _OWN = "user", 40
 _AT_ONCE = 2000
 """Rows that are deleted in one transaction: nobody is to wait long for it."""
 
@@ -103,32 +105,6 @@ class SentStore:
         with self.database.reading() as sql:
             return _vectors(sql, [picture], network).get(picture)
 
-    def forget(self, owner: str, identities: Collection[str]) -> tuple[set[str], set[str]]:
-        """Forget an owner's files, and all of pictures that nobody else has; they are overwritten in a file.
-
-        Args:
-            owner: how her names begin.
-            identities: further pictures that nobody else rated.
-
-        Returns:
-            names of files that are forgotten, and the pictures.
-        """
-        found = self.database.with_room(lambda: self._forget(owner, identities))
-        self.database.scrub()
-        return found
-
-    def _forget(self, owner: str, identities: Collection[str]) -> tuple[set[str], set[str]]:
-        with self.database.writing() as sql:
-            own = sql.run("DELETE FROM sent_files WHERE owner = :owner RETURNING name, identity", owner=owner)
-            pictures = sorted({identity for _, identity in own} | set(identities))
-            others = "SELECT identity FROM sent_files WHERE owner <> '' AND identity IN {chosen}"
-            gone = sorted(set(pictures) - {identity for (identity,) in run_in(sql, others, pictures)})
-            delete = "DELETE FROM sent_files WHERE identity IN {chosen} RETURNING name, identity"
-            rows = own + run_in(sql, delete, gone)
-            keys = sorted({Content("", one, anew).key for one in gone for anew in (False, True)})
-            run_in(sql, "DELETE FROM sent_vectors WHERE picture IN {chosen}", keys)
-        return {name for name, _ in rows}, {identity for _, identity in rows} & set(gone)
-
     def trim(self, n_bytes: int, since: float) -> int:
         """Forget what was sent longest ago, until the rest takes no more than so many bytes.
 
@@ -170,6 +146,53 @@ class SentStore:
             total += len(rows)
             if len(rows) < _AT_ONCE:
                 return total
+
+
+def forget_sent(
+    sql: Sql, user: str, identities: Collection[str], *, all_files: bool = False
+) -> tuple[str, ...]:
+    """Forget a user's files of pictures, and pictures that nobody else sent or said anything of.
+
+    Args:
+        sql: a transaction, in which what she said of them is deleted.
+        user: her name.
+        identities: the pictures.
+        all_files: whether all others that she sent go as well.
+
+    Returns:
+        what the files were called.
+    """
+    own = "SELECT name, identity FROM sent_files WHERE owner = :owner"
+    hers = [row for row in sql.run(own, owner=owner_of(user)) if all_files or row[1] in set(identities)]
+    run_in(sql, "DELETE FROM sent_files WHERE name IN {chosen}", [name for name, _ in hers])
+    pictures = sorted({identity for _, identity in hers} | set(identities))
+    held = (
+        "SELECT identity FROM sent_files WHERE owner <> '' AND identity IN {chosen}",
+        "SELECT identity FROM photos WHERE identity IN {chosen}",
+    )
+    kept = {identity for statement in held for (identity,) in run_in(sql, statement, pictures)}
+    gone = [one for one in pictures if one not in kept]
+    rows = run_in(sql, "DELETE FROM sent_files WHERE identity IN {chosen} RETURNING name", gone)
+    keys = sorted({Content("", one, anew).key for one in gone for anew in (False, True)})
+    run_in(sql, "DELETE FROM sent_vectors WHERE picture IN {chosen}", keys)
+    return tuple(name for name, *_ in hers + rows)
+
+
+def owner_of(user: str) -> str:
+    """How all names of a user's files begin; it is no sha256, and tells not who she is."""
+    return _OWNED + hashlib.sha256(user.encode()).hexdigest()[: 64 - _OWN - len(_OWNED)]
+
+
+def name_of(digest: str, user: str | None) -> str:
+    """What a file is called; by its owner, so that nobody else's hash means anything: 64 characters."""
+    if user is None:
+        return digest
+    return owner_of(user) + hashlib.sha256(f"{user}\0{digest}".encode()).hexdigest()[:_OWN]
+
+
+def is_owned(name: str) -> bool:
+    """Whether a file is called so by its owner alone."""
+    return name.startswith(_OWNED)
 
 
 def _vectors(sql: Sql, pictures: Collection[str], network: str) -> dict[str, Vector]:

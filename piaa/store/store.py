@@ -25,6 +25,7 @@ from piaa.store.reader import StoreReader
 from piaa.store.records import AdapterRecord, SeenPhoto, StoredAdapter, check_user
 from piaa.store.said import Said, judged
 from piaa.store.saying import Saying, say
+from piaa.store.sent import forget_sent
 from piaa.store.sql import Sql
 from piaa.store.user_content import import_user
 from piaa.store.user_file import read_user_file
@@ -77,6 +78,7 @@ class Store(StoreReader):
             gone = photos_of_user(sql, number, withdrawn)
             if gone:
                 saying.withdraw(sql, number, gone, what.source)
+                forget_sent(sql, user, withdrawn)
             say(sql, number, user, what, replace=replace)
             if quota is not None:
                 quota.check(sql, number, user)
@@ -122,6 +124,7 @@ class Store(StoreReader):
                 photos, names = judged(sql, number)
                 chosen = choose(user, images, names)
                 gone = saying.withdraw(sql, number, sorted({photos[one] for one in chosen}), source)
+                forget_sent(sql, user, chosen)
                 note(sql, who or source, "withdraw", user)
                 return gone
 
@@ -232,10 +235,11 @@ class Store(StoreReader):
             with self._writing(user) as (sql, number):
                 counts, instead = count_all(sql, number), f"user {number}"
                 photos = _delete(sql, number)
+                sent = forget_sent(sql, user, photos, all_files=True)
                 forget_name(sql, user, instead)
                 note(sql, source, "erase", instead)
                 n_keys = revoke_keys_of(sql, user, instead, source)
-            return {**counts, "n_keys": n_keys, "photos": tuple(photos)}
+            return {**counts, "n_keys": n_keys, "photos": tuple(photos), "sent": sent}
 
         gone = self.database.with_room(delete)
         return Erased(**gone, overwritten=self.database.scrub())

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from generic.cache.contents import Content
-from piaa.store.sent import Sent, SentStore
+from piaa.store.sent import Sent, SentStore, owner_of
 
 NETWORK, OTHER = "a" * 64, "b" * 64
-ANA, BEN = "user" + "1" * 20, "user" + "2" * 20
+ANA, BEN = owner_of("ana"), owner_of("ben")
 
 
 @pytest.fixture
@@ -56,22 +56,38 @@ def test_a_damaged_vector_is_none_and_is_replaced(sent, sayings, store):
     assert list(sent.find([one.content.sha256], NETWORK)) == [one.content.sha256]
 
 
-def test_who_is_forgotten_takes_along_what_nobody_else_has(sent, sayings):
-    alone, shared, rated = 1, 2, 3
-    for number, owners in ((alone, (ANA,)), (shared, (ANA, BEN)), (rated, ())):
+def test_who_is_forgotten_takes_along_what_nobody_else_has(sent, sayings, store):
+    alone, shared, judged, rated = 1, 2, 3, 4
+    for number, owners in ((alone, (ANA,)), (shared, (ANA, BEN)), (judged, (ANA,)), (rated, ())):
         sent.keep([file(sayings, number), *(file(sayings, number, owner) for owner in owners)], NETWORK)
         sent.keep([file(sayings, number)], OTHER)
-    names, pictures = sent.forget(ANA, [sayings.digest(f"picture {rated}")])
-    assert pictures == {sayings.digest(f"picture {number}") for number in (alone, rated)}
-    assert names == {
-        *(file(sayings, number, ANA).content.sha256 for number in (alone, shared)),
+    store.say("ana", sayings.rated({shared: 3, judged: 3, rated: 3}))
+    store.say("ben", sayings.rated({judged: 3}))
+    gone = store.delete("ana", source="terminal")
+    assert set(gone.sent) == {
+        *(file(sayings, number, ANA).content.sha256 for number in (alone, shared, judged)),
         *(file(sayings, number).content.sha256 for number in (alone, rated)),
     }
     for network in (NETWORK, OTHER):
-        vectors = [sent.vector(file(sayings, number).content.key, network) for number in (1, 2, 3)]
-        assert [one is None for one in vectors] == [True, False, True]
-    assert sent.forget(ANA, []) == (set(), set())
+        vectors = [sent.vector(file(sayings, number).content.key, network) for number in (1, 2, 3, 4)]
+        assert [one is None for one in vectors] == [True, False, False, True]
     assert list(sent.find([file(sayings, shared, BEN).content.sha256], NETWORK)) != []
+    assert sent.find([file(sayings, judged, ANA).content.sha256], NETWORK) == {}
+
+
+@pytest.mark.parametrize("how", ["withdraw", "say"])
+def test_what_is_withdrawn_is_forgotten_unless_others_have_it(sent, sayings, store, how):
+    for number, owners in ((1, (ANA,)), (2, (ANA, BEN)), (3, (ANA,))):
+        sent.keep([file(sayings, number), *(file(sayings, number, owner) for owner in owners)], NETWORK)
+    store.say("ana", sayings.rated({1: 3, 2: 3, 3: 3}))
+    if how == "withdraw":
+        store.withdraw("ana", ["1.jpg", "2.jpg"], sayings.by_name, source="http")
+    else:
+        identities = [sayings.digest(f"picture {number}") for number in (1, 2)]
+        store.say("ana", sayings.rated({9: 1}), withdrawn=identities)
+    names = [file(sayings, number, owner).content.sha256 for number in (1, 2, 3) for owner in ("", ANA, BEN)]
+    found = sent.find(names, NETWORK)
+    assert [name in found for name in names] == [False, False, False, True, False, True, True, True, False]
 
 
 def test_what_was_sent_longest_ago_goes_first(sent, sayings, store, monkeypatch):
