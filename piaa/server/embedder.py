@@ -117,6 +117,7 @@ class Embedder:
         for one in self._pending.values():
             one.task.cancel()
         self._decoders.stop()
+        await self._sharing.stop()
         for pool in (self._workers, self._network, self._files):
             pool.shutdown(wait=True, cancel_futures=True)
 

@@ -14,6 +14,8 @@ from generic.cache.features import Features
 from generic.errors import PiaaError
 from piaa.store.sent import Sent, SentStore
 
+_PATIENCE_S = 1.0
+"""How long an answer waits for the store, in seconds."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -29,19 +31,31 @@ class Sharing:
         self._store, self._network = store, network
         self._waiting: list[Sent] = []
         self._writing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def keep(self, sent: Sequence[Sent]) -> None:
         """Share photos; requests that come while others' photos are written are one transaction.
 
-        If the store cannot be written to, this server goes on alone with them.
+        If the store cannot be written to, this server goes on alone with them; while somebody else holds it
+        for long, an answer does not wait.
         """
         if self._store is None or not sent:
             return
         self._waiting += sent
+        task = asyncio.get_running_loop().create_task(self._write(self._store))
+        self._tasks.add(task)  # the loop itself does not hold it
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.wait({task}, timeout=_PATIENCE_S)
+
+    async def stop(self) -> None:
+        """Wait for what is being written."""
+        await asyncio.gather(*self._tasks)
+
+    async def _write(self, store: SentStore) -> None:
         async with self._writing:
             some, self._waiting = self._waiting, []
             if some:  # else the request before has taken these along
-                await asyncio.shield(asyncio.to_thread(self._keep, self._store, some))
+                await asyncio.to_thread(self._keep, store, some)
 
     def _keep(self, store: SentStore, sent: Sequence[Sent]) -> None:
         try:

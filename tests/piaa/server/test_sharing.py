@@ -69,7 +69,11 @@ def what_one_server_has_seen_the_other_knows(two, picture, starred):
             known = by_hash(other, "ana", photo, who=who)
             assert (known.status_code, known.json()["users"]) == (200, sent.json()["users"])
         assert by_hash(other, "ben", photo).status_code == 422  # who did not send it
-    assert there.http.get("/health").status_code == 200
+    before = sources(there)
+    for _ in range(3):  # what a process knows by now it does not look up
+        assert by_hash(there, "ana", photos[0]).status_code == 200
+    after = sources(there)
+    assert (after["store"], after["cache"]) == (before["store"], before["cache"] + 3)
     # The file itself needs no run of the network there, nor does the same picture in another file.
     fresh = picture(2010)
     assert scored(here, "ana", data={"user": "ana"}, files={"image": ("a", fresh)}).status_code == 200
@@ -171,14 +175,32 @@ def test_requests_that_wait_are_one_transaction():
 
     async def run() -> None:
         sharing = Sharing(slow, "a")
-        tasks = [asyncio.create_task(sharing.keep([one_file(number)])) for number in range(10)]
+        first = asyncio.create_task(sharing.keep([one_file(0)]))
+        await asyncio.sleep(0.1)
+        others = [asyncio.create_task(sharing.keep([one_file(number)])) for number in range(1, 10)]
         await asyncio.sleep(0.1)
         slow.leave.set()
-        await asyncio.gather(*tasks)
+        await asyncio.gather(first, *others)
         await sharing.keep([])
 
     asyncio.run(run())
     assert slow.batches == [1, 9]
+
+
+def test_an_answer_does_not_wait_while_somebody_holds_the_store(monkeypatch):
+    monkeypatch.setattr("piaa.server.sharing._PATIENCE_S", 0.05)
+    slow = Slow()
+
+    async def run() -> None:
+        sharing = Sharing(slow, "a")
+        await sharing.keep([one_file(1)])
+        await sharing.keep([one_file(2)])
+        assert slow.batches == []
+        slow.leave.set()
+        await sharing.stop()
+
+    asyncio.run(run())
+    assert slow.batches == [1, 1]
 
 
 def test_a_store_that_cannot_be_written_to_stops_no_score(caplog):
