@@ -212,3 +212,15 @@ def test_a_store_that_cannot_be_written_to_stops_no_score(caplog):
         "1 photos are known to this server alone: store 'piaa.db' cannot be used now: it is locked; "
         "try again later"
     ]
+
+
+def test_what_a_killed_server_had_answered_the_other_knows(serve, tmp_path, picture):
+    here, there = (serve(tmp_path / "piaa.db", "--no-keys") for _ in range(2))
+    params, photos = {"fallback": "generic"}, [picture(2060 + number) for number in range(4)]
+    sent = [here.score(["ana"], [("a", photo)], params=params) for photo in photos]
+    here.kill()
+    assert [answer.status_code for answer in sent] == [200] * 4
+    form = {"user": "ana", "sha256": [hash_of(photo) for photo in photos]}
+    known = there.http.post("/v1/score", data=form, params=params)
+    assert known.json()["users"][0]["scores"] == [answer.json()["users"][0]["scores"][0] for answer in sent]
+    there.stop()
