@@ -23,8 +23,8 @@ from statistics import median
 from typing import Any
 
 import httpx
+from filled import fill, photo
 from record import table, tell, write_result
-from serve_users import fill, photo
 from serving import Served
 
 from generic.engine.engine import usable_cores

@@ -21,7 +21,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import numpy as np
@@ -53,8 +53,7 @@ class Cluster:
         server = self.servers[place]
         self.servers[place] = None
         if server is not None:
-            server.process.kill()
-            server.process.wait()
+            server.kill()
             self.killed["server"] += 1
         self.servers[place] = Served(self._url)
 
@@ -65,14 +64,27 @@ class Cluster:
         subprocess.run([*root, *words], check=True)
         self.killed["database"] += 1
 
+    def stop(self) -> None:
+        """End all."""
+        for one in self.servers:
+            if one is not None:
+                one.kill()
+
+
+class Servers(Protocol):
+    """What a client asks."""
+
+    def url(self, draw: np.random.Generator) -> str:
+        """Of the server that gets the next request."""
+
 
 class Client(threading.Thread):
     """One user's client, and what it knows of her ratings."""
 
-    def __init__(self, number: int, cluster: Cluster, end: float) -> None:
+    def __init__(self, number: int, servers: Servers, end: float) -> None:
         super().__init__(daemon=True)
-        self.user, self._cluster, self._end = f"user-{number}", cluster, end
-        self._draw = stream(number, "chaos", "client")
+        self.user, self.end, self._servers = f"user-{number}", end, servers
+        self._draw, self._http = stream(number, "chaos", "client"), httpx.Client(timeout=60)
         self.answers: Counter[str] = Counter()
         self.may: dict[str, set[float]] = {}
         """Scores of each photo that may be kept: the last acknowledged one, and what was sent since."""
@@ -80,18 +92,24 @@ class Client(threading.Thread):
 
     def run(self) -> None:
         """Ask until the end."""
-        while time.monotonic() < self._end:
-            for act in (self._rate, self._rate, self._score, self._fit):
-                act()
+        with self._http:
+            while time.monotonic() < self.end:
+                for act in (self._rate, self._rate, self._score, self._fit):
+                    act()
 
     def _call(self, what: str, path: str, **options: Any) -> bool:
+        status = self._ask(what, path, **options)
+        return status is not None and status < 300
+
+    def _ask(self, what: str, path: str, **options: Any) -> int | None:
+        """The status of one request; None if there was no answer."""
         try:
-            answer = httpx.post(self._cluster.url(self._draw) + path, timeout=60, **options)
+            answer = self._http.post(self._servers.url(self._draw) + path, **options)
         except httpx.TransportError as error:
             self.answers[f"{what}: {type(error).__name__}"] += 1
-            return False
+            return None
         self.answers[f"{what}: {answer.status_code}"] += 1
-        return answer.status_code < 300
+        return answer.status_code
 
     def _rate(self) -> None:
         number, score = int(self._draw.integers(N_PHOTOS)), float(self._draw.integers(1, 6))
@@ -142,6 +160,13 @@ def measure(url: str, minutes: float) -> dict[str, Any]:
             cluster.kill(int(draw.integers(N_SERVERS)))
     for one in clients:
         one.join()
+    found = {"killed": dict(cluster.killed), **outcome(url, clients)}
+    cluster.stop()
+    return found
+
+
+def outcome(url: str, clients: Sequence[Client]) -> dict[str, Any]:
+    """What clients were answered, and what is in the store when all fits have ended."""
     database = open_database(url)
     settle(database)
     store, answers = Store(database=database), Counter[str]()
@@ -156,12 +181,7 @@ def measure(url: str, minutes: float) -> dict[str, Any]:
         versions = sql.run("SELECT count(*) FROM versions")[0][0]
         own = len(sql.run("SELECT DISTINCT user_id, version FROM jobs WHERE state = 'done'"))
     database.close()
-    for server in cluster.servers:
-        if server is not None:
-            server.process.kill()
-            server.process.wait()
     return {
-        "killed": dict(cluster.killed),
         "answers": dict(answers),
         "jobs": states,
         "counts": {

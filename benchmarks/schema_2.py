@@ -16,9 +16,9 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from bulk import Rows, copy, insert
 from safetensors.numpy import save as pack
 
 import piaa
@@ -73,12 +73,11 @@ COLUMNS = {
     "given": "user_id sha256 image score created model_hash vector",
     "jobs": "id user_id adapter state created lease version error",
 }
-"""What is filled, in an order in which nothing is named before it is there."""
+"""What is filled."""
 GIVEN, TERMINAL, BOTH, EVERY = 10, 5, 2, 5
 """Ratings over HTTP, in the terminal, of photos rated in both; every fifth person used the terminal."""
 BATCH = 500
 START = datetime.datetime(2025, 3, 1, 8, tzinfo=datetime.UTC)
-Rows = dict[str, list[tuple[Any, ...]]]
 
 
 class Fit:
@@ -192,10 +191,7 @@ def write_file(path: Path, batches: Iterable[Rows]) -> None:
         connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
         connection.executescript(SCHEMA_2.format(**SQLITE))
         for rows in batches:
-            for name, columns in COLUMNS.items():
-                marks = ", ".join("?" * len(columns.split()))
-                statement = f"INSERT INTO {name} ({', '.join(columns.split())}) VALUES ({marks})"  # noqa: S608
-                connection.executemany(statement, rows[name])
+            insert(connection, COLUMNS, rows)
             connection.commit()
 
 
@@ -206,10 +202,6 @@ def write_postgres(url: str, batches: Iterable[Rows]) -> None:
     with psycopg.connect(url) as connection:
         connection.execute(SCHEMA_2.format(**POSTGRES))
         for rows in batches:
-            for name, columns in COLUMNS.items():
-                statement = f"COPY {name} ({', '.join(columns.split())}) FROM STDIN"
-                with connection.cursor().copy(statement) as copy:
-                    for row in rows[name]:
-                        copy.write_row(row)
+            copy(connection, COLUMNS, rows)
         for name in ("users", "adapters"):
             connection.execute(f"SELECT setval('{name}_id_seq', max(id)) FROM {name}")  # noqa: S608

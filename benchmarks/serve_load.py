@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filled import fill, photo
 from record import Steps, table, tell, write_result
-from serve_users import fill, photo
 from serving import Served
 
 import piaa

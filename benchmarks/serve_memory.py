@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filled import fill, photo
 from record import tell, write_result
 from serve_load import field, load
-from serve_users import fill, photo
 from serving import Served
 
 import piaa

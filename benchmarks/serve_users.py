@@ -1,181 +1,167 @@
-"""Many users: one image for 10,000 of them, and 100,000 in the store against 100.
+"""A server with a store of a million users, or of a hundred thousand, against the same one with a hundred.
 
-    uv run python benchmarks/serve_users.py
+    uv run python benchmarks/serve_users.py --store users.db --users 100000
+    uv run python benchmarks/serve_users.py --store postgresql://... --users 1000000
 
-A real server (`piaa serve`, a SQLite file, piaa-lite), asked over HTTP on loopback. Users are made from a few
-fits on random vectors, each moved a little so that no two are the same: 10,000 `auto` on 10 ratings, the
-others `ridge`.
+A real server (`piaa serve`, piaa-lite), asked over HTTP on loopback, one request at a time. Who is in the
+store: filled.py. A store, empty at first, is measured with its first hundred users and then filled further,
+which takes far longer than measuring: with --minutes it stops then, and the same command goes on where it was
+stopped. Who was erased is filled in again.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
-import tempfile
+import math
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
-from PIL import Image
-from record import table, tell, write_result
-from safetensors.numpy import save as pack
+from filled import RATINGS, fill, photo
+from record import Steps, table, tell, write_result
 from serving import Served
+from store_migration import size_of
 
-import piaa
 from generic.seeds import stream
-from piaa.adapters.prior import Prior
-from piaa.adapters.registry import make_adapter
-from piaa.store.learned_from import learned_from
 from piaa.store.place import open_database
-from piaa.store.records import AdapterRecord
-from piaa.store.versions import add_version, user_id
+from piaa.store.tidying import Retention, TidyStore
 
-RATINGS = 10
-SEEDS = 50
-ASKED = 100
-
-
-def fill(place: Path, n: int, n_auto: int) -> None:
-    """A store of n users, the first n_auto of them `auto`."""
-    model = piaa.load_model("piaa-lite", cache=False)
-    draw, d, prior = stream(0, "serve", "users"), model.prior.n_directions, model.prior
-    bases = {name: seeds(name, prior, draw, d) for name in ("auto", "ridge")}
-    database, nothing = open_database(place), learned_from([], [])
-    for start in range(0, n, 2000):
-        with database.writing() as sql:
-            for number in range(start, min(n, start + 2000)):
-                name = "auto" if number < n_auto else "ridge"
-                state = dict(bases[name][number % SEEDS])
-                moved = "mean" if name == "auto" else "weights"
-                state[moved] = state[moved] + draw.normal(0, 1e-3, state[moved].shape)
-                form = make_adapter(name, prior).restore(state).linear_form()
-                record = AdapterRecord(
-                    adapter=name,
-                    model_name=model.generic.name,
-                    model_hash=model.generic.hash,
-                    scale_low=1,
-                    scale_high=5,
-                    state=pack({key: np.ascontiguousarray(value) for key, value in state.items()}),
-                )
-                add_version(sql, user_id(sql, f"user-{number}"), record, nothing, form.pack())
-        tell(f"{min(n, start + 2000)} users")
-    database.close()
+FEW, ASKED, GONE = 100, 1000, 5
+"""Users at first; requests that are timed; the last users, who are exported and erased."""
+PAGE = 1000
 
 
-def seeds(name: str, prior: Prior | None, draw: np.random.Generator, d: int) -> list[dict[str, Any]]:
-    """A few fits on random vectors."""
-    return [
-        make_adapter(name, prior)
-        .fit(draw.normal(0.5, 0.2, (RATINGS, 1 + d)).astype(np.float32), draw.uniform(size=RATINGS))
-        .state()
-        for _ in range(SEEDS)
-    ]
-
-
-def photo() -> bytes:
-    """A JPEG of 640 x 480."""
-    pixels = stream(0, "serve", "photo").integers(0, 256, (480, 640, 3), np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG")
-    return out.getvalue()
-
-
-def timed(server: Served, users: list[str], digest: str) -> float:
-    """Seconds of one scoring request."""
-    started = time.perf_counter()
-    answer = server.http.post("/v1/score", json={"users": users, "sha256": [digest]})
-    seconds = time.perf_counter() - started
-    answer.raise_for_status()
-    if len(answer.json()["users"]) != len(users):
-        raise RuntimeError(answer.text)
-    return seconds
-
-
-def single(server: Served, users: list[str], digest: str) -> dict[str, float]:
-    """Latency of one image for one user, each user once, in milliseconds."""
-    times = [timed(server, [user], digest) * 1000 for user in users]
-    return {f"p{q}": float(np.percentile(times, q)) for q in (50, 95)}
-
-
-def measure(place: Path, n: int, many: int) -> dict[str, Any]:
-    """Start, memory and latency with a store of n users."""
+def measure(place: Path | str, n: int) -> dict[str, Any]:
+    """All that is asked of a store of n users."""
+    found: dict[str, Any] = {"users": n, "store_bytes": size_of(place), "tidy_s": tidied(place)}
     server = Served(place)
-    sent = {"image": ("photo.jpg", photo())}
-    first = server.http.post("/v1/score", data={"user": "user-0"}, files=sent)
-    first.raise_for_status()
-    digest = first.json()["images"][0]["sha256"]
-    spread = [f"user-{i}" for i in np.linspace(0, n - 1, ASKED).astype(int)]
-    found: dict[str, Any] = {
-        "users": n,
-        "start_s": server.start_s,
-        "store_MB": place.stat().st_size / 1e6,
-        "memory_MB": server.memory() / 1e6,
-        "one_user_first_ms": single(server, spread, digest),
-        "one_user_ms": single(server, spread, digest),
-    }
-    if many:
-        names = [f"user-{i}" for i in range(many)]
-        cold, warm = timed(server, names, digest), [timed(server, names, digest) for _ in range(5)]
-        alone = [timed(server, [name], digest) for name in names[:ASKED]]
-        found |= {
-            "many": many,
-            "many_first_s": cold,
-            "many_s": float(np.median(warm)),
-            "one_by_one_s": float(np.mean(alone)) * many,
-            "memory_after_MB": server.memory() / 1e6,
-        }
-        found["ratio"] = found["one_by_one_s"] / found["many_s"]
+    found |= {"start_s": server.start_s, "start_cpu_s": server.cpu_s(), "memory_MB": server.memory() / 1e6}
+    sent = server.http.post("/v1/score", data={"user": "user-0"}, files={"image": photo()})
+    digest = sent.raise_for_status().json()["images"][0]["sha256"]
+    drawn = stream(0, "serve", "users", n).integers(n - GONE, size=ASKED)
+    asked = [f"user-{number}" for number in drawn]
+    found["first_ms"] = scored(server.http, asked, digest)
+    found["again_ms"] = scored(server.http, asked, digest)
+    found["unknown_ms"] = scored(server.http, [f"nobody-{number}" for number in drawn], digest)
+    found["pages"] = paged(server.http)
+    last = [f"/v1/users/user-{number}" for number in range(n - GONE, n)]
+    exports = [timed(lambda one=one: server.http.get(f"{one}/export")) for one in last]
+    found["export_ms"] = [seconds * 1000 for seconds, _ in exports]
+    found["export_bytes"] = len(exports[0][1].content)
+    found["erase_ms"] = [timed(lambda one=one: server.http.delete(one))[0] * 1000 for one in last]
+    found |= {"memory_after_MB": server.memory() / 1e6, "cpu_s": server.cpu_s()}
     server.stop()
     return found
 
 
-def markdown(few: dict[str, Any], lots: dict[str, Any]) -> str:
-    """The tables of the page."""
+def timed(ask: Callable[[], httpx.Response]) -> tuple[float, httpx.Response]:
+    """Seconds of a request, and its answer, which is no refusal."""
+    started = time.perf_counter()
+    answer = ask()
+    return time.perf_counter() - started, answer.raise_for_status()
 
-    def row(name: str, key: str, form: str = "{:.0f}") -> list[str]:
-        return [name, *(form.format(one[key]) for one in (few, lots))]
+
+def scored(http: httpx.Client, users: Sequence[str], digest: str) -> dict[str, float]:
+    """Milliseconds of a score of one known photo for one user, over these users in turn."""
+
+    def ask(user: str) -> httpx.Response:
+        return http.post("/v1/score", json={"users": [user], "sha256": [digest], "fallback": "generic"})
+
+    times = [1000 * timed(lambda user=user: ask(user))[0] for user in users]
+    return {f"p{q}": float(np.percentile(times, q)) for q in (50, 99)}
+
+
+def paged(http: httpx.Client) -> dict[str, float]:
+    """All users, a page after the other."""
+    after: int | None = 0
+    times, n = [], 0
+    while after is not None:
+        where = {"after": after, "n": PAGE}
+        seconds, answer = timed(lambda where=where: http.get("/v1/users", params=where))
+        page = answer.json()
+        times.append(seconds)
+        n, after = n + len(page["users"]), page["next"]
+    return {"n": len(times), "users": n, "seconds": sum(times), "slowest_ms": 1000 * max(times)}
+
+
+def tidied(place: Path | str) -> float:
+    """Seconds that it takes to look for what need not be kept, of which there is nothing."""
+    database = open_database(place)
+    store, started = TidyStore(database), time.perf_counter()
+    store.due(0)  # so that the server does not do it within this hour
+    gone = store.tidy(Retention())
+    database.close()
+    if any(gone.__dict__.values()):
+        raise RuntimeError(f"nothing was to be tidied, but gone are {gone}")
+    return time.perf_counter() - started
+
+
+def markdown(few: dict[str, Any], lots: dict[str, Any], adapter: str) -> str:
+    """The table of the page."""
+    both = (few, lots)
+
+    def row(name: str, of: Callable[[dict[str, Any]], float], form: str) -> list[str]:
+        return [name, *(format(of(one), form) for one in both)]
 
     def ms(name: str, key: str) -> list[str]:
-        return [name, *(f"{one[key]['p50']:.1f} / {one[key]['p95']:.1f}" for one in (few, lots))]
+        return [name, *(f"{one[key]['p50']:.1f} / {one[key]['p99']:.1f}" for one in both)]
 
-    stores = table(
-        ["", *(f"{one['users']:,} users" for one in (few, lots))],
-        [
-            row("store, MB", "store_MB"),
-            row("start until it listens, s", "start_s"),
-            row("memory, MB", "memory_MB"),
-            ms(
-                f"a known image, {ASKED} users in turn, first time, p50 / p95 ms",
-                "one_user_first_ms",
-            ),
-            ms("the same users again, p50 / p95 ms", "one_user_ms"),
-        ],
+    rows = [
+        row("store, MB", lambda one: one["store_bytes"] / 1e6, ",.0f"),
+        row("start until it listens, s", lambda one: one["start_s"], ".1f"),
+        row("memory then, MB", lambda one: one["memory_MB"], ".0f"),
+        row("memory after all that follows, MB", lambda one: one["memory_after_MB"], ".0f"),
+        ms(f"a known photo, {ASKED:,} users drawn, p50 / p99 ms", "first_ms"),
+        ms("the same users again, p50 / p99 ms", "again_ms"),
+        ms("users who are not there (`fallback=generic`), p50 / p99 ms", "unknown_ms"),
+        row(f"all users, {PAGE:,} a page, s", lambda one: one["pages"]["seconds"], ".2f"),
+        row("pages", lambda one: one["pages"]["n"], ",.0f"),
+        row("the slowest page, ms", lambda one: one["pages"]["slowest_ms"], ".0f"),
+        row("export of one user, ms", lambda one: float(np.median(one["export_ms"])), ".0f"),
+        row("erasure of one user, ms", lambda one: float(np.median(one["erase_ms"])), ".0f"),
+        row("`piaa tidy`, nothing to do, s", lambda one: one["tidy_s"], ".1f"),
+    ]
+    a_user = (lots["store_bytes"] - few["store_bytes"]) / (lots["users"] - few["users"])
+    return (
+        table(["", *(f"{one['users']:,} users" for one in both)], rows)
+        + f"\n\nA user with {RATINGS} ratings and a version by `{adapter}` takes {a_user / 1000:.1f} kB "
+        f"of the store; her export is {lots['export_bytes'] / 1000:.0f} kB."
     )
-    many = (
-        f"One known image for {lots['many']:,} `auto` users in one request: {lots['many_first_s']:.2f} s "
-        f"for the first time, then {lots['many_s']:.2f} s. One request a user "
-        f"takes {lots['one_by_one_s']:.0f} s "
-        f"({ASKED} requests measured, times {lots['many'] // ASKED}), {lots['ratio']:.0f} times as "
-        f"long; memory is {lots['memory_after_MB']:.0f} MB after it."
-    )
-    return f"{stores}\n\n{many}"
 
 
 def main() -> None:
-    """Measure and write the result file."""
+    """Fill, measure and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--store", required=True, help="file or PostgreSQL URL, empty at first")
     parser.add_argument("--users", type=int, default=100_000)
-    parser.add_argument("--many", type=int, default=10_000)
+    parser.add_argument("--adapter", default="ridge", help="by which they learn, which decides the size")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop filling after these")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        few, lots = Path(folder) / "few.db", Path(folder) / "lots.db"
-        fill(few, 100, 10)
-        fill(lots, options.users, options.many)
-        result = {"few": measure(few, 100, 0), "lots": measure(lots, options.users, options.many)}
-    command = f"uv run python benchmarks/serve_users.py --users {options.users} --many {options.many}"
-    write_result("serve_users", command, {**result, "markdown": markdown(**result)})
-    tell(markdown(**result))
+    end = time.monotonic() + 60 * options.minutes
+    database = "://" in options.store
+    place = options.store if database else Path(options.store)
+    name = "serve_users_postgres" if database else "serve_users"
+    steps = Steps(name, {"store": options.store, "users": options.users, "adapter": options.adapter})
+
+    def first() -> dict[str, Any]:
+        fill(place, FEW, other=options.adapter)
+        return measure(place, FEW)
+
+    few = steps.do("few", first)
+    if fill(place, options.users, other=options.adapter, end=end) < options.users:
+        tell("not filled yet; the same command goes on")
+        return
+    lots = steps.do("lots", lambda: measure(place, options.users))
+    text = markdown(few, lots, options.adapter)
+    where = "$PIAA_TEST_POSTGRES_URL" if database else "users.db"
+    command = f"uv run python benchmarks/serve_users.py --store {where} --users {options.users}"
+    command += f" --adapter {options.adapter}"
+    write_result(name, command, {"few": few, "lots": lots, "markdown": text})
+    steps.end()
+    tell(text)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,15 @@ class Served:
 
     def stop(self) -> None:
         """End it."""
-        self.http.close()
         self.process.terminate()
+        self._ended()
+
+    def kill(self) -> None:
+        """End it at once, by SIGKILL."""
+        self.process.kill()
+        self._ended()
+
+    def _ended(self) -> None:
         self.process.wait()
+        self.http.close()
         self._log.close()

@@ -15,8 +15,9 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from bulk import Rows
 from record import table, tell, write_result
-from schema_2 import People, Rows, write_file, write_postgres
+from schema_2 import People, write_file, write_postgres
 
 
 def migrate(place: str | Path) -> None:
@@ -42,7 +43,7 @@ def told(batches: Iterable[Rows], people: int) -> Iterator[Rows]:
 def size_of(place: str | Path) -> int:
     """Bytes of a file with what lies beside it, or of a database."""
     if isinstance(place, Path):
-        return sum(path.stat().st_size for path in place.parent.iterdir())
+        return sum(path.stat().st_size for path in place.parent.glob(f"{place.name}*"))
     import psycopg
 
     with psycopg.connect(place) as connection:

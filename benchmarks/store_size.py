@@ -102,7 +102,7 @@ def schema_3(place: Path, model: Model) -> Store:
 
     def rate(user: str, photos: Sequence[Photo], scores: Sequence[float]) -> None:
         seen = [
-            SeenPhoto(identity=_identity(one), sha256=one.sha256, image=one.name, vector=one.vector)
+            SeenPhoto(identity=identity_of(one), sha256=one.sha256, image=one.name, vector=one.vector)
             for one in photos
         ]
         ratings = list(zip(seen, scores, strict=True))
@@ -118,7 +118,7 @@ def schema_3(place: Path, model: Model) -> Store:
     return Store(rate, fit, store.close)
 
 
-def _identity(photo: Photo) -> str:
+def identity_of(photo: Photo) -> str:
     """Of its image data, which differs from the hash of its file."""
     return hashlib.sha256(photo.sha256.encode()).hexdigest()
 

@@ -1,14 +1,12 @@
-"""PostgreSQL, where PIAA_TEST_POSTGRES_URL names a database to fill; and an adapter of another package."""
+"""PostgreSQL started anew; an adapter of another package."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -39,36 +37,6 @@ class NearestAdapter(Adapter):
         self.rated = dict(state)
         return self
 '''
-
-
-@pytest.fixture
-def cluster_lock(tmp_path_factory) -> Iterator[TextIO]:
-    """Shared by all workers while a test uses the cluster, held alone by one that restarts it."""
-    if not os.environ.get("PIAA_TEST_POSTGRES_URL"):
-        pytest.skip(reason="PIAA_TEST_POSTGRES_URL names no PostgreSQL database")
-    fcntl = pytest.importorskip("fcntl")
-    with (tmp_path_factory.getbasetemp().parent / "postgres.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_SH)
-        yield file
-
-
-@pytest.fixture
-def postgres(cluster_lock) -> str:
-    """The URL of an empty PostgreSQL database that no other worker uses."""
-    psycopg = pytest.importorskip("psycopg", reason="the core has no psycopg")
-
-    url = os.environ["PIAA_TEST_POSTGRES_URL"]
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    if worker is not None:
-        name = f"piaa_{worker}"
-        with psycopg.connect(url, autocommit=True) as connection:
-            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
-                connection.execute(f"CREATE DATABASE {name}")
-        url = urlsplit(url)._replace(path=f"/{name}").geturl()
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
-    return url
 
 
 @pytest.fixture
