@@ -4,7 +4,7 @@
     uv run python benchmarks/serve_many.py --before ../piaa-before
 
 A real server (`piaa serve`, a SQLite file, piaa-lite), asked over HTTP on loopback; users as in
-`serve_users.py`, `auto` on 10 ratings. Processor time, not time on the clock: other programs may run.
+`filled.py`, `auto` on 10 ratings. Processor time, not time on the clock: other programs may run.
 """
 
 from __future__ import annotations

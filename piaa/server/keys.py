@@ -16,7 +16,8 @@ from piaa.store.clock import written
 from piaa.store.keys import Key, KeyStore
 
 router = APIRouter(prefix="/v1", tags=["operation"], responses=ERRORS)
-KeyId = Annotated[str, Path(alias="id", description="The key's id.", pattern="^[0-9a-f]{1,32}$")]
+_ID = "^[0-9a-f]{1,32}$"
+KeyId = Annotated[str, Path(alias="id", description="The key's id.", pattern=_ID)]
 _ROLES, _SCOPES = "^(admin|user|service)$", "^(score|rate|admin|metrics)$"
 
 
@@ -58,6 +59,13 @@ class KeyInfo(_Json):
     )
 
 
+class KeyPage(_Json):
+    """A page of keys, oldest first."""
+
+    keys: list[KeyInfo]
+    next: str | None = Field(description="`after` of the next page; null at the end.")
+
+
 class KeySecret(_Json):
     """A key with its secret, which is not kept and cannot be shown again."""
 
@@ -86,10 +94,15 @@ class AuditEntry(_Json):
 
 
 @router.get("/keys")
-async def keys(request: Request) -> list[KeyInfo]:
-    """All keys, without their secrets; needs the scope admin."""
+async def keys(
+    request: Request,
+    after: Annotated[str | None, Query(pattern=_ID, description="Only keys made after this one.")] = None,
+    n: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> KeyPage:
+    """All keys, without their secrets, a page at a time; needs the scope admin."""
     known, _ = _of(request)
-    return [_info(one) for one in await asyncio.to_thread(known.keys)]
+    found = await asyncio.to_thread(known.page, after, n)
+    return KeyPage(keys=[_info(one) for one in found], next=found[-1].id if len(found) == n else None)
 
 
 @router.post("/keys", status_code=201)

@@ -158,6 +158,26 @@ class KeyStore:
             rows = sql.run(f"SELECT {_COLUMNS} FROM api_keys ORDER BY created, id")  # noqa: S608
         return [_key(row) for row in rows]
 
+    def page(self, after: str | None, n: int) -> list[Key]:
+        """Up to n keys made after a key, or from the first one on, oldest first.
+
+        Args:
+            after: the key's id; None: from the first one on.
+            n: at most so many.
+
+        Raises:
+            StoreError: there is no such key.
+        """
+        with self.database.reading() as sql:
+            last = None if after is None else _found(sql, after, lock=False)
+            beyond = "" if last is None else " WHERE created > :created OR (created = :created AND id > :id)"
+            rows = sql.run(
+                f"SELECT {_COLUMNS} FROM api_keys{beyond} ORDER BY created, id LIMIT :n",  # noqa: S608
+                n=n,
+                **({} if last is None else {"created": last.created, "id": last.id}),
+            )
+        return [_key(row) for row in rows]
+
     def revoke(self, key: str, *, who: str = "terminal") -> Key:
         """Refuse a key from now on.
 
@@ -226,8 +246,9 @@ def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
 
 
-def _found(sql: Sql, key: str) -> Key:
-    rows = sql.run(f"SELECT {_COLUMNS} FROM api_keys WHERE id = :id{sql.for_update}", id=key)  # noqa: S608
+def _found(sql: Sql, key: str, *, lock: bool = True) -> Key:
+    end = sql.for_update if lock else ""
+    rows = sql.run(f"SELECT {_COLUMNS} FROM api_keys WHERE id = :id{end}", id=key)  # noqa: S608
     if not rows:
         raise StoreError(f"there is no key {key!r}; see all keys with: piaa keys list")
     return _key(rows[0])

@@ -41,7 +41,7 @@ def test_a_key_from_its_making_to_its_end(server, make):
     assert asked(server, secret, "GET", "/v1/models").status_code == 200
     listed = server.http.get("/v1/keys")
     assert secret not in listed.text
-    (found,) = (one for one in listed.json() if one["id"] == key["id"])
+    (found,) = (one for one in listed.json()["keys"] if one["id"] == key["id"])
     assert {**found, "last_used": None} == key
 
     later = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)).isoformat()
@@ -63,6 +63,25 @@ def test_a_key_from_its_making_to_its_end(server, make):
     )
     told = [one["what"] for one in server.http.get("/v1/audit").json()]
     assert told[-4:] == [f"{what} key {key['id']}" for what in ("create", "rotate", "rotate", "revoke")]
+
+
+def test_keys_come_in_pages(server, make):
+    for number in range(3):
+        make("service", scopes=["score"], label=f"service {number}")
+    whole = server.http.get("/v1/keys", params={"n": 1000}).json()
+    assert whole["next"] is None
+    found, after = [], {}
+    while after.get("after", "") is not None:
+        page = server.http.get("/v1/keys", params={"n": 2, **after}).json()
+        assert len(page["keys"]) <= 2
+        found, after = found + page["keys"], {"after": page["next"]}
+    assert found == whole["keys"]
+    assert [one["label"] for one in found[-3:]] == ["service 0", "service 1", "service 2"]
+    refused = server.http.get("/v1/keys", params={"after": "abc"})
+    assert (refused.status_code, refused.json()["detail"]) == (
+        422,
+        "there is no key 'abc'; see all keys with: piaa keys list",
+    )
 
 
 def test_the_audit_names_the_key_that_asked_and_comes_in_pages(server, make):

@@ -23,6 +23,21 @@ def test_a_key_opens_until_it_is_revoked(store):
     assert keys.keys()[1].revoked is not None
 
 
+def test_keys_come_in_pages(store, refusal):
+    keys = KeyStore(store.database)
+    for number in range(5):
+        keys.create_key("user", f"user {number}")
+    with store.database.writing() as sql:  # made in one moment: their ids decide
+        sql.run("UPDATE api_keys SET created = :now WHERE user_name <> 'user 0'", now=until("1d"))
+    made = keys.keys()
+    pages = [keys.page(after, 2) for after in (None, made[1].id, made[3].id, made[4].id)]
+    assert pages == [made[:2], made[2:4], made[4:], []]
+    assert keys.page(None, 9) == made
+    assert refusal(StoreError, keys.page, "abc", 2) == (
+        "there is no key 'abc'; see all keys with: piaa keys list"
+    )
+
+
 def test_secrets_are_in_no_row(store, sayings):
     _, secret = KeyStore(store.database).create_key("admin")
     assert secret not in repr(sayings.everything(store.database))
