@@ -9,7 +9,6 @@ import itertools
 import threading
 
 import httpx
-import numpy as np
 from serving import Served
 
 
@@ -26,9 +25,9 @@ class Balancer:
         self._turn, self._ended = itertools.count(), threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def url(self, draw: np.random.Generator | None = None) -> str:  # noqa: ARG002  (as chaos.py has it)
-        """Of the next one."""
-        ready = self._ready
+    def url(self, draw: object = None, but: str | None = None) -> str:  # noqa: ARG002  (as chaos.py has it)
+        """Of the next one, which is not the one that failed just now."""
+        ready = [one for one in self._ready if one != but] or self._ready
         return ready[next(self._turn) % len(ready)]
 
     def _watch(self) -> None:

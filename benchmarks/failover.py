@@ -40,13 +40,13 @@ class Paced(Client):
 
     Args:
         number: of the client.
-        servers: whom it asks.
+        balancer: through which it asks.
         tries: how often it asks again where its connection failed.
     """
 
-    def __init__(self, number: int, servers: Balancer, tries: int) -> None:
-        super().__init__(number, servers, math.inf)
-        self._tries, self._number = tries, number
+    def __init__(self, number: int, balancer: Balancer, tries: int) -> None:
+        super().__init__(number, balancer, math.inf)
+        self._tries, self._number, self._balancer = tries, number, balancer
         self.answered: list[float] = []
         """When, by the monotonic clock."""
         self.waits: list[float] = []
@@ -67,9 +67,10 @@ class Paced(Client):
                 due += EVERY_S
 
     def _call(self, what: str, path: str, **options: Any) -> bool:
-        started, status = time.monotonic(), None
+        started, status, url = time.monotonic(), None, None
         for _ in range(1 + self._tries):
-            status = self._ask(what, path, **options)
+            url = self._balancer.url(but=url)
+            status = self._ask(url, what, path, **options)
             if status is not None:
                 break
         now = time.monotonic()
@@ -197,14 +198,14 @@ def markdown(found: dict[str, dict[str, Any]]) -> str:
         row("acknowledged ratings", lambda one: f"{one['counts']['acknowledged']:,}"),
         row("of them lost", lambda one: f"{one['counts']['lost']}"),
         row("fits done", lambda one: f"{one['jobs'].get('done', 0):,}"),
-        row("versions, each of a fit of its own", versions_of),
+        row("versions made, each by a fit of its own", versions_of),
         row("fits that failed", lambda one: f"{one['jobs'].get('failed', 0)}"),
     ]
     return table(["where a connection fails", *found], rows)
 
 
 def versions_of(one: dict[str, Any]) -> str:
-    """How many versions there are, and of how many fits, should the two differ."""
+    """How many versions were made, and of how many fits, should the two differ."""
     n, own = one["counts"]["versions"], one["counts"]["jobs_with_a_version_of_their_own"]
     return f"{n:,}" if n == own else f"{n:,} of {own:,} fits"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import math
 import sys
 from pathlib import Path
@@ -53,7 +54,16 @@ def test_a_kind_of_rounds_is_summed_up(failover):
     assert lines[0] == "| where a connection fails | an error | a second try |"
     assert "| errors that came to a client | 4 | 2 |" in lines
     assert "| until as much is answered as before, median / longest s | 1.5 / 1.5 | inf / inf |" in lines
-    assert "| versions, each of a fit of its own | 10 | 10 |" in lines
+    assert "| versions made, each by a fit of its own | 10 | 10 |" in lines
+
+
+def test_a_second_try_goes_to_the_other_server(failover):
+    balancer = object.__new__(failover.Balancer)
+    balancer._ready, balancer._turn = ["one", "two"], itertools.count()
+    assert [balancer.url() for _ in range(4)] == ["one", "two", "one", "two"]
+    assert {balancer.url(but="one") for _ in range(4)} == {"two"}
+    balancer._ready = ["two"]
+    assert balancer.url(but="two") == "two"
 
 
 @pytest.mark.slow
