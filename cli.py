@@ -27,6 +27,7 @@ from piaa.commands import (
     serve,
     status,
     suggest,
+    tidy,
 )
 from piaa.commands import (
     open as open_page,
@@ -136,6 +137,7 @@ fit_users.add_to(app)
 rank.add_to(app)
 status.add_to(app)
 backup.add_to(app)
+tidy.add_to(app)
 calibrate.add_to(app)
 app.add_typer(keys_app, name="keys")
 evaluate.add_to(app, adapters_of)

@@ -15,6 +15,7 @@
     │   ├── StoreUnavailable    not at this moment: its database is away or busy
     │   ├── UnknownUser         the store has no such user
     │   ├── ModelMismatch       an adapter was fitted on another generic model
+    │   ├── OverQuota           a user would take more of it than she may (piaa.store.quotas)
     │   └── Changed             a user changed while being scored (piaa.server.matrices)
     ├── DatasetError            a dataset's files are missing or not what they should be
     │   └── BadGazeError        rows of a gaze export, each named (protocols.gaze.fixations)

@@ -10,7 +10,7 @@ from piaa.commands.options import AsJson, StoreOption
 from piaa.commands.terminal import note, print_json, reporting
 
 if TYPE_CHECKING:
-    from piaa.store.keys import KeyStore
+    from piaa.store.keys import Key, KeyStore
 
 keys_app = typer.Typer(help="Who may use a server.", no_args_is_help=True)
 
@@ -26,23 +26,59 @@ def open_keys(store: str | None) -> KeyStore:
 @keys_app.command("create", epilog="Example: piaa keys create --role user --user ana")
 @reporting
 def keys_create(
-    role: Annotated[str, typer.Option(help="'admin', or 'user' for one user alone.")],
+    role: Annotated[
+        str, typer.Option(help="'admin'; 'user', for one user alone; 'service', for all, with --scope.")
+    ],
     user: Annotated[str | None, typer.Option("--user", help="The user of a user's key.")] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", help="score, rate, admin or metrics, more than once; default: the role's."),
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    expires: Annotated[
+        str | None, typer.Option(help="When it ends: 90d, 12h, or 2027-01-31 (UTC); default: never.")
+    ] = None,
     store: StoreOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key; its secret is shown this once."""
-    from piaa.store.records import check_user
+    from piaa.store.clock import until
+    from piaa.store.keys import check_new
 
-    if role not in ("admin", "user") or (role == "user") != (user is not None):
-        raise typer.BadParameter("give --role admin, or --role user with --user NAME")
-    if user is not None:
-        check_user(user)
+    check_new(role, user, scope or [], label)
+    end = None if expires is None else until(expires)
     keeper = open_keys(store)
-    key, secret = keeper.create_key(role, user)
+    key, secret = keeper.create_key(role, user, scopes=scope or [], label=label, expires=end)
     keeper.database.close()
+    _tell(key, secret, as_json)
+
+
+@keys_app.command("rotate", epilog="Example: piaa keys rotate 6f0a1b2c3d4e --keep-old 7d")
+@reporting
+def keys_rotate(
+    key: Annotated[str, typer.Argument(help="The key's id.")],
+    keep_old: Annotated[
+        str | None,
+        typer.Option(help="How long the old secret is valid: 12h, 7d, or 2027-01-31; default: no longer."),
+    ] = None,
+    store: StoreOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a key a new secret, which is shown this once."""
+    from piaa.store.clock import until
+
+    old_until = None if keep_old is None else until(keep_old)
+    keeper = open_keys(store)
+    try:
+        found, secret = keeper.rotate(key, old_until=old_until)
+    finally:
+        keeper.database.close()
+    _tell(found, secret, as_json)
+
+
+def _tell(key: Key, secret: str, as_json: bool) -> None:
     if as_json:
-        print_json({"id": key.id, "role": role, "user": user, "secret": secret})
+        print_json({**key.__dict__, "secret": secret})
         return
     note(f"key {key.id}: the secret is not kept, write it down now")
     typer.echo(secret)
@@ -59,8 +95,22 @@ def keys_list(store: StoreOption = None, as_json: AsJson = False) -> None:
         print_json([key.__dict__ for key in keys])
         return
     for key in keys:
-        whose = f"user {key.user}" if key.user else "admin"
-        typer.echo(f"{key.id}: {whose}, of {key.created}{f', revoked {key.revoked}' if key.revoked else ''}")
+        typer.echo(_line(key))
+
+
+def _line(key: Key) -> str:
+    whose = f"user {key.user}" if key.user else key.role
+    facts = {
+        "": key.label and f"{key.label!r}",
+        "for": " ".join(key.scopes),
+        "of": key.created,
+        "last used": key.last_used,
+        "expires": key.expires,
+        "old secret until": key.old_until,
+        "revoked": key.revoked,
+    }
+    told = [f"{name} {value}".strip() for name, value in facts.items() if value]
+    return f"{key.id}: {whose}, {', '.join(told)}"
 
 
 @keys_app.command("audit", epilog="Example: piaa keys audit -n 20")
@@ -70,7 +120,7 @@ def keys_audit(
     store: StoreOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Who made and revoked keys, and who withdrew, erased or restored what."""
+    """Who did what: to keys, and what was withdrawn, erased, restored, calibrated, migrated."""
     from piaa.store.audit import entries
 
     keeper = open_keys(store)

@@ -37,6 +37,26 @@ def serve(
     ] = None,
     cache: CacheOption = None,
     no_cache: NoCache = False,
+    share_vectors: Annotated[
+        int,
+        typer.Option(
+            help="Bytes of vectors of photos sent that servers share through the store; 0: none.", min=0
+        ),
+    ] = 2**30,
+    keep_versions: Annotated[
+        int, typer.Option(help="Newest versions of each user, beside those that count; 0: all.", min=0)
+    ] = 5,
+    keep_jobs: Annotated[int, typer.Option(help="Days that fits which ended are kept; 0: all.", min=0)] = 30,
+    max_user_photos: Annotated[
+        int, typer.Option(help="Photos of which one user may say anything; 0: any number.", min=0)
+    ] = 0,
+    max_user_ratings: Annotated[
+        int,
+        typer.Option(help="Ratings, comparisons, flags of one user, with history; 0: any number.", min=0),
+    ] = 0,
+    max_user_bytes: Annotated[
+        int, typer.Option(help="Bytes that one user may take of the store; 0: any number.", min=0)
+    ] = 0,
     max_body: Annotated[int, typer.Option(help="Largest request, in bytes.", min=1000)] = 64 * 2**20,
     max_pixels: Annotated[
         int, typer.Option("--max-pixels", help="Photos with more pixels are refused.", min=1)
@@ -92,6 +112,12 @@ def serve(
         plain=plain,
         calibrations=None if calibrations is None else str(calibrations),
         cache=None if folder is None else str(folder),
+        share_vectors=share_vectors,
+        keep_versions=keep_versions,
+        keep_jobs=keep_jobs,
+        max_user_photos=max_user_photos,
+        max_user_ratings=max_user_ratings,
+        max_user_bytes=max_user_bytes,
         workers=workers,
         keys=not no_keys,
         max_body=max_body,

@@ -16,7 +16,7 @@ import piaa
 from generic.cache.features import FeatureCache
 from generic.threads import one_blas_thread
 from piaa.people.model import Model
-from piaa.server import fits, people, problems, said, scoring, telemetry
+from piaa.server import fits, keys, people, problems, said, scoring, telemetry
 from piaa.server.calibrating import routes as calibrating
 from piaa.server.calibrating.process import CalibrationOptions, Calibrations
 from piaa.server.counts import SharedCounts
@@ -33,12 +33,15 @@ from piaa.server.scorers import Scorers
 from piaa.server.served import Served
 from piaa.server.services import Services
 from piaa.server.settings import ServeSettings
+from piaa.server.tidier import Tidier
 from piaa.store.jobs import JobStore
 from piaa.store.keys import KeyStore
 from piaa.store.place import open_database
 from piaa.store.request_counts import CountStore
+from piaa.store.sent import SentStore
 from piaa.store.serving import ServingStore
 from piaa.store.store import Store
+from piaa.store.tidying import TidyStore
 
 _CONNECTIONS = 8
 """To the store, for each server process."""
@@ -65,17 +68,19 @@ async def ready(request: Request) -> Health:
     "/metrics", response_class=Response, responses={**ERRORS, 200: {"content": {"text/plain": {}}}}
 )
 async def prometheus(request: Request) -> Response:
-    """Prometheus' metrics; needs an admin's key."""
-    cast("Caller", request.state.caller).check_admin()
-    mover = cast("Services", request.app.state.services).mover
-    if mover is not None:
-        telemetry.LEFT.set(await asyncio.to_thread(mover.n_left))
+    """Prometheus' metrics; needs a key with the scope metrics."""
+    cast("Caller", request.state.caller).check("metrics")
+    services = cast("Services", request.app.state.services)
+    telemetry.OLDEST.set(await asyncio.to_thread(services.jobs.waiting_s))
+    if services.mover is not None:
+        telemetry.LEFT.set(await asyncio.to_thread(services.mover.n_left))
     return Response(telemetry.exposition(), media_type="text/plain; version=0.0.4")
 
 
 @operation.get("/v1/models", responses=ERRORS)
 async def models(request: Request) -> list[ModelInfo]:
     """The models that score here: the one of now, and while people move to it the one of before."""
+    cast("Caller", request.state.caller).check("score", "rate", "admin")
     found = [one.generic for one in cast("Services", request.app.state.services).models]
     return [ModelInfo(name=one.name, hash=one.hash, scale=one.header.scale) for one in found]
 
@@ -100,11 +105,13 @@ def create_app(settings: ServeSettings) -> FastAPI:
     )
     services = _services(settings, model, Store(database=database), cache, fits_apart)
     counts = SharedCounts(CountStore(database))
+    tidier = Tidier(TidyStore(database), settings.retention)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
         with one_blas_thread():
             counts.start()
+            tidier.start()
             services.fitter.start()
             for one in services.served:
                 await one.embedder.warm_up()
@@ -120,6 +127,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
             await asyncio.to_thread(services.fitter.stop)
             fits_apart.close()
             await asyncio.to_thread(counts.stop)
+            await asyncio.to_thread(tidier.stop)
         for one in services.served:
             await one.embedder.stop()
         cache.close()
@@ -136,12 +144,14 @@ def create_app(settings: ServeSettings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services, app.state.calibrations = services, _calibrations(settings)
+    app.state.keys = KeyStore(database)
     problems.add_to(app, database.name)
-    for router in (operation, scoring.router, said.router, fits.router, people.router, calibrating.router):
-        app.include_router(router)
+    for one in (scoring, said, fits, people, keys, calibrating):
+        app.include_router(one.router)
+    app.include_router(operation)
     describe(app, keys=settings.keys)
     app.add_middleware(Quick, services=services)
-    app.add_middleware(Gate, keys=KeyStore(database), counts=counts, settings=settings)
+    app.add_middleware(Gate, keys=app.state.keys, counts=counts, settings=settings)
     return app
 
 
@@ -149,13 +159,14 @@ def _services(
     settings: ServeSettings, model: Model, store: Store, cache: FeatureCache, fits: FitProcess
 ) -> Services:
     jobs, serving = JobStore(store.database), ServingStore(store.database)
+    sent = SentStore(store.database) if settings.share_vectors else None
     services = Services(
         settings=settings,
         model=model,
         store=store,
         serving=serving,
         jobs=jobs,
-        embedder=Embedder(model.generic, cache, settings),
+        embedder=Embedder(model.generic, cache, settings, sent),
         scorers=Scorers(store, model),
         fitter=Fitter(jobs, fits),
         readiness=Readiness(jobs.n_waiting),
@@ -163,7 +174,7 @@ def _services(
     if settings.before is not None:
         old: Model = piaa.load_model(settings.before, cache=False)
         services.before = Served(
-            model=old, embedder=Embedder(old.generic, cache, settings), scorers=Scorers(store, old)
+            model=old, embedder=Embedder(old.generic, cache, settings, sent), scorers=Scorers(store, old)
         )
         services.mover = Mover(serving, jobs, services.fitter, [model, old], cache)
     return services

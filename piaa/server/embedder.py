@@ -26,7 +26,9 @@ from piaa.server.decoding.process import Limits
 from piaa.server.decoding.turns import Turns
 from piaa.server.problems import Problem
 from piaa.server.settings import ServeSettings
+from piaa.server.sharing import Sharing
 from piaa.store.recent import Recent
+from piaa.store.sent import Sent, SentStore, is_owned, name_of, owner_of
 
 _REMEMBERED = 2**27
 _GIVE_BACK_EVERY = 256
@@ -35,7 +37,6 @@ _MORE_DECODERS = 2
 """Than cores: somebody else's photo is decoded beside those that take long."""
 _NAMELESS = "\ufffc"
 """What a file is called while it is looked at: several may have sent it, each under a name of their own."""
-_OWNED, _OWN = "user", 40
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 T = TypeVar("T")
@@ -50,6 +51,8 @@ class Known(NamedTuple):
     vector: Features
     facts: PhotoFacts | None = None
     """None if only a hash was asked about."""
+    plain: Features | None = None
+    """The vector with the network's own score; None if a model's is all that is known."""
 
 
 class Looked(NamedTuple):
@@ -77,11 +80,19 @@ class Embedder:
         model: the generic model.
         cache: where vectors are kept between runs.
         settings: the server's.
+        sent: where what was sent to the other servers is found; None shares nothing.
     """
 
-    def __init__(self, model: GenericModel, cache: FeatureCache, settings: ServeSettings) -> None:
+    def __init__(
+        self,
+        model: GenericModel,
+        cache: FeatureCache,
+        settings: ServeSettings,
+        sent: SentStore | None = None,
+    ) -> None:
         self._model, self._cache, self._settings = model, cache, settings
         self._vectors = model.remembered(cache)
+        self._sharing = Sharing(sent, model.network_hash)
         self._recent = Recent(_REMEMBERED)
         self._pending: dict[str, _Pending] = {}
         cores = max(1, usable_cores() // settings.workers)
@@ -106,6 +117,7 @@ class Embedder:
         for one in self._pending.values():
             one.task.cancel()
         self._decoders.stop()
+        await self._sharing.stop()
         for pool in (self._workers, self._network, self._files):
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -121,67 +133,88 @@ class Embedder:
         Args:
             digests: the hashes.
             owner: who must have sent them, or have been given them; None is whoever sent them.
+
+        Raises:
+            StoreError: what other servers have seen cannot be asked for.
         """
-        names = {_name(digest, owner): digest for digest in digests if _SHA256.fullmatch(digest)}
+        names = {name_of(digest, owner): digest for digest in digests if _SHA256.fullmatch(digest)}
         found: dict[str, Known | None] = {name: self._recent.get(name) for name in names}
         missing = [name for name, one in found.items() if one is None]
         if missing:
             stored = await self._off_loop(self._stored, missing)
             found |= {name: self._remembered(name, one) for name, one in stored.items()}
+            missing = [name for name in missing if name not in stored]
+        telemetry.IMAGES.labels("cache").inc(len(names) - len(missing))
+        if missing:
+            sent = await self._sharing.find(missing)
+            found |= {name: self._remembered(name, self._known(*one)) for name, one in sent.items()}
+            telemetry.IMAGES.labels("store").inc(len(sent))
         return {names[name]: one for name, one in found.items() if one is not None}
 
     async def share(self, digests: Sequence[str], owner: str) -> int:
         """Let somebody name photos that others sent; how many of them are known."""
         known = await self.known(digests)
-        for digest, one in known.items():
-            self._own(digest, one, owner)
+        await self._sharing.keep(
+            [new for digest, one in known.items() for new in self._own(digest, one, owner)]
+        )
         return len(known)
 
-    async def forget(self, owner: str, identities: Sequence[str]) -> int:
+    async def forget(self, owner: str, identities: Sequence[str], sent: Sequence[str] = ()) -> int:
         """Forget an owner's photos, and what is remembered of those that nobody else has.
 
         Args:
             owner: who.
             identities: further pictures that nobody else has.
+            sent: names of files that the store has forgotten.
 
         Returns:
-            how many pictures were forgotten.
+            how many pictures the feature cache has forgotten.
         """
         contents, names = await self._off_loop(self._forget, owner, identities)
-        self._recent.drop([*names, *(one.sha256 for one in contents)])
+        self._recent.drop([*names, *sent, *(one.sha256 for one in contents)])
         return len({one.identity for one in contents})
 
     def _forget(self, owner: str, identities: Sequence[str]) -> tuple[list[Content], list[str]]:
-        own = self._cache.named(_names_of(owner))
+        own = self._cache.named(owner_of(owner))
         names = [one.sha256 for one in own]
         pictures = {one.identity for one in own} | set(identities)
         held = self._cache.holders(pictures)
-        others = {one.identity for one in held if one.sha256.startswith(_OWNED) and one.sha256 not in names}
-        contents = [one for one in held if one.identity not in others and not one.sha256.startswith(_OWNED)]
+        others = {one.identity for one in held if is_owned(one.sha256) and one.sha256 not in names}
+        contents = [one for one in held if one.identity not in others and not is_owned(one.sha256)]
         self._cache.forget(names, contents)
         return contents, names
 
-    def _own(self, digest: str, one: Known, owner: str | None) -> None:
-        """Note that somebody has a photo, under a name of its file that is hers alone."""
-        name = _name(digest, owner)
-        if owner is not None and self._recent.get(name) is None:
-            self._remembered(name, one)
-            self._files.submit(self._cache.remember, [one.content._replace(sha256=name)])
+    def _own(self, digest: str, one: Known, owner: str | None) -> list[Sent]:
+        """Note that somebody has a photo, under a name of its file that is hers alone.
+
+        Returns:
+            what is to be shared, if it is new.
+        """
+        name = name_of(digest, owner)
+        if owner is None or self._recent.get(name) is not None:
+            return []
+        self._remembered(name, one)
+        content = one.content._replace(sha256=name)
+        self._files.submit(self._cache.remember, [content])
+        return _sent(content, one, owner_of(owner))
 
     def _stored(self, digests: Sequence[str]) -> dict[str, Known]:
-        vectors = self._vectors.get(digests)
+        vectors = self._cache.get_many(digests, self._model.network_hash)
         contents = self._cache.contents_of(vectors)
         return {
-            digest: Known(contents.get(digest, Content(digest, digest)), vector)
-            for digest, vector in vectors.items()
+            digest: self._known(contents.get(digest, Content(digest, digest)), plain)
+            for digest, plain in vectors.items()
         }
 
+    def _known(self, content: Content, plain: Features, facts: PhotoFacts | None = None) -> Known:
+        return Known(content, self._vectors.scored(plain), facts, plain)
+
     def _picture(self, content: Content) -> Features | None:
-        """The vector of a picture that was seen before, in whatever file."""
+        """What the network gave for a picture that was seen before, in whatever file."""
         if content.decoded_anew:
             # So that a vector of before, known by the sha256 alone, is not taken for this one's.
             self._cache.remember([content])
-        found = self._vectors.find([content])
+        found = self._cache.find_many([content], self._model.network_hash)
         if content.key in found:
             self._cache.remember([content])
         return found.get(content.key)
@@ -191,7 +224,8 @@ class Embedder:
         self._cache.remember([content])
 
     def _remembered(self, digest: str, one: Known) -> Known:
-        self._recent.put(digest, one, one.vector.nbytes)
+        apart = one.plain is not None and one.plain is not one.vector
+        self._recent.put(digest, one, one.vector.nbytes * (1 + apart))
         return one
 
     async def _off_loop(self, call: Callable[..., T], *values: object) -> T:
@@ -217,9 +251,12 @@ class Embedder:
         self._check_room(key, sum(digest not in self._pending for digest in fresh))
         waits = [self._wait(key, digest, content) for digest, content in fresh.items()]
         looked |= {one.sha256: one for one in await asyncio.gather(*waits)}
+        new: list[Sent] = []
         for digest in looked:
             if (one := self._recent.get(digest)) is not None:
-                self._own(digest, one, owner)
+                new += _sent(one.content, one) if digest in fresh else []
+                new += self._own(digest, one, owner)
+        await self._sharing.keep(new)
         return [_named(looked[digest], name) for digest, (name, _) in zip(digests, images, strict=True)]
 
     def _seen(self, digest: str) -> Looked | None:
@@ -264,25 +301,27 @@ class Embedder:
         try:
             async with self._decoders.one(key) as process:
                 held, facts = await process.see(_NAMELESS, content)
-                identity, vector = held.identity, await self._off_loop(self._picture, held)
-                if vector is not None:
+                identity, source = held.identity, "cache"
+                plain = await self._off_loop(self._picture, held)
+                if plain is None:
+                    source, plain = "store", await self._sharing.vector(held.key)
+                if plain is not None:
                     process.enough()
                 else:
                     pixels = await process.decode(_NAMELESS)
         except ImageError as error:
             telemetry.IMAGES.labels("refused").inc()
             return Looked(digest, identity, facts, error)
-        if vector is None:
+        if plain is None:
             async with self._runs.turn(key):
-                plain = await self._run(pixels)
-            vector = self._vectors.scored(plain)
-            self._files.submit(self._keep, held, plain)
+                with telemetry.ENGINE.time():
+                    source, plain = "network", await self._run(pixels)
             self._give_back()
-            telemetry.IMAGES.labels("network").inc()
-        else:
-            telemetry.IMAGES.labels("cache").inc()
-        self._remembered(digest, Known(held, vector, facts))
-        return Looked(digest, identity, facts, vector)
+        if source != "cache":
+            self._files.submit(self._keep, held, plain)
+        telemetry.IMAGES.labels(source).inc()
+        known = self._remembered(digest, self._known(held, plain, facts))
+        return Looked(digest, identity, facts, known.vector)
 
     async def _run(self, pixels: NDArray[np.uint8]) -> Features:
         return await asyncio.get_running_loop().run_in_executor(
@@ -310,23 +349,16 @@ class Embedder:
             self._files.submit(give_back)
 
 
+def _sent(content: Content, one: Known, owner: str = "") -> list[Sent]:
+    """What there is to share of a photo."""
+    return [] if one.plain is None else [Sent(content=content, owner=owner, vector=one.plain)]
+
+
 def _named(one: Looked, name: str) -> Looked:
     """What became of a file, in words to a client who calls it so."""
     if not isinstance(one.outcome, ImageError):
         return one
     return one._replace(outcome=ImageError(str(one.outcome).replace(_NAMELESS, name)))
-
-
-def _name(digest: str, owner: str | None) -> str:
-    """What a file is called; by its owner, so that nobody else's hash means anything: 64 characters."""
-    if owner is None:
-        return digest
-    return _names_of(owner) + hashlib.sha256(f"{owner}\0{digest}".encode()).hexdigest()[:_OWN]
-
-
-def _names_of(owner: str) -> str:
-    """How all names of an owner's files begin; it is no sha256, and tells not who she is."""
-    return _OWNED + hashlib.sha256(owner.encode()).hexdigest()[: 64 - _OWN - len(_OWNED)]
 
 
 def _digests(images: Sequence[bytes]) -> list[str]:

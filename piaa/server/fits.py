@@ -29,7 +29,7 @@ async def fit(request: Request, user: UserId, adapter: Adapter = DEFAULT) -> Job
     """Learn the user from all that she said, in the background; follow the job at /v1/jobs/{id}."""
     services, caller = of(request)
     check_user(user)
-    caller.check_user(user)
+    caller.check_user(user, "rate")
     check_adapter(services.model, adapter)
     if await asyncio.to_thread(services.jobs.n_waiting) >= services.settings.max_fits:
         raise Problem(
@@ -37,6 +37,8 @@ async def fit(request: Request, user: UserId, adapter: Adapter = DEFAULT) -> Job
         )
     model, said = await asyncio.to_thread(said_under, services.store, services.models, user)
     check_vectors(model, user, said)
+    if services.settings.max_user_bytes:
+        await asyncio.to_thread(services.store.check_quota, user, services.settings.quota)
     job = await asyncio.to_thread(services.jobs.enqueue, user, adapter)
     services.fitter.wake()
     return JobInfo(**job.__dict__)
@@ -48,8 +50,9 @@ async def job_of(
 ) -> JobInfo:
     """How a fit stands."""
     services, caller = of(request)
+    caller.check("rate")
     found = await asyncio.to_thread(services.jobs.job, job)
     # Another user's job must look like none, or ids could be tried out.
-    if found is None or not (caller.admin or found.user == caller.user):
+    if found is None or caller.user not in (None, found.user):
         raise Problem(404, f"there is no job {job!r}; ask for a fit first")
     return JobInfo(**found.__dict__)

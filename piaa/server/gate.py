@@ -17,7 +17,8 @@ from piaa.server.presence import Presence
 from piaa.server.problems import Problem, status_of, told
 from piaa.server.settings import ServeSettings
 from piaa.server.strangers import Strangers, refuse_ambiguous, refuse_foreign
-from piaa.store.keys import KeyStore
+from piaa.server.uses import Uses
+from piaa.store.keys import SCOPES, KeyStore
 from piaa.store.request_counts import SPAN_S
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -30,36 +31,47 @@ _WENT_AWAY = 499
 class Caller:
     """Who asks."""
 
-    key: str
+    key: str = ""
     """The key's id; empty if no key is asked for."""
-    admin: bool
+    scopes: tuple[str, ...] = SCOPES
+    """What the key is for."""
     user: str | None = None
-    """The one user that the key is for."""
+    """The one user that the key is for; None is everybody."""
     address: str = ""
     """Where the request comes from."""
+
+    @property
+    def who(self) -> str:
+        """What the audit calls the caller."""
+        return self.key or "http"
 
     @property
     def turn(self) -> str:
         """Whose turn this is where requests wait for each other."""
         return self.key or self.address
 
-    def check_user(self, user: str) -> None:
-        """Raises Problem unless the caller may read and score this user.
-
-        Raises:
-            Problem: 403. It does not say whether there is such a user.
-        """
-        if not self.admin and user != self.user:
-            raise Problem(403, "this key is for another user; use that user's key or an admin's")
-
-    def check_admin(self) -> None:
-        """Raises Problem unless the caller is an admin.
+    def check(self, *scopes: str) -> None:
+        """Raises Problem unless the caller's key has one of these scopes.
 
         Raises:
             Problem: 403.
         """
-        if not self.admin:
-            raise Problem(403, "this needs an admin's key, and this key is one user's; see: piaa keys create")
+        if not any(one in self.scopes for one in scopes):
+            raise Problem(
+                403,
+                f"this needs a key with the scope {' or '.join(scopes)}, and this one has "
+                f"{', '.join(self.scopes)}; see: piaa keys create",
+            )
+
+    def check_user(self, user: str, scope: str) -> None:
+        """Raises Problem unless the caller may do this for this user.
+
+        Raises:
+            Problem: 403. It does not say whether there is such a user.
+        """
+        self.check(scope)
+        if self.user not in (None, user):
+            raise Problem(403, "this key is for another user; use that user's key or an admin's")
 
 
 class Gate:
@@ -74,7 +86,7 @@ class Gate:
 
     def __init__(self, app: ASGIApp, keys: KeyStore, counts: SharedCounts, settings: ServeSettings) -> None:
         self._app, self._keys, self._settings = app, keys, settings
-        self._counts, self._strangers = counts, Strangers(counts)
+        self._counts, self._strangers, self._uses = counts, Strangers(counts), Uses(keys)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -116,7 +128,7 @@ class Gate:
 
     async def _admit(self, scope: Scope) -> None:
         address = (scope.get("client") or ("",))[0]
-        caller = Caller(key="", admin=True, address=address)
+        caller = Caller(address=address)
         if self._settings.keys:
             caller = await self._caller(dict(scope["headers"]).get(b"authorization", b""), address)
         scope.setdefault("state", {})["caller"] = caller  # before it may be refused: the log names its key
@@ -131,8 +143,11 @@ class Gate:
         key = await asyncio.to_thread(self._keys.key_of, secret)
         self._strangers.note(address, secret, known=key is not None)
         if key is None:
-            raise Problem(401, "this key is unknown or was revoked; make one with: piaa keys create")
-        return Caller(key=key.id, admin=key.role == "admin", user=key.user, address=address)
+            raise Problem(
+                401, "this key is unknown, was revoked or has expired; make one with: piaa keys create"
+            )
+        self._uses.note(key)
+        return Caller(key=key.id, scopes=key.scopes, user=key.user, address=address)
 
     def _check_rate(self, key: str) -> None:
         """So many requests in ten seconds, to whichever server."""

@@ -57,7 +57,7 @@ async def users(
 ) -> UserPage:
     """All users, a page at a time."""
     services, caller = of(request)
-    caller.check_admin()
+    caller.check("admin")
     rows = await asyncio.to_thread(services.serving.page, after, n)
     lines = [UserLine(user=row.user, active=row.active, n_ratings=row.n_ratings) for row in rows]
     return UserPage(users=lines, next=rows[-1].number if len(rows) == n else None)
@@ -68,7 +68,7 @@ async def user_of(request: Request, user: UserId) -> UserInfo:
     """All that is kept of a user, but vectors and states: her right to see it."""
     services, caller = of(request)
     check_user(user)
-    caller.check_user(user)
+    caller.check_user(user, "rate")
     return await asyncio.to_thread(_info, services, user)
 
 
@@ -121,7 +121,7 @@ async def export(request: Request, user: UserId) -> UserExport:
     """All that is kept of a user, vectors and states included: her right to take it along."""
     services, caller = of(request)
     check_user(user)
-    caller.check_user(user)
+    caller.check_user(user, "rate")
     return await asyncio.to_thread(_export, services, user)
 
 
@@ -153,10 +153,10 @@ async def erase(request: Request, user: UserId) -> ErasedInfo:
     """
     services, caller = of(request)
     check_user(user)
-    caller.check_admin()
-    gone = await asyncio.to_thread(lambda: services.store.delete(user, source=caller.key or "http"))
-    forgotten = max([await one.embedder.forget(user, gone.photos) for one in services.served])
-    counts = {key: value for key, value in gone.__dict__.items() if key != "photos"}
+    caller.check("admin")
+    gone = await asyncio.to_thread(lambda: services.store.delete(user, source=caller.who))
+    forgotten = max([await one.embedder.forget(user, gone.photos, gone.sent) for one in services.served])
+    counts = {key: value for key, value in gone.__dict__.items() if key not in ("photos", "sent")}
     return ErasedInfo(user=user, n_photos=len(gone.photos), n_remembered=forgotten, **counts)
 
 
@@ -171,7 +171,7 @@ async def share(
     """Share photos that others sent with a user: she may name them by their hashes from now on."""
     services, caller = of(request)
     check_user(user)
-    caller.check_admin()
+    caller.check("admin")
     n = max([await one.embedder.share(list(dict.fromkeys(sha256)), user) for one in services.served])
     return Shared(user=user, n_shared=n)
 
@@ -183,10 +183,8 @@ async def rollback(
     """Have an earlier version count, with what the user had said by then; none is lost."""
     services, caller = of(request)
     check_user(user)
-    caller.check_admin()
-    await asyncio.to_thread(
-        lambda: services.store.restore(user, version, source="http", who=caller.key or None)
-    )
+    caller.check("admin")
+    await asyncio.to_thread(lambda: services.store.restore(user, version, source="http", who=caller.who))
     return await asyncio.to_thread(_info, services, user)
 
 
@@ -203,7 +201,7 @@ async def suggest(
     """Which of these photos to rate, or to compare, next: what teaches most of their ranking for a second."""
     services, caller = of(request)
     check_user(user)
-    caller.check_user(user)
+    caller.check_user(user, "rate")
     digests = list(dict.fromkeys(sha256))
     seconds = asking_for(ask, rating_seconds, comparison_seconds)
     known = {one.hash: await known_to(services, one, caller, digests) for one in services.served}

@@ -23,6 +23,7 @@ from generic.errors import (
     StoreUnavailable,
     UnknownUser,
 )
+from piaa.store.quotas import OverQuota
 
 _LOG = logging.getLogger(__name__)
 _TITLES = {
@@ -47,6 +48,7 @@ _STATUS: dict[type, int] = {
     StoreUnavailable: 503,
     UnknownUser: 404,
     ModelMismatch: 409,
+    OverQuota: 409,
 }
 
 

@@ -132,7 +132,7 @@ async def withdraw(
     services, caller = _check(request, user)
     seen = await services.embedder.known([photo])
     keys = [photo, *(one.content.identity for one in seen.values())]
-    return await asyncio.to_thread(_withdraw, services, user, keys, caller.key or _SOURCE)
+    return await asyncio.to_thread(_withdraw, services, user, keys, caller.who)
 
 
 def _withdraw(services: Services, user: str, keys: Sequence[str], who: str) -> Withdrawn:
@@ -173,7 +173,7 @@ def _fitted_here(services: Services, adapter: str) -> str:
 def _check(request: Request, user: str) -> tuple[Services, Caller]:
     services, caller = of(request)
     check_user(user)
-    caller.check_user(user)
+    caller.check_user(user, "rate")
     return services, caller
 
 
@@ -268,7 +268,7 @@ def _photo(one: Looked, image: str, vector: Outcome | None) -> SeenPhoto:
 
 async def _say(services: Services, user: str, saying: Saying, older: Mapping[str, Features]) -> int:
     """Keep what she says, and the vectors of the model of before, under which she may yet be learned."""
-    n = await asyncio.to_thread(services.store.say, user, saying)
+    n = await asyncio.to_thread(lambda: services.store.say(user, saying, quota=services.settings.quota))
     if services.before is not None and older:
         await asyncio.to_thread(services.serving.complete, older, services.before.hash)
     return n

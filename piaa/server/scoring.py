@@ -67,7 +67,7 @@ async def answer(
     users = list(dict.fromkeys(asked.users))
     for one in users:
         check_user(one)
-        caller.check_user(one)
+        caller.check_user(one, "score")
     check_count(len(users), _MOST_INTERVALS if asked.intervals else services.settings.max_users, "users")
     if not uploads and services.before is None:
         (served,) = services.served

@@ -7,6 +7,9 @@ import json
 import os
 from dataclasses import dataclass
 
+from piaa.store.quotas import Quota
+from piaa.store.tidying import Retention
+
 VARIABLE = "PIAA_SERVE"
 """The environment variable that hands the settings to worker processes."""
 
@@ -27,6 +30,18 @@ class ServeSettings:
     """The folder that calibrated models are written to; None: none are made."""
     cache: str | None = None
     """Folder of the feature cache; None remembers in memory only."""
+    share_vectors: int = 2**30
+    """Bytes of vectors of photos sent that servers share through the store; 0 shares none."""
+    keep_versions: int = 5
+    """Newest versions of each user that are kept, beside those that count; 0 keeps all."""
+    keep_jobs: int = 30
+    """How long fits that ended are kept, in days; 0 keeps all."""
+    max_user_photos: int = 0
+    """Photos of which one user may say anything; 0 is any number, likewise below."""
+    max_user_ratings: int = 0
+    """Ratings, comparisons and flags of one user, those that are history included."""
+    max_user_bytes: int = 0
+    """Of these, of the photos' vectors, and of her versions."""
     workers: int = 1
     """Processes, which share the cores."""
     keys: bool = True
@@ -62,6 +77,16 @@ class ServeSettings:
     body_timeout_s: float = 30.0
     """How long a body may take, in seconds, and longer by one for every ``body_rate`` bytes that came."""
     body_rate: int = 50_000
+
+    @property
+    def quota(self) -> Quota:
+        """What one user may take of the store."""
+        return Quota(photos=self.max_user_photos, ratings=self.max_user_ratings, n_bytes=self.max_user_bytes)
+
+    @property
+    def retention(self) -> Retention:
+        """What the store keeps."""
+        return Retention(versions=self.keep_versions, job_days=self.keep_jobs, sent_bytes=self.share_vectors)
 
     @classmethod
     def from_environment(cls) -> ServeSettings:

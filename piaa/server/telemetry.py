@@ -17,7 +17,10 @@ REQUESTS = Histogram(
     buckets=_TIMES,
 )
 IMAGES = Counter(
-    "piaa_images_total", "Images asked for, by where the vector came from.", ("source",), registry=REGISTRY
+    "piaa_images_total",
+    "Images asked for, and hashes, by where the vector came from.",
+    ("source",),
+    registry=REGISTRY,
 )
 WAITING = Gauge(
     "piaa_waiting_images", "Images that wait for the network.", registry=REGISTRY, multiprocess_mode="livesum"
@@ -28,6 +31,16 @@ LEFT = Gauge(
     registry=REGISTRY,
     multiprocess_mode="livemostrecent",
 )
+ENGINE = Histogram(
+    "piaa_engine_seconds", "Time that the network takes for a photo.", registry=REGISTRY, buckets=_TIMES
+)
+OLDEST = Gauge(
+    "piaa_oldest_fit_seconds",
+    "How long the fit that came first has waited.",
+    registry=REGISTRY,
+    multiprocess_mode="livemostrecent",
+)
+LOST = Counter("piaa_leases_lost_total", "Fits taken over from a server that fell silent.", registry=REGISTRY)
 FITS = Counter("piaa_fits_total", "Fits that ended, by how.", ("outcome",), registry=REGISTRY)
 
 

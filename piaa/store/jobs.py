@@ -38,6 +38,8 @@ class Claimed(Job):
 
     attempt: int
     """How often it was taken up by now: who was overtaken has an older number, and changes nothing."""
+    taken_over: bool = False
+    """Whether it was taken from a server that fell silent."""
 
 
 _JOB = "SELECT jobs.id, name, adapter, state, version, error FROM jobs JOIN users ON users.id = user_id"
@@ -100,6 +102,12 @@ class JobStore:
         with self.database.reading() as sql:
             return int(sql.run("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')")[0][0])
 
+    def waiting_s(self) -> float:
+        """How long the fit that came first has waited, in seconds; 0 if none waits."""
+        with self.database.reading() as sql:
+            (oldest,) = sql.run("SELECT min(created) FROM jobs WHERE state = 'queued'")[0]
+        return 0.0 if oldest is None else max(0.0, time.time() - float(oldest))
+
     def claim(self) -> Claimed | None:
         """Take a fit that waits, or whose server fell silent; None if there is none.
 
@@ -127,12 +135,13 @@ class JobStore:
                 id=job,
             )
             found = _job(sql.run(f"{_JOB} WHERE jobs.id = :job", job=job)[0])
-            return Claimed(**found.__dict__, attempt=attempts + 1)
+            return Claimed(**found.__dict__, attempt=attempts + 1, taken_over=rows[0][2] == "running")
 
     @staticmethod
     def _claimable(sql: Sql, lock: str) -> Rows:
         return sql.run(
-            "SELECT id, attempts FROM jobs WHERE (state = 'queued' OR (state = 'running' AND lease < :now))"  # noqa: S608
+            "SELECT id, attempts, state FROM jobs"  # noqa: S608
+            " WHERE (state = 'queued' OR (state = 'running' AND lease < :now))"
             " AND NOT EXISTS (SELECT 1 FROM jobs AS other WHERE other.user_id = jobs.user_id"
             " AND other.id <> jobs.id AND other.state = 'running' AND other.lease >= :now)"
             " ORDER BY coalesce((SELECT max(heartbeat) FROM jobs AS other WHERE other.user_id = jobs.user_id"

@@ -14,6 +14,7 @@ from pathlib import Path
 from generic.errors import NotFitted, StoreError, UnknownUser
 from piaa.store.changes import Change, history
 from piaa.store.place import Place, open_database
+from piaa.store.quotas import Quota
 from piaa.store.records import StoredAdapter, StoredFlag, StoredRating, VersionSummary, check_user
 from piaa.store.said import Said, all_ratings, flags_of, read_said
 from piaa.store.sql import Database, Sql
@@ -115,6 +116,16 @@ class StoreReader:
         """
         with self._reading(user) as (sql, number):
             return self._versions(sql, number)
+
+    def check_quota(self, user: str, quota: Quota) -> None:
+        """Raises OverQuota unless a person takes no more of the store than she may.
+
+        Raises:
+            UnknownUser: the store, or the file itself, has no such user.
+            OverQuota: she takes more.
+        """
+        with self._reading(user) as (sql, number):
+            quota.check(sql, number, user)
 
     def knows_all(self, user: str, model_hash: str) -> bool:
         """Whether a person has a version of a model that was learned from all that she said.

@@ -20,10 +20,12 @@ from piaa.store.audit import forget_name, note
 from piaa.store.changes import Change, undo
 from piaa.store.keys import revoke_keys_of
 from piaa.store.photos import drop_unused, keep_photos, photos_of_user
+from piaa.store.quotas import Quota
 from piaa.store.reader import StoreReader
 from piaa.store.records import AdapterRecord, SeenPhoto, StoredAdapter, check_user
 from piaa.store.said import Said, judged
 from piaa.store.saying import Saying, say
+from piaa.store.sent import forget_sent
 from piaa.store.sql import Sql
 from piaa.store.user_content import import_user
 from piaa.store.user_file import read_user_file
@@ -43,7 +45,15 @@ class Store(StoreReader):
 
     # ---- what a person said ----
 
-    def say(self, user: str, what: Saying, *, replace: bool = False, withdrawn: Sequence[str] = ()) -> int:
+    def say(
+        self,
+        user: str,
+        what: Saying,
+        *,
+        replace: bool = False,
+        withdrawn: Sequence[str] = (),
+        quota: Quota | None = None,
+    ) -> int:
         """Keep what a person says; she is created if new. Of a photo rated again the new score counts.
 
         Args:
@@ -51,12 +61,14 @@ class Store(StoreReader):
             what: ratings, comparisons, flags.
             replace: whether it takes the place of all ratings, or comparisons, of before: history then.
             withdrawn: identities of photos of which she takes back everything first, see :meth:`withdraw`.
+            quota: what she may take of the store.
 
         Returns:
             how many ratings of hers count now.
 
         Raises:
             ScaleError: the scale is not that of her ratings before, or a score lies outside of it.
+            OverQuota: she would take more than she may; nothing is kept.
         """
         check_user(user)
         with self.database.writing() as sql:
@@ -66,7 +78,10 @@ class Store(StoreReader):
             gone = photos_of_user(sql, number, withdrawn)
             if gone:
                 saying.withdraw(sql, number, gone, what.source)
+                forget_sent(sql, user, withdrawn)
             say(sql, number, user, what, replace=replace)
+            if quota is not None:
+                quota.check(sql, number, user)
             counts = "SELECT count(*) FROM ratings WHERE user_id = :id AND ended_by IS NULL"
             n_ratings = int(sql.run(counts, id=number)[0][0])
         if gone:
@@ -109,6 +124,7 @@ class Store(StoreReader):
                 photos, names = judged(sql, number)
                 chosen = choose(user, images, names)
                 gone = saying.withdraw(sql, number, sorted({photos[one] for one in chosen}), source)
+                forget_sent(sql, user, chosen)
                 note(sql, who or source, "withdraw", user)
                 return gone
 
@@ -219,10 +235,11 @@ class Store(StoreReader):
             with self._writing(user) as (sql, number):
                 counts, instead = count_all(sql, number), f"user {number}"
                 photos = _delete(sql, number)
+                sent = forget_sent(sql, user, photos, all_files=True)
                 forget_name(sql, user, instead)
                 note(sql, source, "erase", instead)
                 n_keys = revoke_keys_of(sql, user, instead, source)
-            return {**counts, "n_keys": n_keys, "photos": tuple(photos)}
+            return {**counts, "n_keys": n_keys, "photos": tuple(photos), "sent": sent}
 
         gone = self.database.with_room(delete)
         return Erased(**gone, overwritten=self.database.scrub())

@@ -55,6 +55,8 @@ class Erased:
     """API keys of hers that are refused from now on."""
     photos: tuple[str, ...]
     """Identities of those of which nobody else said anything: they went with their vectors."""
+    sent: tuple[str, ...]
+    """What the files were called that she sent to servers, and those of such photos: all are forgotten."""
     overwritten: bool
     """Whether the bytes are overwritten in the file and in its log; if somebody reads, a later write does it.
     Of PostgreSQL false: it does so when it vacuums."""

@@ -12,6 +12,8 @@ from piaa.server.calibrating.process import Calibrations
 from piaa.server.gate import Caller
 from piaa.server.problems import Problem
 from piaa.server.schemas import ERRORS
+from piaa.server.scoring import of
+from piaa.store.audit import add_entry
 
 router = APIRouter(prefix="/v1", tags=["operation"], responses=ERRORS)
 
@@ -46,6 +48,8 @@ async def calibrate(request: Request) -> CalibrationInfo:
     known = _calibrations(request)
     if not await asyncio.to_thread(known.start):
         raise Problem(409, "a calibration is being made already; ask for it with GET /v1/calibration")
+    services, caller = of(request)
+    await asyncio.to_thread(add_entry, services.store.database, caller.who, "calibrate")
     return CalibrationInfo(state="running")
 
 
@@ -56,7 +60,7 @@ async def calibration(request: Request) -> CalibrationInfo:
 
 
 def _calibrations(request: Request) -> Calibrations:
-    cast("Caller", request.state.caller).check_admin()
+    cast("Caller", request.state.caller).check("admin")
     known = cast("Calibrations | None", request.app.state.calibrations)
     if known is None:
         raise Problem(501, "this server makes no models; start it with --calibrations DIR")

@@ -58,6 +58,7 @@ class Fitter:
         return 0.0
 
     def _do(self, job: Claimed) -> None:
+        telemetry.LOST.inc(job.taken_over)
         done = threading.Event()
         beat = threading.Thread(target=self._beat, args=(job, done), name="piaa-beat", daemon=True)
         beat.start()

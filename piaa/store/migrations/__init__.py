@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from piaa.store.migrations import v1_versions, v2_serving, v3_one_truth, v4_serving_together
+from piaa.store.audit import note
+from piaa.store.migrations import (
+    v1_versions,
+    v2_serving,
+    v3_one_truth,
+    v4_serving_together,
+    v5_many_servers,
+)
 from piaa.store.sql import Sql
 
 STEPS: tuple[Callable[[Sql], None], ...] = (
@@ -15,6 +22,7 @@ STEPS: tuple[Callable[[Sql], None], ...] = (
     v2_serving.upgrade,
     v3_one_truth.upgrade,
     v4_serving_together.upgrade,
+    v5_many_servers.upgrade,
 )
 SCHEMA = len(STEPS)
 """``meta.schema_version`` after the last step."""
@@ -25,3 +33,5 @@ def upgrade(sql: Sql, version: int) -> None:
     for number, step in enumerate(STEPS[version:], version + 1):
         step(sql)
         sql.run("UPDATE meta SET schema_version = :number", number=number)
+    if version:
+        note(sql, "migration", f"schema {version} to {len(STEPS)}")

@@ -41,3 +41,36 @@ def test_the_audit_names_keys_and_what_was_withdrawn_erased_and_restored(
     left = b"".join(path.read_bytes() for path in tmp_path.glob("piaa.db*"))
     assert key["secret"].encode() not in left
     assert b"ben" not in left
+
+
+def test_keys_with_scopes_an_end_and_a_new_secret(piaa):
+    made = json.loads(
+        piaa(
+            *("keys", "create", "--role", "service", "--scope", "metrics", "--label", "prometheus"),
+            *("--expires", "2099-01-31", "--json"),
+        ).stdout
+    )
+    assert (made["role"], made["user"], made["scopes"], made["label"], made["expires"]) == (
+        "service",
+        None,
+        ["metrics"],
+        "prometheus",
+        "2099-01-31T00:00:00.000000+00:00",
+    )
+    rotated = piaa("keys", "rotate", made["id"], "--keep-old", "7d")
+    assert rotated.stderr == f"key {made['id']}: the secret is not kept, write it down now\n"
+    assert rotated.stdout.strip() != made["secret"]
+    (found,) = json.loads(piaa("keys", "list", "--json").stdout)
+    assert {**found, "old_until": None, "secret": made["secret"]} == made
+    assert piaa("keys", "list").stdout == (
+        f"{made['id']}: service, 'prometheus', for metrics, of {made['created']}, "
+        f"expires {made['expires']}, old secret until {found['old_until']}\n"
+    )
+
+
+def test_what_no_key_can_be_leaves_no_store(piaa, tmp_path):
+    refused = piaa("keys", "create", "--role", "service", "--store", tmp_path / "new.db")
+    assert refused.stderr == ("piaa: a service's key needs scopes; choose of score, rate, admin, metrics\n")
+    refused = piaa("keys", "create", "--role", "admin", "--expires", "soon", "--store", tmp_path / "new.db")
+    assert refused.stderr == "piaa: 'soon' is no time; give a span such as 12h or 90d, or 2027-01-31\n"
+    assert not (tmp_path / "new.db").exists()

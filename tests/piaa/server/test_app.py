@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 
 import httpx
@@ -178,6 +179,9 @@ def test_operation(server):
     text = server.http.get("/metrics").text
     assert 'piaa_request_seconds_count{method="GET",route="/health",status="200"}' in text
     assert "piaa_images_total" in text
+    assert re.search(r"^piaa_oldest_fit_seconds \d", text, re.M)
+    (fits,) = re.findall(r"^piaa_leases_lost_total (\S+)$", text, re.M)
+    assert float(fits) == 0
     assert "ana" not in text
     assert '"ana"' not in server.log.read_text()
 

@@ -43,6 +43,11 @@ ROUTES = {
     "calibration": ("GET", "/v1/calibration", {}),
     "calibrate": ("POST", "/v1/calibration", {}),
     "metrics": ("GET", "/metrics", {}),
+    "keys": ("GET", "/v1/keys", {}),
+    "make a key": ("POST", "/v1/keys", {"json": {"role": "service"}}),
+    "rotate a key": ("POST", "/v1/keys/abc/rotate", {"json": {}}),
+    "revoke a key": ("DELETE", "/v1/keys/abc", {}),
+    "audit": ("GET", "/v1/audit", {}),
     "health": ("GET", "/health", {}),
     "ready": ("GET", "/ready", {}),
     "erase own": ("DELETE", "/v1/users/ana2", {}),
@@ -50,7 +55,8 @@ ROUTES = {
 }
 OPEN = {"health", "ready"}
 ADMIN = {"list users", "roll back own", "roll back other", "metrics", "erase own", "erase other"}
-ADMIN |= {"calibration", "calibrate"}
+ADMIN |= {"calibration", "calibrate", "keys", "rotate a key", "revoke a key", "audit"}
+ADMIN |= {"make a key"}
 HIDDEN = {"job other"}
 FOREIGN = {name for name in ROUTES if "other" in name or name == "see nobody"} - HIDDEN
 
@@ -131,7 +137,7 @@ def test_a_revoked_key_is_refused_at_once(guarded, piaa):
     assert piaa("keys", "revoke", made["id"], "--store", guarded.store).exit_code == 0
     assert httpx.get(f"{guarded.url}/v1/users/ana", headers=headers).status_code == 401
     listed = piaa("keys", "list", "--store", guarded.store).stdout
-    assert f"{made['id']}: user ana, of " in listed
+    assert f"{made['id']}: user ana, for score rate, of " in listed
     assert made["secret"] not in listed
 
 

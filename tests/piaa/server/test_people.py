@@ -243,4 +243,7 @@ def test_a_key_of_somebody_who_was_erased_opens_nothing(server, album, names):
         answer = httpx.get(f"{server.url}/v1/users/ida", headers=hers, timeout=30)
         assert answer.status_code == status
         assert server.http.delete("/v1/users/ida").status_code == 200
-    assert answer.json()["detail"] == "this key is unknown or was revoked; make one with: piaa keys create"
+    assert (
+        answer.json()["detail"]
+        == "this key is unknown, was revoked or has expired; make one with: piaa keys create"
+    )

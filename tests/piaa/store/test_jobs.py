@@ -226,3 +226,24 @@ def test_fits_end_while_others_rate_and_erase(store, sayings):
     for one in threads:
         one.join()
     assert problems == []
+
+
+def test_a_fit_that_waits_has_an_age(jobs, clock):
+    assert jobs.waiting_s() == 0
+    jobs.enqueue("ana", "bias")
+    clock.now += 100
+    jobs.enqueue("ben", "bias")
+    assert jobs.waiting_s() == 100
+    assert jobs.claim().user == "ana"
+    assert jobs.waiting_s() == 0
+    clock.now -= 50  # another server's clock
+    assert jobs.waiting_s() == 0
+
+
+def test_who_takes_a_fit_over_knows_it(jobs, clock):
+    jobs.enqueue("ana", "bias")
+    first = jobs.claim()
+    jobs.release(first, None)
+    second = jobs.claim()
+    clock.now += LEASE_S + 1
+    assert [one.taken_over for one in (first, second, jobs.claim())] == [False, False, True]

@@ -15,8 +15,10 @@ from safetensors.numpy import load as unpack
 from piaa.adapters.base import Photos
 from piaa.adapters.registry import adapter_class, make_adapter
 from piaa.people.model import load_model
+from piaa.store.audit import entries
 from piaa.store.jobs import JobStore
 from piaa.store.keys import KeyStore
+from piaa.store.migrations import SCHEMA
 from piaa.store.place import open_database
 from piaa.store.store import Store
 from piaa.store.user_file import to_json
@@ -154,12 +156,25 @@ def test_keys_open_what_they_opened(old):
     store, expected = old
     keys = KeyStore(store.database)
     listed = keys.keys()
-    assert [asdict(key) for key in listed] == expected["keys"]
+    assert [
+        {name: asdict(key)[name] for name in one} for key, one in zip(listed, expected["keys"], strict=True)
+    ] == (expected["keys"])
+    may = {"admin": ("score", "rate", "admin", "metrics"), "user": ("score", "rate")}
+    assert all(key.scopes == may[key.role] for key in listed)
     for key in expected["keys"]:
         secret = expected.get("secrets", {})[key["id"]]
         found = keys.key_of(secret)
         assert (found is None) == (key["revoked"] is not None)
         assert found is None or found.id == key["id"]
+
+
+def test_the_audit_tells_of_the_migration(old, sayings):
+    store, _ = old
+    store.say("new", sayings.rated({1: 3}))
+    with store.database.reading() as sql:
+        first = entries(sql, 1000)[0]
+    assert (first.who, first.user) == ("migration", None)
+    assert first.what in {f"schema {before} to {SCHEMA}" for before in (1, 2)}
 
 
 def test_it_takes_what_is_said_next(old, sayings):
@@ -193,7 +208,7 @@ def test_both_databases_hold_the_same_afterwards(schema_2, postgres, sayings):
     databases = [open_database(schema_2.file()), open_database(postgres)]
     with databases[0].writing():
         pass
-    rows = [sayings.everything(one) for one in databases]
+    rows = [sayings.migrated(one) for one in databases]
     assert rows[0] == rows[1]
     databases[1].close()
 

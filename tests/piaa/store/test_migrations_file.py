@@ -15,6 +15,8 @@ import pytest
 
 from generic.errors import StoreError
 from piaa.store import migrations
+from piaa.store.audit import entries
+from piaa.store.keys import KeyStore
 from piaa.store.place import open_database
 from piaa.store.request_counts import CountStore
 from piaa.store.sqlite import SqliteFile
@@ -217,7 +219,7 @@ def test_a_new_file_has_the_tables_of_a_migrated_one(schema_2, tmp_path, sayings
                     connection.execute("SELECT * FROM meta").fetchall(),
                 )
             )
-    assert layouts[0][3] == [(migrations.SCHEMA,)]
+    assert layouts[0][3] == [(migrations.SCHEMA, 0.0)]
     assert layouts[0][0] == layouts[1][0] == layouts[2][0]
     assert layouts[0][2] == layouts[1][2] == layouts[2][2]
     columns = [{name: {row[1] for row in rows} for name, rows in one[1].items()} for one in layouts]
@@ -245,9 +247,36 @@ def test_who_is_erased_after_a_migration_leaves_nothing_in_the_file(schema_2, mo
     assert [image for image in sorted(images) if image.encode() in left] == []
 
 
+def back_to_schema_4(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DROP TABLE sent_files")
+        connection.execute("DROP TABLE sent_vectors")
+        connection.execute("DROP INDEX api_keys_by_old_hash")
+        for column in ("scopes", "label", "expires", "last_used", "old_hash", "old_until"):
+            connection.execute(f"ALTER TABLE api_keys DROP COLUMN {column}")
+        connection.execute("ALTER TABLE meta DROP COLUMN tidied")
+        connection.execute("UPDATE meta SET schema_version = 4")
+
+
+def test_keys_of_schema_4_may_do_what_they_did(tmp_path):
+    path = tmp_path / "piaa.db"
+    keys = KeyStore(open_database(path))
+    secrets = [keys.create_key("admin")[1], keys.create_key("user", "ana")[1]]
+    back_to_schema_4(path)
+    before = dump(path)
+    found = [keys.key_of(secret) for secret in secrets]  # read without a migration
+    assert [one.scopes for one in found if one] == [("score", "rate", "admin", "metrics"), ("score", "rate")]
+    assert dump(path) == before
+    assert keys.create_key("service", scopes=["metrics"])[0].scopes == ("metrics",)
+    assert [keys.key_of(secret) for secret in secrets] == found
+    with keys.database.reading() as sql:
+        assert [one.what for one in entries(sql, 9)][2] == f"schema 4 to {migrations.SCHEMA}"
+
+
 def test_a_file_of_schema_3_counts_requests_from_now_on(tmp_path, sayings):
     path = tmp_path / "piaa.db"
     Store(path).say("ana", sayings.rated({1: 4}))
+    back_to_schema_4(path)
     with closing(sqlite3.connect(path)) as connection, connection:  # what schema 3 is
         connection.execute("DROP TABLE request_counts")
         connection.execute("ALTER TABLE vectors DROP COLUMN mapped")

@@ -61,7 +61,7 @@ def test_a_killed_migration_of_a_file(kill, run_here, schema_2_people, sayings, 
     database = open_database(path)
     with database.writing():
         pass
-    expected = sayings.everything(database)
+    expected = sayings.migrated(database)
     killed = half_done = 0
     runs = kill.kills(
         kill.snippet(MIGRATE, path),
@@ -76,7 +76,7 @@ def test_a_killed_migration_of_a_file(kill, run_here, schema_2_people, sayings, 
         half_done += any(left.name.endswith((".half", "-journal")) for left in path.parent.iterdir())
         with database.writing():
             pass
-        assert sayings.everything(database) == expected
+        assert sayings.migrated(database) == expected
         sayings.assert_sound(path)
         assert sorted(left.name for left in path.parent.iterdir()) == ["piaa.db", "piaa.db.schema-2"]
         with closing(sqlite3.connect(path.with_name("piaa.db.schema-2"))) as connection:
@@ -99,7 +99,7 @@ def test_a_killed_migration_in_postgres(kill, run_here, schema_2_people, sayings
 
     def after() -> dict:
         database = open_database(postgres)
-        found = sayings.everything(database)
+        found = sayings.migrated(database)
         database.close()
         return found
 

@@ -41,7 +41,8 @@ def done(server) -> dict:
 def test_a_group_that_agrees_has_a_model_of_its_own(serve, liked, tmp_path, tiny_model):
     (folder, scores), rng = liked, np.random.default_rng(1)
     out = tmp_path / "made"
-    server = serve(tmp_path / "piaa.db", "--no-keys", "--rate", "100000", "--calibrations", out)
+    options = ("--no-keys", "--rate", "100000", "--calibrations", out)
+    server, other = (serve(tmp_path / "piaa.db", *options) for _ in range(2))
     assert server.http.get("/v1/calibration").json()["state"] == "none"
     assert server.http.post("/v1/calibration").status_code == 202
     found = done(server)
@@ -57,8 +58,12 @@ def test_a_group_that_agrees_has_a_model_of_its_own(serve, liked, tmp_path, tiny
             some = dict(list(rated.items())[start : start + 20])
             assert server.rate(f"user-{person}", folder, some).status_code == 200
     assert server.http.post("/v1/calibration").status_code == 202
-    assert server.http.post("/v1/calibration").status_code in {202, 409}
+    assert other.http.post("/v1/calibration").status_code in {202, 409}  # which has the same folder
     found = done(server)
+    assert done(other) == found
+    told = [(one["who"], one["what"]) for one in other.http.get("/v1/audit").json()]
+    assert set(told) == {("http", "calibrate")}
+    assert len(told) in {2, 3}
     assert (found["state"], found["calibrated"], found["people"], found["photos"]) == (
         "done",
         True,
@@ -75,6 +80,7 @@ def test_a_group_that_agrees_has_a_model_of_its_own(serve, liked, tmp_path, tiny
         f"learned from 12 people, 60 photos, 720 ratings"
     )
     server.stop()
+    other.stop()
 
 
 def test_who_may_not_is_told(server):

@@ -13,7 +13,7 @@ from piaa import load_model
 from piaa.adapters import registry
 from piaa.adapters.bias import BiasAdapter
 from piaa.people.choose import choose_photos
-from piaa.server import repeated
+from piaa.server import repeated, telemetry
 from piaa.server.fitting import fitter as fitters
 from piaa.server.fitting.fitter import Fitter
 from piaa.server.fitting.work import Work
@@ -106,6 +106,7 @@ def test_a_fit_that_outlasts_its_lease_stays_with_its_server(servers, slow, monk
     monkeypatch.setattr(fitters, "LEASE_S", SHORT_S if beats else 1000.0)
     one, two = servers
     store = one._jobs
+    lost = telemetry.LOST._value.get()
     job = store.enqueue("ana", "slow").id
     one.start()
     assert slow.started.acquire(timeout=60)
@@ -116,6 +117,7 @@ def test_a_fit_that_outlasts_its_lease_stays_with_its_server(servers, slow, monk
     assert (ended(store, job).state, attempts(store, job)) == ("done", 1 if beats else 2)
     one.stop()
     two.stop()
+    assert telemetry.LOST._value.get() - lost == (0 if beats else 1)
     assert [version.version for version in one._worker._store.versions("ana")] == [1]
 
 
