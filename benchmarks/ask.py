@@ -214,7 +214,8 @@ def groups(given: argparse.Namespace) -> Iterator[tuple[str, Group]]:
     for number in given.lists:
         model = GenericModel(given.models / f"piaa-lite-without-{number}.safetensors")
         matrix = vectors(model, data, given.cache or given.out)
-        users = data.users_of(number)
+        # Of who rated all alike nothing can be ranked.
+        users = [user for user in data.users_of(number) if np.ptp(data.users[user][1])]
         order = stream(0, "ask", "people", number).permutation(len(users))[: given.people]
         people = {
             user: (matrix[data.users[user][0]], data.users[user][1]) for user in (users[row] for row in order)
