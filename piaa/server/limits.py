@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 
-_NICENESS = 5
+_NICENESS = 15
 """Of processes that decode and fit, against the server that answers."""
 
 

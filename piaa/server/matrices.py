@@ -84,7 +84,10 @@ class Matrices:
 
     def _form(self, user: Active, digest: str, content: bytes | None, d: int) -> LinearForm:
         form = LinearForm.unpack(content, self._model.prior, d) if content and digest == user.digest else None
-        return form or self._restored(user).linear_form()
+        form = form or self._restored(user).linear_form()
+        if form.coefficients.shape != (2 + d,):
+            raise ValueError(f"{len(form.coefficients) - 1} numbers of a vector, the model's have {1 + d}")
+        return form
 
 
 def damaged(user: Active) -> str:

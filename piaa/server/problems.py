@@ -162,6 +162,10 @@ def add_to(app: FastAPI, store: str) -> None:
         headers = {**(error.headers or {}), **({"Allow": there} if there else {})}
         return problem(error.status_code, f"{error.detail}; see /docs for what there is", headers)
 
+    @app.exception_handler(Exception)
+    async def fault(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001  (the log has it)
+        return problem(500, "an error of piaa's own; whoever runs the server finds it in its log")
+
 
 def _methods_at(app: FastAPI, path: str) -> str:
     """All methods that a path has, as far as the description knows it."""

@@ -5,7 +5,15 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
+
+from piaa.adapters.registry import make_adapter
+from piaa.store.learned_from import learned_from
+from piaa.store.place import open_database
+from piaa.store.records import AdapterRecord
+from piaa.store.versions import add_version, user_id
 
 pytestmark = pytest.mark.timeout(900)
 DAMAGE = {
@@ -57,3 +65,39 @@ def test_a_damaged_row_costs_its_user_alone(fitted, album, names, intervals):
     assert (alone.status_code, alone.headers["content-type"]) == (422, "application/problem+json")
     assert alone.json()["detail"] == next(iter(broken.values()))
     assert str(server.store) not in alone.text
+
+
+def learned_elsewhere(server, user: str, adapter: str) -> None:
+    """Give a user a whole version of vectors of five numbers, said to be of the server's model."""
+    draw = np.random.default_rng(0)
+    fitted = make_adapter(adapter, None).fit(draw.normal(size=(6, 5)).astype("f4"), draw.uniform(size=6))
+    (model,) = server.http.get("/v1/models").json()
+    record = AdapterRecord(
+        adapter=adapter,
+        model_name=model["name"],
+        model_hash=model["hash"],
+        scale_low=1,
+        scale_high=5,
+        state=save({name: np.ascontiguousarray(value) for name, value in fitted.state().items()}),
+    )
+    database = open_database(server.store)
+    with database.writing() as sql:
+        form = fitted.linear_form().pack()
+        add_version(sql, user_id(sql, user), record, learned_from([], []), form)
+    database.close()
+
+
+@pytest.mark.parametrize("intervals", ["false", "true"])
+def test_a_version_of_other_vectors_costs_its_user_alone(fitted, album, names, intervals):
+    server, _ = fitted
+    odd = [f"odd-{adapter}-{intervals}" for adapter in ("ridge", "auto")]
+    for user in odd:
+        learned_elsewhere(server, user, user.split("-")[1])
+    file = (names[0], (album / names[0]).read_bytes())
+    answer = server.score(["ana", *odd], [file], params={"intervals": intervals})
+    assert answer.status_code == 200, answer.text
+    ana, *others = answer.json()["users"]
+    assert ana["scores"][0] is not None
+    assert [one["problem"] for one in others] == [
+        f"version 1 of user {user!r} is damaged; fit the user again, or roll back" for user in odd
+    ]
