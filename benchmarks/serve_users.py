@@ -148,7 +148,8 @@ def main() -> None:
     steps = Steps(name, {"store": options.store, "users": options.users, "adapter": options.adapter})
 
     def first() -> dict[str, Any]:
-        fill(place, FEW, other=options.adapter)
+        if fill(place, FEW, other=options.adapter) > FEW:
+            raise RuntimeError(f"the store has more than {FEW} users already; start with an empty one")
         return measure(place, FEW)
 
     few = steps.do("few", first)
