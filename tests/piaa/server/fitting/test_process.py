@@ -177,6 +177,6 @@ def test_a_fit_gives_way_to_the_server(tmp_path, tiny_model, model_hash):
     process = FitProcess(options)
     assert process.do(job).outcome == "done"
     own = os.getpriority(os.PRIO_PROCESS, 0)
-    assert os.getpriority(os.PRIO_PROCESS, process._process.pid) == min(19, own + 5)
+    assert os.getpriority(os.PRIO_PROCESS, process._process.pid) == min(19, own + 15)
     process.stop()
     process.close()
