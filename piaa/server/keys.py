@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, cast
+import re
+from collections.abc import Callable
+from typing import Annotated, TypeVar, cast
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from generic.errors import StoreError, StoreUnavailable
 from piaa.server.gate import Caller
 from piaa.server.paths import LARGEST
+from piaa.server.problems import Problem
 from piaa.server.schemas import ERRORS
 from piaa.store import audit
 from piaa.store.clock import written
 from piaa.store.keys import Key, KeyStore
 
+T = TypeVar("T")
 router = APIRouter(prefix="/v1", tags=["operation"], responses=ERRORS)
 _ID = "^[0-9a-f]{1,32}$"
 KeyId = Annotated[str, Path(alias="id", description="The key's id.", pattern=_ID)]
 _ROLES, _SCOPES = "^(admin|user|service)$", "^(score|rate|admin|metrics)$"
+
+
+def _text(value: object) -> object:
+    """A time as it is written, where pydantic would take seconds since 1970, too."""
+    if value is not None and not (isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d[Tt ]", value)):
+        raise ValueError("expected a date and a time with its zone, such as 2027-01-31T00:00:00Z")
+    return value
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_text)]
 
 
 class _Json(BaseModel):
@@ -39,7 +54,7 @@ class NewKey(_Json):
         examples=[["metrics"]],
     )
     label: str | None = Field(None, max_length=100, description="In your words.", examples=["prometheus"])
-    expires: AwareDatetime | None = Field(None, description="From then on it is refused; null: never.")
+    expires: Time | None = Field(None, description="From then on it is refused; null: never.")
 
 
 class KeyInfo(_Json):
@@ -76,7 +91,7 @@ class KeySecret(_Json):
 class Rotation(_Json):
     """How a key gets a new secret."""
 
-    old_until: AwareDatetime | None = Field(
+    old_until: Time | None = Field(
         None, description="How long the secret of before is valid as well; null: no longer."
     )
 
@@ -101,7 +116,7 @@ async def keys(
 ) -> KeyPage:
     """All keys, without their secrets, a page at a time; needs the scope admin."""
     known, _ = _of(request)
-    found = await asyncio.to_thread(known.page, after, n)
+    found = await _there(lambda: known.page(after, n))
     return KeyPage(keys=[_info(one) for one in found], next=found[-1].id if len(found) == n else None)
 
 
@@ -127,7 +142,7 @@ async def rotate(request: Request, key: KeyId, asked: Rotation) -> KeySecret:
     """Give a key a new secret, shown this once; the old one may be valid for a while."""
     known, caller = _of(request)
     until = None if asked.old_until is None else written(asked.old_until)
-    made, secret = await asyncio.to_thread(lambda: known.rotate(key, old_until=until, who=caller.who))
+    made, secret = await _there(lambda: known.rotate(key, old_until=until, who=caller.who))
     return KeySecret(key=_info(made), secret=secret)
 
 
@@ -135,7 +150,7 @@ async def rotate(request: Request, key: KeyId, asked: Rotation) -> KeySecret:
 async def revoke(request: Request, key: KeyId) -> KeyInfo:
     """Refuse a key from now on; needs the scope admin."""
     known, caller = _of(request)
-    return _info(await asyncio.to_thread(lambda: known.revoke(key, who=caller.who)))
+    return _info(await _there(lambda: known.revoke(key, who=caller.who)))
 
 
 @router.get("/audit")
@@ -153,6 +168,16 @@ async def entries(
 def _entries(known: KeyStore, n: int, before: int | None) -> list[audit.Entry]:
     with known.database.reading() as sql:
         return audit.entries(sql, n, before)
+
+
+async def _there(ask: Callable[[], T]) -> T:
+    """What a store says of a key, 404 if it has no such key, or none that is valid."""
+    try:
+        return await asyncio.to_thread(ask)
+    except StoreUnavailable:
+        raise
+    except StoreError as error:
+        raise Problem(404, str(error)) from None
 
 
 def _of(request: Request) -> tuple[KeyStore, Caller]:

@@ -276,7 +276,8 @@ def test_what_is_no_hash_is_an_image_never_seen(server, album, names, digest):
 
 
 # What a form holds beyond its fields no description can say: that a rating in its text names a file that is
-# sent with it, or a hash that was seen before. Such a request is in order for schemathesis, and 422 here.
+# sent with it, or a hash that was seen before; nor which scopes go with which role. Such a request is in
+# order for schemathesis, and 422 here.
 LINKED = """
 [[operations]]
 include-path = "{}"
@@ -288,7 +289,11 @@ NOT_STARTED = """
 include-path = "/v1/calibration"
 checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "501"]
 """
-FORMS = ("/v1/score", *(f"/v1/users/{{id}}/{what}" for what in ("ratings", "comparisons", "flags")))
+FORMS = (
+    "/v1/score",
+    "/v1/keys",
+    *(f"/v1/users/{{id}}/{what}" for what in ("ratings", "comparisons", "flags")),
+)
 
 
 @pytest.mark.slow

@@ -79,7 +79,7 @@ def test_keys_come_in_pages(server, make):
     assert [one["label"] for one in found[-3:]] == ["service 0", "service 1", "service 2"]
     refused = server.http.get("/v1/keys", params={"after": "abc"})
     assert (refused.status_code, refused.json()["detail"]) == (
-        422,
+        404,
         "there is no key 'abc'; see all keys with: piaa keys list",
     )
 
@@ -179,6 +179,16 @@ def test_keys_that_cannot_be(server, asked_for, expected):
 def test_a_key_that_there_is_not(server):
     answer = server.http.delete("/v1/keys/abc")
     assert (answer.status_code, answer.json()["detail"]) == (
-        422,
+        404,
         "there is no key 'abc'; see all keys with: piaa keys list",
+    )
+
+
+@pytest.mark.parametrize("time", [0, "0", "1735689600"])
+def test_a_time_is_written_as_a_date(server, make, time):
+    answer = server.http.post("/v1/keys", json={"role": "admin", "expires": time})
+    assert (answer.status_code, answer.json()["detail"]) == (
+        422,
+        "body.expires: Value error, expected a date and a time with its zone, such as 2027-01-31T00:00:00Z; "
+        "see /docs for what is expected",
     )
