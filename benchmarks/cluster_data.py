@@ -14,10 +14,10 @@ from piaa.cluster.current import write_current
 from piaa.cluster.folder import Folder
 from piaa.cluster.forms import Forms, write_forms
 from piaa.cluster.manifest import Manifest, Shard
-from piaa.cluster.vectors import Seen, VectorFolder
+from piaa.cluster.vectors import FULL, Seen, VectorFolder
 
 SHARD, PEOPLE, D = 10_000, 10_000, 128
-"""Photos in a shard, people in a file, numbers of an embedding, as many as piaa-lite's has."""
+"""Photos in a shard, people in a file, directions of an embedding, as many as piaa-lite's has."""
 
 
 def uri_of(number: int) -> str:
@@ -32,7 +32,7 @@ def vectors_of(shard: int, d: int) -> np.ndarray:
     return x
 
 
-def make_vectors(folder: Path, model: str, n: int, d: int) -> None:
+def make_vectors(folder: Path, model: str, n: int, d: int, form: str = FULL) -> None:
     """Vectors of n photos as ``piaa embed`` leaves them; what is there stays."""
     vectors = VectorFolder(Folder(str(folder)), model)
     there = vectors.done()
@@ -46,7 +46,7 @@ def make_vectors(folder: Path, model: str, n: int, d: int) -> None:
             Seen(uri=uri_of(int(it, 16)), sha256=it, identity=it, taken=None, vector=x) for it, x in rows
         ]
         vectors.keep(shard.name, photos)
-    write_current(vectors, Manifest("s3://bucket/photos", tuple(shards)))
+    write_current(vectors, Manifest("s3://bucket/photos", tuple(shards)), form)
     tell(f"{n:,} vectors are there")
 
 

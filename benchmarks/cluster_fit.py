@@ -2,10 +2,10 @@
 
     uv run --group dev python benchmarks/cluster_fit.py --people 100000 --work DIR
 
-Each person rated 100 of 100,000 photos; vectors have 129 numbers, and the prior is that of piaa-lite, whose
-vectors are as long. Workers are processes with ``--shard I/N``. One by one: ``fit`` of the same adapter for
-each of 200 people, whose vectors are in memory. Figures so far are in ``--work``, and are not measured
-again. About 10 minutes of two idle cores.
+Each person rated 100 of 100,000 photos; the prior is that of piaa-lite, and vectors are as long as its small
+ones (130 numbers). Workers are processes with ``--shard I/N`` and a core each (taskset). One by one: ``fit``
+of the same adapter for each of 200 people, whose vectors are in memory. Figures so far are in ``--work``, and
+are not measured again. About 20 minutes of two idle cores.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ from cluster_rank import run
 from record import PIAA, table, tell, write_result
 
 import piaa
+from generic.parts import Parts
+from piaa.cluster.vectors import SMALL
 
 PHOTOS, EACH, ALONE = 100_000, 100, 200
 
 
-def words(work: Path, out: str, people: int, *more: object) -> list[str]:
-    """The command."""
-    source = (work / f"ratings-{people}.parquet", "--vectors", work / "vectors", "--out", work / out)
-    return [*PIAA, "fit-users", *map(str, source), *map(str, more)]
+def words(work: Path, out: str, people: int, core: int, *more: object) -> list[str]:
+    """The command, on one core."""
+    source = (work / f"ratings-{people}.parquet", "--vectors", work / "vectors-to-fit", "--out", work / out)
+    return ["taskset", "-c", str(core), *PIAA, "fit-users", *map(str, source), *map(str, more)]
 
 
 def workers(work: Path, people: int, n: int) -> dict[str, Any]:
@@ -39,19 +41,20 @@ def workers(work: Path, people: int, n: int) -> dict[str, Any]:
     for left in (work / out).glob("*"):  # of a run that was broken off
         left.unlink()
     if n == 1:
-        return run(words(work, out, people))
+        return run(words(work, out, people, 0))
     started = time.perf_counter()
     quiet = {"stdout": subprocess.DEVNULL}
-    processes = [subprocess.Popen(words(work, out, people, "--shard", f"{i}/{n}"), **quiet) for i in range(n)]
+    processes = [
+        subprocess.Popen(words(work, out, people, i, "--shard", f"{i}/{n}"), **quiet) for i in range(n)
+    ]
     if any(process.wait() for process in processes):
         raise SystemExit("a worker failed; its message is above")
     return {"seconds": time.perf_counter() - started}
 
 
-def one_by_one() -> float:
+def one_by_one(model: piaa.Model, d: int) -> float:
     """Seconds for one person."""
-    model = piaa.load_model("piaa-lite", cache=False)
-    x, rng = vectors_of(0, D), np.random.default_rng(0)
+    x, rng = vectors_of(0, d), np.random.default_rng(0)
     seconds = 0.0
     for _ in range(ALONE):
         rows = rng.choice(len(x), EACH, replace=False)
@@ -73,9 +76,10 @@ def main() -> None:
     work, people = arguments.work, arguments.people
     work.mkdir(parents=True, exist_ok=True)
     model = piaa.load_model("piaa-lite", cache=False)
-    make_vectors(work / "vectors", model.generic.hash, PHOTOS, D)
+    d = (Parts.small_of(model.generic.header.architecture) or 1 + D) - 1
+    make_vectors(work / "vectors-to-fit", model.generic.hash, PHOTOS, d, SMALL)
     if not (ratings := work / f"ratings-{people}.parquet").exists():
-        make_ratings(ratings.with_suffix(".part"), people, EACH, PHOTOS, D)
+        make_ratings(ratings.with_suffix(".part"), people, EACH, PHOTOS, d)
         ratings.with_suffix(".part").rename(ratings)
     kept = work / f"fit-{people}.json"
     found = json.loads(kept.read_text()) if kept.exists() else {}
@@ -85,7 +89,7 @@ def main() -> None:
             found[str(n)] = workers(work, people, n)
             kept.write_text(json.dumps(found))
     if "alone" not in found:
-        found["alone"] = one_by_one()
+        found["alone"] = one_by_one(model, d)
         kept.write_text(json.dumps(found))
     size = sum(it.stat().st_size for it in (work / f"forms-{people}-1").iterdir()) / people
     rates = {n: people / found[n]["seconds"] for n in ("1", "2")}

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import time
@@ -30,20 +29,26 @@ from piaa.cluster.forms import form_files, read_forms
 from piaa.cluster.vectors import VectorFolder
 
 MODEL, TOP, CHECKED = "5e" * 32, 100, 20
+WATCH = """
+import json, os, subprocess, sys, time
+started = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+seconds, cpu = time.perf_counter() - started, usage.ru_utime + usage.ru_stime
+print(json.dumps({"seconds": seconds, "cpu_seconds": cpu, "peak_mib": usage.ru_maxrss}))
+sys.exit(os.waitstatus_to_exitcode(status) != 0)
+"""
+"""A small program that starts another: on Linux a peak begins with the memory of whoever started it."""
 
 
 def run(command: list[str]) -> dict[str, float]:
     """Wall and CPU seconds, and peak memory in MiB, of a program and its threads."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"the command exited with {process.returncode}; its message is above")
+    done = subprocess.run([sys.executable, "-S", "-c", WATCH, *command], stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise SystemExit(f"the command exited with {done.returncode}; its message is above")
+    found: dict[str, float] = json.loads(done.stdout)
     per_unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-    cpu = usage.ru_utime + usage.ru_stime
-    return {"seconds": seconds, "cpu_seconds": cpu, "peak_mib": usage.ru_maxrss * per_unit / MIB}
+    return {**found, "peak_mib": found["peak_mib"] * per_unit / MIB}
 
 
 def measure(work: Path, n: int, u: int, memory: int) -> dict[str, Any]:

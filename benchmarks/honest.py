@@ -4,8 +4,9 @@
 
 Ten clients with keys of their own ask twice a second, three times of four for a photo seen before and else
 for a new one. Mallory, with a key of her own, meanwhile sends slow photos, eight at a time, asks for fits of
-2,000 ratings, and opens connections on which she dribbles. Each half is on a server of its own, and kept as
-it ends: the same command goes on where it was stopped.
+2,000 ratings, and opens connections on which she dribbles. She would be on another machine, so her client is
+a process of its own that gives way to all others. Each half is on a server of its own, and kept as it ends:
+the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import multiprocessing
+import os
 import subprocess
 import sys
 import tempfile
@@ -75,47 +78,54 @@ class Honest(threading.Thread):
 @contextlib.contextmanager
 def hostile(server: Attacked, folder: Path) -> Iterator[None]:
     """All that mallory does, until the block ends."""
-    done = threading.Event()
     fill = [sys.executable, "-c", FILL, str(server.place)]
     subprocess.run(
         fill, cwd=server.tree, env=server.environment, check=True, stdout=(folder / "fill").open("w")
     )
-    acts: list[Callable[[], None]] = [partial(slow, server, done, number) for number in range(N_SLOW)]
-    acts += [partial(fits, server, done), partial(dribble, server, done)]
-    threads = [threading.Thread(target=act, daemon=True) for act in acts]
-    for one in threads:
-        one.start()
+    apart = multiprocessing.get_context("fork").Process(target=mallory, args=(server,), daemon=True)
+    apart.start()
     time.sleep(2)
     yield
-    done.set()
+    apart.kill()
+    apart.join()
+
+
+def mallory(server: Attacked) -> None:
+    """All of it at once, until the process ends."""
+    os.nice(19)
+    acts: list[Callable[[], None]] = [partial(slow, server, number) for number in range(N_SLOW)]
+    acts += [partial(fits, server), partial(dribble, server)]
+    threads = [threading.Thread(target=act) for act in acts]
     for one in threads:
-        one.join(30)
+        one.start()
 
 
-def slow(server: Attacked, done: threading.Event, number: int) -> None:
+def slow(server: Attacked, number: int) -> None:
     """One slow photo after the other, each another one."""
     photo, n = slow_photo(), 0
     with server.http("mallory", timeout=30) as http:
-        while not done.is_set():
+        while True:
             n += 1
             body, kind = form("mallory", "slow.jpg", photo + b"%d-%d" % (number, n))
             with contextlib.suppress(httpx.TransportError):
                 http.post("/v1/score", params=GENERIC, content=body, headers={"Content-Type": kind})
 
 
-def fits(server: Attacked, done: threading.Event) -> None:
+def fits(server: Attacked) -> None:
     """Fits to 2,000 ratings, asked for again and again."""
     with server.http("mallory", timeout=30) as http:
-        while not done.wait(0.5):
+        while True:
+            time.sleep(0.5)
             for adapter in ("auto", "bayes", "neighbours"):
                 with contextlib.suppress(httpx.TransportError):
                     http.post("/v1/users/mallory/fit", params={"adapter": adapter})
 
 
-def dribble(server: Attacked, done: threading.Event) -> None:
+def dribble(server: Attacked) -> None:
     """Heads of requests, a byte a second on each of many connections."""
     connections: list[Any] = []
-    while not done.wait(1):
+    while True:
+        time.sleep(1)
         while len(connections) < N_DRIBBLING:
             with contextlib.suppress(OSError):
                 connections.append(server.connect())
@@ -126,8 +136,6 @@ def dribble(server: Attacked, done: threading.Event) -> None:
             except OSError:
                 connections.remove(one)
                 one.close()
-    for one in connections:
-        one.close()
 
 
 def half(seconds: float, *, beside: bool) -> dict[str, Any]:

@@ -14,7 +14,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,8 +58,14 @@ def machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "cpu": _processor(),
         "python": platform.python_version(),
-        **{name: version(name) for name in ("torch", "timm", "numpy", "pillow")},
+        **{name: found for name in ("torch", "timm", "numpy", "pillow") if (found := _version(name))},
     }
+
+
+def _version(package: str) -> str | None:
+    with suppress(PackageNotFoundError):  # not everything that is measured needs torch
+        return version(package)
+    return None
 
 
 def _processor() -> str:

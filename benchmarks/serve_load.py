@@ -4,14 +4,17 @@
     uv run python benchmarks/serve_load.py
 
 One user on `ridge`, photos of 640 x 480 (noise, which takes longer to decode than a photograph), on loopback;
-wrk runs on the same cores. New: each photo sent ends in other bytes, so that its content hash is new. Known:
-a hash of a photo seen before, asked for in JSON. The network by itself: decoded photos in memory; before and
-after the server. Each part is kept as it ends: the same command goes on where it was stopped.
+wrk runs on the same cores. New: each photo sent has a quantisation table of its own, so that its picture is
+new, not only its file. Known: a hash of a photo seen before, asked for in JSON. The network by itself:
+decoded photos in memory; before and after the server. With `--before TREE`, a checkout of another release,
+its server is asked for known photos too, in a form: releases before took no JSON. Each part is kept as it
+ends: the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import subprocess
 import sys
@@ -20,8 +23,10 @@ import time
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
+from attack import quick_photo
 from filled import fill, photo
 from record import Steps, table, tell, write_result
 from serving import Served
@@ -30,6 +35,9 @@ import piaa
 
 AT_ONCE = 64
 """Photos in a call of the network by itself."""
+RATED = 10
+N_STEPS = 48
+"""Of a quantisation table that are changed: enough for every millisecond a number of its own."""
 SINGLE, SEVERAL = (1, 8, 64, 512), ((1, 16), (8, 4), (8, 16))
 """Clients with one photo a request, and (clients, photos a request)."""
 SCRIPT = """
@@ -41,20 +49,28 @@ local function read(name)
   file:close()
   return content
 end
-local user, part, sent = read("user"), read("part"), 0
-function request()
+local user, head, steps, tail, sent = read("user"), read("head"), read("steps"), read("tail"), %(first)d
+local function photo()
   sent = sent + 1
-  local body = user
-  for i = 1, %(photos)d do
-    body = body .. part .. string.format("%%d-%%d-%(run)s", sent, i) .. "\\r\\n"
+  local changed, rest = {}, sent
+  for i = 1, #steps do
+    changed[i] = string.char(steps:byte(i) + rest %% 2)
+    rest = math.floor(rest / 2)
   end
-  return wrk.format(nil, "/v1/score", nil, body .. "--cut--\\r\\n")
+  return head .. table.concat(changed) .. tail .. "\\r\\n"
+end
+function request()
+  local body = {user}
+  for i = 1, %(photos)d do
+    body[i + 1] = photo()
+  end
+  return wrk.format(nil, "/v1/score", nil, table.concat(body) .. "--cut--\\r\\n")
 end
 """
-"""What wrk sends of new photos."""
+"""What wrk sends of new photos: the finest steps of the table are one more where a bit of their number is."""
 KNOWN = """
 wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
+wrk.headers["Content-Type"] = "%(kind)s"
 wrk.body = %(body)s
 """
 DONE = """
@@ -80,16 +96,41 @@ def load(
     server: Served, folder: Path, part: bytes, clients: int, seconds: int, *, photos: int = 1
 ) -> dict[str, Any]:
     """What wrk measures of new photos: photos a second, percentiles of a request in ms, errors."""
+    table_end = part.index(b"\xff\xdb\x00\x43\x00") + 5 + 64
     (folder / "user").write_bytes(field("user", b"user-0") + b"\r\n")
-    (folder / "part").write_bytes(part)
-    values = {"folder": folder, "photos": photos, "run": time.time_ns()}
+    (folder / "head").write_bytes(part[: table_end - N_STEPS])
+    (folder / "steps").write_bytes(part[table_end - N_STEPS : table_end])
+    (folder / "tail").write_bytes(part[table_end:])
+    values = {"folder": folder, "photos": photos, "first": time.time_ns() // 10**6}
     return run_wrk(server, folder, SCRIPT % values, clients, seconds, photos=photos)
 
 
-def load_known(server: Served, folder: Path, digest: str, clients: int, seconds: int) -> dict[str, Any]:
+def load_known(
+    server: Served, folder: Path, digest: str, clients: int, seconds: int, *, form: bool = False
+) -> dict[str, Any]:
     """The same of a photo that was seen before."""
-    body = json.dumps(json.dumps({"users": ["user-0"], "sha256": [digest]}))
-    return run_wrk(server, folder, KNOWN % {"body": body}, clients, seconds)
+    kind, body = "application/json", json.dumps({"users": ["user-0"], "sha256": [digest]})
+    if form:
+        kind, body = "application/x-www-form-urlencoded", urlencode({"user": "user-0", "sha256": digest})
+    return run_wrk(server, folder, KNOWN % {"kind": kind, "body": json.dumps(body)}, clients, seconds)
+
+
+def load_before(tree: Path, folder: Path, seconds: int) -> dict[str, Any]:
+    """The same of another release's server, 8 clients; its user is fitted over HTTP."""
+    server = Served(folder / "before.db", tree=tree)
+    files = [("image", (f"{number}.jpg", quick_photo(number))) for number in range(RATED)]
+    rows = [{"image": name, "score": 1 + number % 5} for number, (_, (name, _)) in enumerate(files)]
+    user = "/v1/users/user-0"
+    server.http.post(f"{user}/ratings", data={"ratings": json.dumps(rows)}, files=files).raise_for_status()
+    job = server.http.post(f"{user}/fit", params={"adapter": "ridge"}).raise_for_status().json()["id"]
+    while (state := server.http.get(f"/v1/jobs/{job}").json()["state"]) != "done":
+        if state == "failed":
+            raise RuntimeError("the other release's server did not fit")
+        time.sleep(0.1)
+    digest = hashlib.sha256(quick_photo(0)).hexdigest()
+    found = load_known(server, folder, digest, 8, seconds, form=True)
+    server.stop()
+    return found
 
 
 def run_wrk(
@@ -135,10 +176,12 @@ def markdown(figures: dict[str, Any]) -> str:
         times = " / ".join(f"{run[f'p{q}_ms']:.0f}" for q in (50, 95, 99))
         return [name, f"{run['photos_per_s']:.0f}", times, f"{run['refused'] + run['lost']}"]
 
-    runs = figures["runs"]
+    runs, before = figures["runs"], figures["release_before"]
     rows = [row(f"{n} clients, new photos", runs[f"new {n} x 1"]) for n in SINGLE]
     rows += [row(f"{n} clients, {k} new photos a request", runs[f"new {n} x {k}"]) for n, k in SEVERAL]
     rows += [row(f"{n} clients, known photos", runs[f"known {n} x 1"]) for n in SINGLE]
+    if before:
+        rows.append(row("8 clients, known photos, the release before", before))
     return (
         table(["", "photos a second", "a request, p50 / p95 / p99 ms", "refused or lost"], rows)
         + f"\n\nThe engine by itself: {figures['bare_per_s']:.1f} photos a second. With 8 clients and new "
@@ -147,10 +190,11 @@ def markdown(figures: dict[str, Any]) -> str:
     )
 
 
-def measure(folder: Path, seconds: int) -> dict[str, Any]:
+def measure(folder: Path, seconds: int, tree: Path | None) -> dict[str, Any]:
     """All runs on one server, the engine by itself before and after."""
     fill(folder / "piaa.db", 1, 0)
     steps = Steps("serve_load", {"seconds": seconds})
+    earlier = steps.do("release before", partial(load_before, tree, folder, seconds)) if tree else None
     before = steps.do("engine before", lambda: bare(seconds))
     server = Served(folder / "piaa.db")
     sent = server.http.post("/v1/score", data={"user": "user-0"}, files={"image": photo()})
@@ -172,6 +216,7 @@ def measure(folder: Path, seconds: int) -> dict[str, Any]:
         "bare_per_s": rate,
         "bare_before_and_after": [before, after],
         "runs": runs,
+        "release_before": earlier,
         "memory_MB": memory,
         "share_of_bare": runs["new 8 x 1"]["photos_per_s"] / rate,
     }
@@ -181,6 +226,7 @@ def main() -> None:
     """Measure and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--before", type=Path, help="a checkout of another release")
     parser.add_argument("--engine", type=float, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.engine:
@@ -188,9 +234,12 @@ def main() -> None:
         return
     seconds = options.seconds
     with tempfile.TemporaryDirectory() as name:
-        figures = measure(Path(name), seconds)
+        figures = measure(Path(name), seconds, options.before)
     figures["markdown"] = markdown(figures)
-    write_result("serve_load", f"uv run python benchmarks/serve_load.py --seconds {seconds}", figures)
+    command = f"uv run python benchmarks/serve_load.py --seconds {seconds}" + " --before TREE" * bool(
+        options.before
+    )
+    write_result("serve_load", command, figures)
     tell("\n" + str(figures["markdown"]))
 
 

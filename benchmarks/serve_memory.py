@@ -40,7 +40,8 @@ def measure(folder: Path, minutes: float) -> dict[str, Any]:
         memory.append(server.memory() / 1e6)
         tell(f"{(number + 1) * SLICE_S} s: {sum(answers)} photos, {memory[-1]:.0f} MB")
     server.stop()
-    vector = 4 * (1 + piaa.load_model("piaa-lite", cache=False).generic.header.architecture["n_embedding"])
+    model = piaa.load_model("piaa-lite", cache=False).generic
+    vector = model.vectors(np.zeros((1, model.size, model.size, 3), np.uint8)).nbytes
     later = sum(answers[2:])
     return {
         "minutes": minutes,

@@ -46,6 +46,10 @@ class CheckpointError(PiaaError):
     """A model file cannot be read, or is not what it should be."""
 
 
+class EngineError(PiaaError):
+    """A network cannot be run as asked: there is no such processor here."""
+
+
 class CacheError(PiaaError):
     """The feature cache cannot be used."""
 

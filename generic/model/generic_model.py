@@ -71,14 +71,15 @@ class GenericModel:
 
     Args:
         path: a model file, see :mod:`generic.model.checkpoint`.
+        gpu: whether an NVIDIA GPU runs its network.
 
     Raises:
         CheckpointError: the file is missing, is no model file, is a start that was never trained, or is a
             stem, which has no score.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, gpu: bool = False) -> None:
+        self.path, self._gpu = path, gpu
         self._loading = threading.Lock()
         self.header = read_header(path)
         if self.header.architecture.get("head") == "fresh":
@@ -135,6 +136,7 @@ class GenericModel:
 
         Raises:
             CheckpointError: the file's content does not match its hash, or it cannot be run here.
+            EngineError: a GPU is asked for, and there is none.
         """
         found = self._uncalibrated()
         return found if self.calibration is None else CalibratedEngine(found, self.calibration)
@@ -182,10 +184,10 @@ class GenericModel:
         if self.header.engine.get("name") == "onnx":
             from generic.engine.onnx_engine import OnnxEngine
 
-            return OnnxEngine(read_graph(self.path), str(self.path))
+            return OnnxEngine(read_graph(self.path), str(self.path), gpu=self._gpu)
         from generic.engine.torch_engine import TorchEngine
 
-        return TorchEngine(self.network)
+        return TorchEngine(self.network, gpu=self._gpu)
 
     def vector(self, pixels: NDArray[np.uint8]) -> Features:
         """The vector of one photo, float32, shape (1 + d,); may be called from several threads.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from generic.engine.engine import usable_cores
 from generic.errors import ClusterError, PiaaError, RatingsError
 from generic.progress import Progress, no_progress
+from generic.threads import one_blas_thread
 from piaa.adapters.base import Adapter
 from piaa.adapters.linear_form import LinearForm
 from piaa.cluster.folder import Folder
@@ -24,8 +27,8 @@ from piaa.ratings.scale import Scale
 
 BLOCK = 10_000
 """People in a file."""
-_TOGETHER = 1_000
-"""People who are fitted at once: what is computed for all of them takes a hundred times their forms."""
+_TOGETHER = 250
+"""People whom a thread fits at once: what is computed for all of them takes a hundred times their forms."""
 
 
 @dataclass
@@ -95,16 +98,17 @@ def _fit(
     """The people of a file, as many as rated a photo that has a vector."""
     known = vectors_of({uri for one in people for uri in one.uris}, vectors)
     done.unknown += sum(uri not in known for one in people for uri in one.uris)
-    raters: list[Rater] = []
-    forms: list[LinearForm] = []
-    for some in _blocks(iter(people), _TOGETHER):
-        kept = [_with_vectors(one, known) for one in some]
-        done.left_out += [one.user for one in kept if not one.uris]
-        kept = [one for one in kept if one.uris]
-        raters += kept
-        if kept:
-            fits = adapter.fit_many(*zip(*(_support(one, known, scale) for one in kept), strict=True))
-            forms += [one.linear_form() for one in fits]
+    everybody = [_with_vectors(one, known) for one in people]
+    done.left_out += [one.user for one in everybody if not one.uris]
+    raters = [one for one in everybody if one.uris]
+
+    def learned(some: Sequence[Rater]) -> list[LinearForm]:
+        supports = zip(*(_support(one, known, scale) for one in some), strict=True)
+        return [one.linear_form() for one in adapter.fit_many(*supports)]
+
+    # A thread for each core and one for each product: BLAS's own threads wait more than they compute.
+    with one_blas_thread(), ThreadPoolExecutor(usable_cores()) as pool:
+        forms = [form for some in pool.map(learned, _blocks(iter(raters), _TOGETHER)) for form in some]
     done.users += len(raters)
     done.ratings += sum(len(one.uris) for one in raters)
     return Forms(

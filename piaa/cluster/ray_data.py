@@ -12,7 +12,7 @@ import logging
 import os
 import platform
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from functools import cached_property
@@ -92,7 +92,8 @@ def run_on_ray(
         progress: called with the number of photos newly done.
 
     Raises:
-        ClusterError: the cluster cannot be reached, or workers die again and again.
+        ClusterError: the cluster cannot be reached, workers die again and again, or a GPU is asked for and
+            no node has one.
     """
     if not shards:
         return
@@ -109,6 +110,7 @@ def run_on_ray(
             fn_constructor_args=(job, model, piaa.__version__, 1),
             batch_size=1,
             num_cpus=1,
+            num_gpus=_gpu_share(address, ray.cluster_resources()) if job.gpu else None,
             # One shard each: a second would wait beside workers that have none.
             compute=data.ActorPoolStrategy(
                 min_size=1, max_size=workers or len(shards), max_tasks_in_flight_per_actor=1
@@ -124,6 +126,21 @@ def run_on_ray(
                 f"the Ray cluster {address} failed: {_said(error)}; the shards done stay: look at the nodes' "
                 "memory, then give the same command again"
             ) from None
+
+
+def _gpu_share(address: str, resources: Mapping[str, float]) -> float:
+    """Of a GPU for each worker, so that all cores have their share of them.
+
+    Example:
+        >>> _gpu_share("head:6379", {"CPU": 32, "GPU": 2})
+        0.0625
+    """
+    if not resources.get("GPU"):
+        raise ClusterError(
+            f"a GPU is asked for, and no node of the Ray cluster {address} has one; start a node with "
+            "--num-gpus, or leave --gpu out"
+        )
+    return min(1.0, resources["GPU"] / max(1.0, resources.get("CPU", 1.0)))
 
 
 def rows_of(shards: Sequence[Shard]) -> list[dict[str, Any]]:
@@ -150,7 +167,10 @@ def _connected(address: str) -> Iterator[Any]:
         ray.init(**here, logging_level=logging.ERROR, log_to_driver=False)
     except (OSError, RuntimeError, ValueError) as error:
         raise _unreachable(address, error) from None
-    ray.data.DataContext.get_current().enable_progress_bars = False
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    # A worker that has its one shard is busy: by Ray's measure, 1.75 tasks for each, one were always enough.
+    context.autoscaling_config.actor_pool_util_upscaling_threshold = 1.0
     try:
         yield ray.data
     finally:

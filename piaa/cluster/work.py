@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from generic.engine.engine import usable_cores
-from generic.errors import ClusterError, OutputError
+from generic.errors import ClusterError, EngineError, OutputError
 from generic.model.generic_model import GenericModel
 from generic.model.registry import find_model
 from generic.parts import Parts
@@ -40,6 +40,8 @@ class Job:
     """Photos with more are broken."""
     vectors: str = FULL
     """Which form of them: of a model without a richer part both are the same."""
+    gpu: bool = False
+    """Whether a GPU runs the network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,7 @@ class Receipt:
     error: str = ""
     """Why it failed; empty if it is done."""
     hopeless: bool = False
-    """Whether the next shard would fail in the same way: the disk is full."""
+    """Whether the next shard would fail in the same way: the disk is full, or there is no GPU."""
 
 
 class Worker:
@@ -69,7 +71,7 @@ class Worker:
         self.job = job
         self.threads = threads or usable_cores()
         self._manifest_folder = Folder(job.manifest)
-        self.model = GenericModel(find_model(job.model))
+        self.model = GenericModel(find_model(job.model), gpu=job.gpu)
         self._width = Parts.small_of(self.model.header.architecture) if job.vectors == SMALL else None
         self.vectors = VectorFolder(Folder(job.out), self.model.hash)
         self.notes = Notes(self.vectors.folder, self.vectors.mark)
@@ -129,9 +131,9 @@ class Worker:
         try:
             photos = read_photos(self._manifest_folder, shard)
             broken = self._embedder.embed(shard.name, photos, told, self._known(shard, photos))
-        except (ClusterError, OutputError) as error:
+        except (ClusterError, EngineError, OutputError) as error:
             beat.failed(str(error))
-            hopeless = isinstance(error, OutputError)
+            hopeless = not isinstance(error, ClusterError)
             return Receipt(shard=shard.name, photos=shard.n_photos, error=str(error), hopeless=hopeless)
         beat.done()
         return Receipt(shard=shard.name, photos=shard.n_photos, broken=broken)

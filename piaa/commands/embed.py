@@ -58,6 +58,9 @@ def embed(
             help="small: without the richer part, a ninth of the numbers; for rankings, not for a store."
         ),
     ] = Vectors.full,
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="Run the network on an NVIDIA GPU: the last digits differ.")
+    ] = False,
     max_pixels: MaxPixels = None,
     as_json: AsJson = False,
 ) -> None:
@@ -77,6 +80,7 @@ def embed(
         model=model,
         max_pixels=max_pixels or MAX_PIXELS,
         vectors=vectors.value,
+        gpu=gpu,
     )
     with ExitStack() as stack:
         stack.enter_context(stopping(KEPT))

@@ -7,7 +7,6 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -24,9 +23,9 @@ from piaa.server.allocator import give_back
 from piaa.server.decoding.decoders import Decoders
 from piaa.server.decoding.process import Limits
 from piaa.server.decoding.turns import Turns
-from piaa.server.problems import Problem
 from piaa.server.settings import ServeSettings
 from piaa.server.sharing import Sharing
+from piaa.server.waiting import Waiting
 from piaa.store.recent import Recent
 from piaa.store.sent import Sent, SentStore, is_owned, name_of, owner_of
 
@@ -64,15 +63,6 @@ class Looked(NamedTuple):
     outcome: Outcome
 
 
-@dataclass
-class _Pending:
-    """A photo that is being looked at, and how many requests wait for it."""
-
-    key: str
-    task: asyncio.Task[Looked]
-    n_waiting: int = 0
-
-
 class Embedder:
     """Vectors of images by content: remembered ones at once, others by the engine.
 
@@ -94,7 +84,7 @@ class Embedder:
         self._vectors = model.remembered(cache)
         self._sharing = Sharing(sent, model.network_hash)
         self._recent = Recent(_REMEMBERED)
-        self._pending: dict[str, _Pending] = {}
+        self._waiting = Waiting(settings.max_waiting, self._look)
         cores = max(1, usable_cores() // settings.workers)
         self._decoders = Decoders(
             cores + _MORE_DECODERS,
@@ -114,8 +104,7 @@ class Embedder:
 
     async def stop(self) -> None:
         """Drop what waits, and end what is being decoded; to be called when no request is left."""
-        for one in self._pending.values():
-            one.task.cancel()
+        self._waiting.stop()
         self._decoders.stop()
         await self._sharing.stop()
         for pool in (self._workers, self._network, self._files):
@@ -242,14 +231,14 @@ class Embedder:
             owner: whose they are; None if nobody has to have sent a photo to name it.
 
         Raises:
-            Problem: 503, too many images wait already. None of these was taken.
+            Problem: 503, too many images wait, and went on to for a second. None of these was taken.
         """
         digests = await self._off_loop(_digests, [content for _, content in images])
         looked = {digest: one for digest in digests if (one := self._seen(digest))}
         telemetry.IMAGES.labels("cache").inc(len(looked))
         fresh = {d: content for d, (_, content) in zip(digests, images, strict=True) if d not in looked}
-        self._check_room(key, sum(digest not in self._pending for digest in fresh))
-        waits = [self._wait(key, digest, content) for digest, content in fresh.items()]
+        await self._waiting.room(key, fresh)
+        waits = [self._waiting.outcome(key, digest, content) for digest, content in fresh.items()]
         looked |= {one.sha256: one for one in await asyncio.gather(*waits)}
         new: list[Sent] = []
         for digest in looked:
@@ -265,35 +254,6 @@ class Embedder:
         if known is None or known.facts is None:
             return None
         return Looked(digest, known.content.identity, known.facts, known.vector)
-
-    def _check_room(self, key: str, n: int) -> None:
-        """Raises Problem unless so many images more may wait: half of the places are for others."""
-        limit, waiting = self._settings.max_waiting, len(self._pending)
-        own = sum(one.key == key for one in self._pending.values())
-        if n and (waiting + n > max(limit, n) or (own and own + n > limit // 2)):
-            raise Problem(
-                503,
-                f"{waiting} images wait already, {own} of them yours; at most {limit} may, and "
-                f"{limit // 2} of one key; try again in a second",
-                retry_after_s=1,
-            )
-
-    async def _wait(self, key: str, digest: str, content: bytes) -> Looked:
-        if digest not in self._pending:
-            task = asyncio.get_running_loop().create_task(self._look(key, digest, content))
-            self._pending[digest] = _Pending(key, task)
-        one = self._pending[digest]
-        one.n_waiting += 1
-        telemetry.WAITING.set(len(self._pending))
-        try:
-            return await asyncio.shield(one.task)
-        finally:
-            one.n_waiting -= 1
-            if not one.n_waiting:
-                one.task.cancel()  # of no effect if it is done
-                if self._pending.get(digest) is one:
-                    del self._pending[digest]
-                telemetry.WAITING.set(len(self._pending))
 
     async def _look(self, key: str, digest: str, content: bytes) -> Looked:
         """One photo, from its file to its vector."""

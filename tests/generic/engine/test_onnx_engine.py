@@ -5,11 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from generic.engine.onnx_engine import OnnxEngine
-from generic.errors import CheckpointError
+from generic.engine.onnx_engine import GPU, OnnxEngine
+from generic.errors import CheckpointError, EngineError
 
 SIZE, WIDTH = 8, 5
 
@@ -68,3 +69,20 @@ def test_a_graph_that_cannot_be_loaded_is_one_line():
     assert message.startswith("model file cut.onnx has a graph that ONNX Runtime ")
     assert message.endswith("; export the model again")
     assert "\n" not in message
+
+
+@pytest.mark.skipif(GPU in onnxruntime.get_available_providers(), reason="ONNX Runtime is one for GPUs here")
+def test_a_gpu_that_is_not_there_is_said():
+    with pytest.raises(EngineError) as caught:
+        OnnxEngine(graph(), "tiny.onnx", gpu=True)
+    assert str(caught.value) == (
+        f"a GPU is asked for, and ONNX Runtime {onnxruntime.__version__} has "
+        f"{', '.join(onnxruntime.get_available_providers())} here and not CUDAExecutionProvider; install "
+        "onnxruntime-gpu in the place of onnxruntime, with CUDA and cuDNN, or leave --gpu out"
+    )
+
+
+@pytest.mark.skipif(GPU not in onnxruntime.get_available_providers(), reason="ONNX Runtime has no GPU here")
+def test_a_gpu_gives_the_same_to_a_few_digits(photos):
+    on_gpu, on_cpu = (OnnxEngine(graph(), "tiny.onnx", gpu=gpu) for gpu in (True, False))
+    np.testing.assert_allclose(on_gpu.vectors(photos), on_cpu.vectors(photos), atol=1e-5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,14 +19,17 @@ from piaa.cluster.manifest import write_manifest
 from piaa.cluster.status import status
 from piaa.cluster.work import Job
 
+fsspec = pytest.importorskip("fsspec", reason="buckets need the group cluster")
 s3fs = pytest.importorskip("s3fs", reason="buckets need the group cluster")
 moto = pytest.importorskip("moto.server", reason="buckets need the group cluster")
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the client's libraries
 
 
-DROPPED = 0
-"""In place of a code: the connection ends without an answer."""
+DROPPED, SILENT = 0, -1
+"""In place of a code: the connection ends without an answer, or stays open without one."""
+PATIENCE = 1
+"""Seconds that the client waits for an answer."""
 HOP = ("connection", "expect", "transfer-encoding")
 """Headers that a proxy does not hand on."""
 
@@ -41,7 +45,8 @@ class Faulty(BaseHTTPRequestHandler):
         body = self.body()
         Faulty.count += 1
         if Faulty.every and Faulty.count % Faulty.every == 0:
-            if Faulty.code == DROPPED:
+            if Faulty.code in (DROPPED, SILENT):
+                time.sleep(3 * PATIENCE if Faulty.code == SILENT else 0)
                 self.close_connection = True
                 return
             self.send(Faulty.code, {}, b"")
@@ -97,6 +102,7 @@ def faulty(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
     monkeypatch.setattr(folder_module, "_WAITS", (0.01, 0.02))
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"config_kwargs": {"read_timeout": PATIENCE}})
     s3fs.S3FileSystem.clear_instance_cache()
     yield Faulty
     s3fs.S3FileSystem.clear_instance_cache()
@@ -139,14 +145,14 @@ def test_a_bucket_gives_the_vectors_of_the_same_photos(bucket, photos, tiny_grap
     assert not [name for name in before if "running" in name]
 
 
-@pytest.mark.parametrize("code", [500, 503, DROPPED])
-def test_a_bucket_that_fails_at_times_costs_time_alone(bucket, faulty, tiny_graph, code):
+@pytest.mark.parametrize(("code", "every"), [(500, 3), (503, 3), (DROPPED, 3), (SILENT, 10)])
+def test_a_bucket_that_fails_at_times_costs_time_alone(bucket, faulty, tiny_graph, code, every):
     write_manifest("s3://bucket/photos", Folder("s3://bucket/manifest"), shard_size=4)
     job = Job(manifest="s3://bucket/manifest", out="s3://bucket/vectors", model=str(tiny_graph))
     embed(job)
     before = files(bucket)
     bucket.rm("bucket/vectors", recursive=True)
-    faulty.every, faulty.code = 3, code
+    faulty.every, faulty.code = every, code
     done = embed(job)
     faulty.every = 0
     assert (done.photos, done.broken) == (13, 1)

@@ -11,7 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from piaa.cluster.folder import Folder
+from piaa.cluster.manifest import write_manifest
 from piaa.cluster.work import Job
 
 pytest.importorskip("ray", reason="a Ray cluster needs the group cluster")
@@ -115,6 +118,24 @@ def test_as_many_workers_as_you_like_make_the_same_bytes(job, nodes, alone, tmp_
     nodes.ask("kill")
 
 
+def test_every_core_has_a_worker(nodes, tmp_path, tiny_graph):
+    """While shards take long: a cluster of which one core worked passed every other test of this file."""
+    (tmp_path / "slow").mkdir()
+    first = tmp_path / "slow" / "00.png"
+    Image.effect_noise((4000, 3000), 60).convert("RGB").save(first)  # a quarter of a second to decode
+    for number in range(1, 40):
+        first.with_name(f"{number:02}.png").hardlink_to(first)
+    folder = tmp_path / "slow-manifest"
+    write_manifest(str(tmp_path / "slow"), Folder(str(folder)), shard_size=1)
+    job = Job(manifest=str(folder), out=str(tmp_path / "slow-vectors"), model=str(tiny_graph))
+    process, most = begin(job, nodes), 0
+    while process.poll() is None:
+        most = max(most, len(list(Path(job.out).glob("running/*.json"))))
+        time.sleep(0.02)
+    ended(process)
+    assert most == 2
+
+
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_worker_costs_its_shard_alone(job, nodes, alone, tmp_path, content, moment):
     process = begin(job, nodes)
@@ -163,6 +184,17 @@ def test_a_cluster_that_is_away_is_told_in_a_line(job, piaa):
     assert refused.stderr.startswith(start)
     assert refused.stderr.endswith(
         "; expected HOST:PORT of its head from a machine that belongs to it, 'auto' there, or 'local'\n"
+    )
+
+
+def test_a_cluster_without_a_gpu_is_told_in_a_line(job, nodes, piaa):
+    refused = piaa(
+        "embed", job.manifest, "--out", job.out, "--model", job.model, "--ray", nodes.address, "--gpu"
+    )
+    assert (refused.exit_code, refused.stderr) == (
+        1,
+        f"piaa: a GPU is asked for, and no node of the Ray cluster {nodes.address} has one; start a node "
+        "with --num-gpus, or leave --gpu out\n",
     )
 
 

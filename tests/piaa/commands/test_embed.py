@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
+import onnxruntime
 import pytest
+
+from generic.engine.onnx_engine import GPU
 
 arrow = pytest.importorskip("pyarrow", reason="the core has no pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -64,3 +68,17 @@ def test_a_folder_without_a_manifest(piaa, tmp_path):
         1,
         f"piaa: {tmp_path} holds no manifest of this piaa; make one: piaa manifest SOURCE --out {tmp_path}\n",
     )
+
+
+@pytest.mark.skipif(GPU in onnxruntime.get_available_providers(), reason="ONNX Runtime is one for GPUs here")
+def test_a_gpu_that_is_not_there_is_one_line(done, piaa, tiny_graph, tmp_path):
+    folders, *_ = done
+    out = ("--out", tmp_path / "on-gpu", "--model", tiny_graph)
+    refused = piaa("embed", folders["manifest"], *out, "--gpu")
+    (line,) = refused.stderr.splitlines()
+    assert refused.exit_code == 1
+    assert re.fullmatch(r"piaa: 1 of \d+ shards failed, \d+ shards? not tried; 0 shards done, .*", line)
+    assert line.endswith(
+        "install onnxruntime-gpu in the place of onnxruntime, with CUDA and cuDNN, or leave --gpu out"
+    )
+    assert [it.name[:3] for it in (tmp_path / "on-gpu").glob("*.parquet")] == ["of."]  # what is to be done

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import socket
+import threading
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +27,7 @@ def scans_of(jpeg: bytes) -> list[int]:
 
 @pytest.fixture(scope="module")
 def slow_photo() -> Callable[[int], bytes]:
-    """``slow_photo(number)``: half a megabyte that takes seconds to decode; each is another file."""
+    """``slow_photo(number)``: what takes seconds to decode; each is another file."""
     grey = Image.effect_noise((400, 300), 60).resize((8000, 6000)).convert("L")
     out = io.BytesIO()
     grey.save(out, "JPEG", quality=5, progressive=True)
@@ -50,9 +53,9 @@ def children(server) -> dict[int, float]:
     return found
 
 
-def send(server, content: bytes, key: str | None = None) -> socket.socket:
-    """A request for a score, sent in whole; nobody reads its answer."""
-    files = {"image": ("slow.jpg", content)}
+def send(server, *contents: bytes, key: str | None = None) -> socket.socket:
+    """A request for scores, sent in whole; nobody reads its answer."""
+    files = [("image", ("slow.jpg", content)) for content in contents]
     request = server.http.build_request("POST", "/v1/score", files=files, **OPTIONS)
     host, port = server.url.removeprefix("http://").split(":")
     head = f"POST {request.url.raw_path.decode()} HTTP/1.1\r\nHost: localhost\r\n"
@@ -100,7 +103,7 @@ def test_a_photo_that_takes_long_is_given_up(limited, slow_photo):
 
 
 def test_slow_photos_of_one_key_do_not_hold_up_another(limited, slow_photo, picture):
-    connections = [send(limited, slow_photo(number), limited.keys["nobody"]) for number in range(8)]
+    connections = [send(limited, slow_photo(number), key=limited.keys["nobody"]) for number in range(8)]
     wait_until(lambda: max(children(limited).values()) > 0.3)
     headers = {"Authorization": f"Bearer {limited.keys['honest']}"}
     options = {"data": {"user": "honest"}, "params": {"fallback": "generic"}, "headers": headers}
@@ -126,6 +129,46 @@ def test_a_client_that_went_away_costs_nothing_more(serve, tmp_path, slow_photo)
     before = sum(children(server).values())
     time.sleep(1)
     assert sum(children(server).values()) < before + 0.5
+    server.stop()
+
+
+def large_photos(n: int) -> Iterator[bytes]:
+    """Each takes a part of a second to decode, and is another picture: the colour of all of it is another."""
+    out = io.BytesIO()
+    Image.new("P", (7000, 7000)).save(out, "PNG")
+    png = out.getvalue()
+    at = png.index(b"PLTE")
+    size = int.from_bytes(png[at - 4 : at])
+    for number in range(n):
+        palette = b"PLTE" + bytes((number, 0, 0)) + png[at + 7 : at + 4 + size]
+        yield png[:at] + palette + zlib.crc32(palette).to_bytes(4) + png[at + 8 + size :]
+
+
+def test_who_finds_no_room_waits_a_second_for_it(serve, tmp_path, picture):
+    server = serve(tmp_path / "piaa.db", "--no-keys")
+    photos = list(large_photos(128))
+    connections = [send(server, *photos[first : first + 64]) for first in (0, 64)]
+    waiting = re.compile(r"^piaa_waiting_images (\d+)", re.MULTILINE)
+    # Of 128: meanwhile some were done.
+    wait_until(lambda: int(waiting.search(server.http.get("/metrics").text)[1]) > 110)
+    few = [("a.jpg", picture(600 + number)) for number in range(64)]
+    started = time.monotonic()
+    answer = server.score(["nobody"], few, params={"fallback": "generic"})
+    waited = time.monotonic() - started
+    assert answer.status_code == 503
+    n = int(answer.json()["detail"].split()[0])
+    assert answer.json()["detail"] == (
+        f"{n} images wait already, {n} of them yours; at most 256 may, and 128 of one key; try again in a "
+        "second"
+    )
+    assert answer.headers["retry-after"] == "1"
+    assert waited > 0.9
+    # Others go away while it waits, and it is taken.
+    leaving = threading.Timer(0.3, lambda: [one.close() for one in connections])
+    leaving.start()
+    answer = server.score(["nobody"], few, params={"fallback": "generic"})
+    leaving.join()
+    assert answer.status_code == 200
     server.stop()
 
 
