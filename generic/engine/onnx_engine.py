@@ -51,10 +51,7 @@ class OnnxEngine(Engine):
                 content, options, providers=[(GPU, _ON_GPU)] if gpu else [CPU]
             )
         except Exception as error:  # the library's own errors have no common base
-            raise CheckpointError(
-                f"model file {shown} has a graph that ONNX Runtime {onnxruntime.__version__} cannot load "
-                f"({' '.join(str(error).split())[:300]}); export the model again"
-            ) from error
+            raise _refused(error, shown, gpu=gpu) from error
         if gpu:
             _check_gpu(self._session.get_providers())  # without CUDA's libraries it is left out in silence
         self.callers = usable_cores()
@@ -63,6 +60,18 @@ class OnnxEngine(Engine):
         """See :meth:`Engine.vector`."""
         vector: Features = self._session.run([OUTPUT], {INPUT: pixels[None]})[0][0]
         return vector
+
+
+def _refused(error: Exception, shown: str, *, gpu: bool) -> CheckpointError | EngineError:
+    runtime, said = f"ONNX Runtime {onnxruntime.__version__}", " ".join(str(error).split())[:300]
+    if gpu:
+        return EngineError(
+            f"{runtime} cannot run model file {shown} on a GPU ({said}); see that its CUDA and cuDNN fit the "
+            "driver, or leave --gpu out"
+        )
+    return CheckpointError(
+        f"model file {shown} has a graph that {runtime} cannot load ({said}); export the model again"
+    )
 
 
 def _check_gpu(providers: Sequence[str]) -> None:
