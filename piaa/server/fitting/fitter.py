@@ -76,7 +76,7 @@ class Fitter:
         telemetry.FITS.labels(ended.outcome).inc()
         if ended.outcome == "failed":
             self._jobs.fail(job, ended.reason)
-        elif ended.outcome in ("died", "stopped"):
+        elif ended.outcome in ("died", "stopped", "interrupted"):
             self._jobs.release(job, ended.reason or None)
 
     def _beat(self, job: Claimed, done: threading.Event) -> None:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from generic.errors import PiaaError
+from generic.errors import PiaaError, StoreUnavailable
 from piaa.adapters.base import Adapter
 from piaa.adapters.registry import adapter_class, make_adapter, names_where
 from piaa.people.learn import adapter_name, learn, linear_form_of, record_of
@@ -26,7 +26,7 @@ class Ended(NamedTuple):
 
     outcome: str
     """``done``; ``overtaken``, if the store holds another truth by now; ``failed``; ``died`` with its
-    process; ``stopped`` with its server."""
+    process; ``stopped`` with its server; ``interrupted``, if the store is away for a moment."""
     reason: str = ""
     """Why, for the user, of one that failed or died."""
 
@@ -45,7 +45,15 @@ class Work:
     def do(self, job: Claimed) -> Ended:
         """Do a fit, and keep its version."""
         try:
+            return self._ended(job)
+        except StoreUnavailable:  # no fault of the fit, and no end of it
+            return Ended("interrupted")
+
+    def _ended(self, job: Claimed) -> Ended:
+        try:
             record, said, form = self.fit(job)
+        except StoreUnavailable:
+            raise
         except PiaaError as error:
             return Ended("failed", told(error, self._store.name))
         except Exception:

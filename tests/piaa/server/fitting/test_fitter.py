@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from generic.errors import PiaaError
+from generic.errors import PiaaError, StoreUnavailable
 from piaa import load_model
 from piaa.adapters import registry
 from piaa.adapters.bias import BiasAdapter
@@ -143,6 +143,25 @@ def test_fits_wait_while_there_is_no_process_for_them(servers, caplog):
     fitter.stop()
     assert (found.state, found.version, attempts(one._jobs, job)) == ("done", 1, 1)
     assert "fits pause: no process to fit can be started: Cannot allocate memory" in caplog.messages
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Store, "said"), (jobs.JobStore, "finish")])
+def test_a_store_that_is_away_for_a_moment_ends_no_fit(servers, monkeypatch, kind, name):
+    one, _ = servers
+    real, left = getattr(kind, name), [jobs.ATTEMPTS + 1]
+
+    def away(*arguments):
+        if left[0]:
+            left[0] -= 1
+            raise StoreUnavailable("store 'piaa.db' cannot be used now: it is away; try again later")
+        return real(*arguments)
+
+    monkeypatch.setattr(kind, name, away)
+    job = one._jobs.enqueue("ana", "bias").id
+    one.start()
+    found = ended(one._jobs, job)
+    assert (found.state, found.version, attempts(one._jobs, job)) == ("done", 1, 1)
+    assert left == [0]
 
 
 class Faulty:
