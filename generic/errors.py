@@ -3,6 +3,7 @@
     PiaaError
     ├── ImageError              one image cannot be read
     ├── CheckpointError         a model file cannot be read or is not what it should be
+    ├── EngineError             a network cannot be run as asked: there is no such processor here
     ├── CacheError              the feature cache cannot be used
     ├── ClusterError            a manifest, a shard or a bucket cannot be used
     ├── ShapeError              an array has the wrong shape

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from generic.errors import CheckpointError as CheckpointError
     from generic.errors import ClusterError as ClusterError
     from generic.errors import DatasetError as DatasetError
+    from generic.errors import EngineError as EngineError
     from generic.errors import ImageError as ImageError
     from generic.errors import MissingPackage as MissingPackage
     from generic.errors import ModelMismatch as ModelMismatch
@@ -74,6 +75,7 @@ _HOMES = {
         "CheckpointError",
         "ClusterError",
         "DatasetError",
+        "EngineError",
         "ImageError",
         "MissingPackage",
         "ModelMismatch",

@@ -23,7 +23,8 @@ def test_public_names():
     assert set(piaa.__all__) == {
         *("Client", "Model", "Person", "Ratings", "Scale", "load_model"),
         *("Adapter", "Prediction", "adapter_names"),
-        *("CacheError", "CheckpointError", "ClusterError", "DatasetError", "ImageError", "MissingPackage"),
+        *("CacheError", "CheckpointError", "ClusterError", "DatasetError", "EngineError", "ImageError"),
+        "MissingPackage",
         "ModelMismatch",
         *("NotFitted", "OutputError", "PiaaError", "RatingsError", "ScaleError", "ServerError", "ShapeError"),
         *(
