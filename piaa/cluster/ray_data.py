@@ -22,6 +22,7 @@ import piaa
 from generic.errors import ClusterError, PiaaError
 from generic.progress import Progress
 from piaa.cluster.manifest import Shard
+from piaa.cluster.notes import FAILED, RUNNING
 from piaa.cluster.work import Job, Receipt, Worker
 
 LOCAL = "local"
@@ -61,6 +62,7 @@ class ShardWorker:
         except PiaaError as error:
             return Receipt(shard=shard.name, photos=shard.n_photos, error=str(error), hopeless=True)
         if done:
+            self._worker.notes.remove(shard.name, RUNNING, FAILED)  # which whoever was killed left
             broken = self._worker.vectors.n_broken([shard.name])
             return Receipt(shard=shard.name, photos=shard.n_photos, broken=broken)
         return self._worker.run(shard)

@@ -207,6 +207,23 @@ def test_nodes_with_another_model_are_told(job, nodes):
     assert error.endswith(f", here it is {'0' * 64}; install the same on all nodes")
 
 
+def test_what_a_worker_left_that_was_killed_at_its_end_goes(job, nodes):
+    """Its vectors are there, and its note that it is at work: Ray gives the shard to another."""
+    from piaa import __version__
+    from piaa.cluster.notes import RUNNING, Beat
+    from piaa.cluster.ray_data import ShardWorker, rows_of
+    from piaa.cluster.work import Worker
+
+    here = Worker(job)
+    first, *_ = here.manifest.shards
+    here.run(first)
+    Beat(here.notes, first.name)(0)
+    assert [one.shard for one in here.notes.read(RUNNING)] == [first.name]
+    batch = {name: _Column([value]) for name, value in rows_of([first])[0].items()}
+    assert ShardWorker(job, here.model.hash, __version__, 1)(batch)["error"] == [""]
+    assert here.notes.read(RUNNING) == []
+
+
 class _Column(list):
     def tolist(self) -> list:
         return self
