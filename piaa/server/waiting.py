@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -15,7 +16,8 @@ T = TypeVar("T")
 
 _PATIENCE_S = 1.0
 """How long an upload waits for room: refused at once, who asks again at once takes the time of the others."""
-_STEPS = 10
+_STEPS = 4
+"""How often it looks meanwhile: thousands of connections may wait."""
 
 
 @dataclass
@@ -38,6 +40,8 @@ class Waiting(Generic[T]):
     def __init__(self, limit: int, look: Callable[[str, str, bytes], Awaitable[T]]) -> None:
         self._limit, self._look = limit, look
         self._pending: dict[str, _Pending[T]] = {}
+        self._own: Counter[str] = Counter()
+        """How many of them are a key's."""
 
     def stop(self) -> None:
         """Drop all of them."""
@@ -58,8 +62,7 @@ class Waiting(Generic[T]):
 
     def _no_room(self, key: str, digests: Collection[str]) -> Problem | None:
         n = sum(digest not in self._pending for digest in digests)
-        limit, waiting = self._limit, len(self._pending)
-        own = sum(one.key == key for one in self._pending.values())
+        limit, waiting, own = self._limit, len(self._pending), self._own[key]
         if n and (waiting + n > max(limit, n) or (own and own + n > limit // 2)):
             return Problem(
                 503,
@@ -73,6 +76,7 @@ class Waiting(Generic[T]):
         """What became of a photo; who is cancelled while waiting costs nothing more."""
         if digest not in self._pending:
             self._pending[digest] = _Pending(key, asyncio.ensure_future(self._look(key, digest, content)))
+            self._own[key] += 1
         one = self._pending[digest]
         one.n_waiting += 1
         telemetry.WAITING.set(len(self._pending))
@@ -84,4 +88,5 @@ class Waiting(Generic[T]):
                 one.task.cancel()  # of no effect if it is done
                 if self._pending.get(digest) is one:
                     del self._pending[digest]
+                    self._own -= Counter((one.key,))  # a key without any is not kept
                 telemetry.WAITING.set(len(self._pending))
