@@ -3,7 +3,7 @@
     uv run --extra train --group train python benchmarks/finetune_gate.py ROOT --away AI --models runs/lite
 
 ROOT is OASIS: 14 people of each list, in a fixed random order, on ``piaa-lite-without-N.safetensors`` of
-``train_piaa_lite.py``, at 10, 30 and 100 ratings. AI is ``ai_pictures``: everybody, on ``piaa-lite``, which
+``train_piaa_lite.py``, at 10, 30 and 100 ratings. AI is ``ai_pictures``: everybody, on ``--shipped``, which
 has not seen it, at 10 and 30. One training gives all three, since they differ only in what they make of
 held-out errors; of each person and number of ratings one file is kept in ``--out``, so that a stopped run
 goes on. ``--adapter`` takes options: ``finetune@part=last``. Without ``--models`` the lists are left out,
@@ -58,25 +58,29 @@ class Person:
 
 def people(given: argparse.Namespace, cache: FeatureCache) -> Iterator[Person]:
     """Those of the lists, then those of the other domain."""
-    data = load_oasis(given.root)
     for number in LISTS if given.models else ():
-        model = GenericModel(given.models / f"piaa-lite-without-{number}.safetensors")
-        x, pixels = vectors(model, data.paths, cache), LazyPixels(data.paths, model.size, fit=model.fit)
-        users = data.users_of(number)
-        for place in stream(0, "network users", number).permutation(len(users))[: given.users]:
-            rows, scores = data.users[users[place]]
-            photos = Photos(vectors=x[rows], pixels=pixels.take(rows))
-            yield Person(place="home", name=users[place], model=model, photos=photos, scores=scores)
+        yield from of_list(given.root, given.models, number, slice(given.users), cache)
     if given.away:
-        yield from _away(given, cache)
+        yield from _away(given.away, GenericModel(given.shipped), cache)
 
 
-def _away(given: argparse.Namespace, cache: FeatureCache) -> Iterator[Person]:
-    model = GenericModel(find_model("piaa-lite"))
-    paths = sorted((given.away / "images").iterdir())
+def of_list(root: Path, models: Path, number: int, some: slice, cache: FeatureCache) -> Iterator[Person]:
+    """Some of a list, in their random order, on the model that left it out."""
+    data = load_oasis(root)
+    model = GenericModel(models / f"piaa-lite-without-{number}.safetensors")
+    x, pixels = vectors(model, data.paths, cache), LazyPixels(data.paths, model.size, fit=model.fit)
+    users = data.users_of(number)
+    for place in stream(0, "network users", number).permutation(len(users))[some]:
+        rows, scores = data.users[users[place]]
+        photos = Photos(vectors=x[rows], pixels=pixels.take(rows))
+        yield Person(place="home", name=users[place], model=model, photos=photos, scores=scores)
+
+
+def _away(root: Path, model: GenericModel, cache: FeatureCache) -> Iterator[Person]:
+    paths = sorted((root / "images").iterdir())
     rows_of = {path.name: row for row, path in enumerate(paths)}
     x, pixels = vectors(model, paths, cache), LazyPixels(paths, model.size, fit=model.fit)
-    ratings = read_ratings(given.away / "ratings.csv", scale=AWAY)
+    ratings = read_ratings(root / "ratings.csv", scale=AWAY)
     users, rows = np.array(ratings.users), np.array([rows_of[name] for name in ratings.images])
     for user in sorted(set(ratings.users)):
         own = rows[users == user]
@@ -183,6 +187,7 @@ def main() -> None:
     parser.add_argument("root", type=Path)
     parser.add_argument("--away", type=Path)
     parser.add_argument("--models", type=Path)
+    parser.add_argument("--shipped", type=Path, default=find_model("piaa-lite"), help="model of the pictures")
     parser.add_argument("--adapter", default="finetune,finetune@part=last,lora")
     parser.add_argument("--shots", help="of these alone, such as 10,30")
     parser.add_argument("--users", type=int, default=14, help="of each list")

@@ -18,7 +18,7 @@ Notation: b images, c channels, d embedding size, s centres of the kernel head.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -170,6 +170,10 @@ class PiaaLite(nn.Module):
         features: number of pooled features that are sketched, if there is a sketch.
         parts: of the embedding, see :mod:`generic.parts`; None: directions alone.
     """
+
+    closed_form: ClassVar[tuple[str, ...]] = ("project", "kernel")
+    """Children whose weights were worked out and not learned by steps (see ``generic/lite/train.py``). Their
+    numbers are of the scale of thousands of moments, and none is small beside a step that suits a filter."""
 
     def __init__(
         self,

@@ -22,6 +22,10 @@ STEM = "stem"
 """Child of a network that its ``forward`` hands the photos to as they come, and nobody else; where there
 is one, it can stay frozen, and what it says of a photo is computed once. ``piaa-lite`` has one."""
 
+CLOSED_FORM = "closed_form"
+"""Attribute of a network: names of children whose weights were worked out in closed form, not learned by
+steps. Nobody's steps change them: those that suit filters spoil them (docs/meta-learning.md)."""
+
 LAST = 0.25
 """Share of the layers that are the last ones."""
 MEMORY = 256 << 20
@@ -47,6 +51,11 @@ def personal_copy(network: nn.Module, own: Iterable[str]) -> nn.Module:
 def in_stem(network: nn.Module, name: str) -> bool:
     """Whether a module or parameter is the network's stem or part of it."""
     return has_stem(network) and (name == STEM or name.startswith(f"{STEM}."))
+
+
+def in_closed_form(network: nn.Module, name: str) -> bool:
+    """Whether a parameter is of a child that ``CLOSED_FORM`` names."""
+    return name.startswith(tuple(f"{child}." for child in getattr(network, CLOSED_FORM, ())))
 
 
 def last_layers(names: Iterable[str], share: float = LAST) -> list[str]:

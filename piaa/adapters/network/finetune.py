@@ -1,4 +1,4 @@
-"""``finetune``: the network tuned whole on a person's ratings, for few epochs.
+"""``finetune``: the network tuned on a person's ratings, for few epochs; whole, but for a head in closed form.
 
 So personalise He et al., "EAT", ACM Multimedia 2023: Adam at a fixed rate on the squared error. The paper
 names neither rate nor epochs; ours are few, and cross-validation on the support says how many, and how much
@@ -38,7 +38,7 @@ class FinetuneAdapter(TunedNetwork):
         """See :class:`TunedNetwork`."""
         from piaa.adapters.network.copies import personal_copy
 
-        own = self.part_of((name for name, _ in network.named_parameters()), names)
+        own = self.part_of(network, (name for name, _ in network.named_parameters()), names)
         twin = personal_copy(network, own)
         return twin, {name: parameter for name, parameter in twin.named_parameters() if name in set(own)}
 

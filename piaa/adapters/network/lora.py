@@ -1,7 +1,8 @@
 """``lora``: low-rank updates of the network's own layers (Hu et al., "LoRA", ICLR 2022).
 
 Updated is every linear layer and every 1x1 convolution, which is one: the queries, keys, values and
-outputs of attention, and the layers of MLPs, whatever the network; not the last one that gives the score.
+outputs of attention, and the layers of MLPs, whatever the network; not the last one that gives the score,
+and not those of a head that was worked out in closed form.
 Where the network has a stem that can stay frozen (:data:`piaa.adapters.network.copies.STEM`), it does. On
 ``piaa-lite`` a fit of 10 ratings costs 12 s of one thread and one of 100 ratings 99 s; 232 KiB are stored
 (docs/meta-learning.md).
@@ -45,7 +46,7 @@ class LoraAdapter(TunedNetwork):
         twin = personal_copy(network, own=())
         trained = add_low_rank(twin, RANK)
         # Updates that are not trained stay nothing.
-        return twin, {key: trained[key] for key in self.part_of(trained, names)}
+        return twin, {key: trained[key] for key in self.part_of(network, trained, names)}
 
     def change(self, now: Mapping[str, Tensor], start: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
         """See :class:`TunedNetwork`."""

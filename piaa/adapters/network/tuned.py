@@ -102,15 +102,20 @@ class TunedNetwork(Adapter):
             names: what was trained, of a person who is restored; None: what the options say.
         """
 
-    def part_of(self, every: Iterable[str], names: Collection[str] | None) -> list[str]:
+    def part_of(self, network: nn.Module, every: Iterable[str], names: Collection[str] | None) -> list[str]:
         """Which parameters are trained, of all that could be; ``names`` as :meth:`copy` has them."""
-        from piaa.adapters.network.copies import last_layers
+        from piaa.adapters.network.copies import in_closed_form, last_layers
 
         whole = list(every)
         last = last_layers(whole)
+        own = {
+            part: [name for name in parameters if not in_closed_form(network, name)]
+            for part, parameters in (("whole", whole), ("last", last))
+        }
         if names is None:
-            return last if self._options.part == "last" else whole
-        return last if set(names) == set(last) else whole
+            return own[self._options.part]
+        # Releases before trained what was worked out in closed form, too: people whom they fitted go on.
+        return next((part for part in (*own.values(), last, whole) if set(part) == set(names)), own["whole"])
 
     @abstractmethod
     def change(self, now: Mapping[str, Tensor], start: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
