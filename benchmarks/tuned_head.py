@@ -74,9 +74,8 @@ def main() -> None:
                         write_bytes(file, json.dumps(measure(person, adapter, k)).encode())
                         tell(f"{file.stem}: {file.read_text()}")
                     cells[adapter, k, head].append(json.loads(file.read_text()))
-    header = [
-        "adapter", "head tuned", "ratings", "generic", "ungated", "averaged", "ungated worse", "averaged worse"
-    ]  # fmt: skip
+    header = ["adapter", "head tuned", "ratings", "generic", "ungated", "averaged"]
+    header += ["ungated worse", "averaged worse"]
     write_result(
         "tuned_head",
         "uv run --extra train --group train python benchmarks/tuned_head.py ROOT --models runs/lite",

@@ -1,4 +1,4 @@
-"""``finetune``: the network tuned on a person's ratings, for few epochs; whole, but for a head in closed form.
+"""``finetune``: the network tuned whole on a person's ratings, for few epochs, but for a head in closed form.
 
 So personalise He et al., "EAT", ACM Multimedia 2023: Adam at a fixed rate on the squared error. The paper
 names neither rate nor epochs; ours are few, and cross-validation on the support says how many, and how much

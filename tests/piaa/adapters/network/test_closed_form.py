@@ -1,4 +1,4 @@
-"""A head that was worked out in closed form is nobody's to change by steps; people of releases before go on."""
+"""No steps change a head that was worked out in closed form; people of releases before go on."""
 
 from __future__ import annotations
 
