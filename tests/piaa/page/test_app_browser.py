@@ -195,14 +195,17 @@ def test_two_tabs_and_two_people(view, opened):
     assert view.said == []
 
 
+PAIR = "[...document.querySelectorAll('#duel .two button')].map((button) => button.ariaLabel).join()"
+
+
 def test_pairs_that_were_skipped_come_back(view):
     page = view()
     page.keyboard.press("c")
     wait(page, "document.querySelector('#duel').open")
     while page.evaluate("document.querySelector('#duel').open"):
-        with page.expect_response("**/api/pair*"):
-            page.keyboard.press("s")
-        page.wait_for_timeout(20)
+        pair = page.evaluate(PAIR)
+        page.keyboard.press("s")
+        wait(page, f"!document.querySelector('#duel').open || {PAIR} !== {json.dumps(pair)}")
     page.keyboard.press("c")
     wait(page, "document.querySelector('#duel').open")
 
