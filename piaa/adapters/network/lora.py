@@ -4,8 +4,7 @@ Updated is every linear layer and every 1x1 convolution, which is one: the queri
 outputs of attention, and the layers of MLPs, whatever the network; not the last one that gives the score,
 and not those of a head that was worked out in closed form.
 Where the network has a stem that can stay frozen (:data:`piaa.adapters.network.copies.STEM`), it does. On
-``piaa-lite`` a fit of 10 ratings costs 12 s of one thread and one of 100 ratings 99 s; 232 KiB are stored
-(docs/meta-learning.md).
+``piaa-lite`` a fit of 10 ratings costs some 10 s of one thread (docs/meta-learning.md).
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class LoraAdapter(TunedNetwork):
         """See :class:`TunedNetwork`."""
         from piaa.adapters.network.tune import TuneConfig
 
-        return TuneConfig(rate=1e-3, epochs=8, pull=1e-3)
+        return TuneConfig(rate=3e-4, epochs=8, pull=1e-3)
 
     def copy(
         self, network: nn.Module, names: Collection[str] | None = None

@@ -59,7 +59,8 @@ def tiny() -> nn.Module:
 
 def adapter(gate: Gate = "average") -> LoraAdapter:
     generic = SimpleNamespace(network=tiny(), check_plain=lambda _: None)
-    return LoraAdapter(generic, options=TuneOptions(gate=gate))
+    # At the rate of then.
+    return LoraAdapter(generic, options=TuneOptions(gate=gate, rate=1e-3))
 
 
 def photos_and_ratings() -> tuple[Photos, np.ndarray]:

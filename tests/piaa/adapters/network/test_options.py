@@ -22,7 +22,7 @@ def test_they_are_the_settings(model):
     settings = adapter.settings()
     assert (settings.rate, settings.epochs, settings.gate) == (1e-4, 7, "none")
     usual = make_adapter("lora", None, generic=model).settings()
-    assert (usual.rate, usual.epochs, usual.gate) == (1e-3, 8, "average")
+    assert (usual.rate, usual.epochs, usual.gate) == (3e-4, 8, "average")
 
 
 @pytest.mark.parametrize("name", ["finetune", "lora"])
