@@ -3,17 +3,18 @@
     uv run --extra train --group train python benchmarks/finetune_gate.py ROOT --away AI --models runs/lite
 
 ROOT is OASIS: 14 people of each list, in a fixed random order, on ``piaa-lite-without-N.safetensors`` of
-``train_piaa_lite.py``, at 10, 30 and 100 ratings. AI is ``ai_pictures``: everybody, on ``--shipped``, which
-has not seen it, at 10 and 30. One training gives all three, since they differ only in what they make of
-held-out errors; of each person and number of ratings one file is kept in ``--out``, so that a stopped run
-goes on. ``--adapter`` takes options: ``finetune@part=last``. Without ``--models`` the lists are left out,
-without ``--away`` the pictures. Writes ``benchmarks/results/finetune_gate.json``.
+``train_piaa_lite.py --ava FILE``, at 10, 30 and 100 ratings. AI is ``ai_pictures``: everybody, on the shipped
+model, which has not seen it, at 10 and 30. One training gives all three, since they differ only in what they
+make of held-out errors. A person's figures are a line of ``benchmarks/results/finetune_gate.csv``: what stands
+there is not measured again, on another machine neither, so that a stopped run goes on, and several run side
+by side on other ``--shots`` or ``--adapter``, which takes options: ``finetune@part=last``. Writes
+``benchmarks/results/finetune_gate.json`` of all that is measured.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import csv
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,9 +25,8 @@ import numpy as np
 from auto_best import AWAY, Array, vectors
 from oasis import LISTS, load_oasis
 from oasis_people import bootstrap
-from record import table, tell, write_result
+from record import RESULTS, table, tell, write_result
 
-from generic.atomic import write_bytes
 from generic.cache.features import FeatureCache
 from generic.metrics import spearman
 from generic.model.generic_model import GenericModel
@@ -40,6 +40,7 @@ from piaa.adapters.prior import PREFIX, Prior
 from piaa.adapters.registry import make_adapter
 from piaa.ratings.table import read_ratings
 
+ADAPTERS = ("finetune", "finetune@part=last", "lora")
 SHOTS = {"home": (10, 30, 100), "away": (10, 30)}
 N_QUERY = 60
 """Photos to predict, of the same random order for all: each takes the whole network a tenth of a second."""
@@ -58,10 +59,9 @@ class Person:
 
 def people(given: argparse.Namespace, cache: FeatureCache) -> Iterator[Person]:
     """Those of the lists, then those of the other domain."""
-    for number in LISTS if given.models else ():
+    for number in LISTS:
         yield from of_list(given.root, given.models, number, slice(given.users), cache)
-    if given.away:
-        yield from _away(given.away, GenericModel(given.shipped), cache)
+    yield from _away(given.away, GenericModel(find_model("piaa-lite")), cache)
 
 
 def of_list(root: Path, models: Path, number: int, some: slice, cache: FeatureCache) -> Iterator[Person]:
@@ -179,39 +179,72 @@ def made(figures: dict[str, dict[str, Any]]) -> str:
     return table(header, rows)
 
 
+KEYS = ("place", "person", "k", "adapter")
+Cell = dict[str, Any]
+
+
+def measured(file: Path) -> dict[tuple[str, ...], Cell]:
+    """Lines of the file by their first columns."""
+    if not file.exists():
+        return {}
+    with file.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    return {
+        tuple(row[key] for key in KEYS): {
+            name: float(value) for name, value in row.items() if name not in KEYS
+        }
+        for row in rows
+    }
+
+
+def add(file: Path, key: tuple[str, ...], cell: Cell) -> None:
+    """One more line, in one write: others may write theirs at the same time."""
+    with file.open("a", newline="") as lines:
+        out = csv.DictWriter(lines, [*KEYS, *cell], lineterminator="\n")
+        if not lines.tell():
+            out.writeheader()
+        out.writerow(dict(zip(KEYS, key, strict=True)) | {name: f"{value:.5g}" for name, value in cell.items()})
+
+
 def main() -> None:
     """Measure what is not measured yet, write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("root", type=Path)
-    parser.add_argument("--away", type=Path)
-    parser.add_argument("--models", type=Path)
-    parser.add_argument("--shipped", type=Path, default=find_model("piaa-lite"), help="model of the pictures")
-    parser.add_argument("--adapter", default="finetune,finetune@part=last,lora")
+    parser.add_argument("--away", type=Path, required=True)
+    parser.add_argument("--models", type=Path, required=True)
+    parser.add_argument("--adapter", default=",".join(ADAPTERS), help="of these alone")
     parser.add_argument("--shots", help="of these alone, such as 10,30")
     parser.add_argument("--users", type=int, default=14, help="of each list")
-    parser.add_argument("--out", type=Path, default=Path("runs/finetune-gate"))
+    parser.add_argument("--cache", type=Path, default=Path("runs/finetune-gate"))
     given = parser.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    cells: dict[str, list[dict[str, Any]]] = {}
-    with FeatureCache.open(given.out / "cache") as cache:
+    file = RESULTS / "finetune_gate.csv"
+    known = measured(file)
+    with FeatureCache.open(given.cache) as cache:
         for person in people(given, cache):
             for k in SHOTS[person.place]:
                 if given.shots and str(k) not in given.shots.split(","):
                     continue
                 for adapter in given.adapter.split(","):
-                    file = given.out / f"{person.place}-{person.name}-{k}-{adapter}.json"
-                    if not file.exists():
-                        write_bytes(file, json.dumps(measure(person, adapter, k)).encode())
-                        tell(f"{file.stem}: {file.read_text()}")
-                    key = f"{person.place} k={k} {adapter}"
-                    cells.setdefault(key, []).append(json.loads(file.read_text()))
+                    key = (person.place, person.name, str(k), adapter)
+                    if key not in known:
+                        add(file, key, measure(person, adapter, k))
+                        tell(" ".join(key))
+    write_summary(measured(file))
+
+
+def write_summary(known: dict[tuple[str, ...], Cell]) -> None:
+    """Of all that is measured: places, then ratings, then adapters."""
+    figures = {}
+    for place, shots in SHOTS.items():
+        for k in shots:
+            for adapter in ADAPTERS:
+                cells = [known[key] for key in sorted(known) if (key[0], *key[2:]) == (place, str(k), adapter)]
+                if cells:
+                    figures[f"{place} k={k} {adapter}"] = summary(cells, f"{place} k={k} {adapter}")
     command = "python benchmarks/finetune_gate.py ROOT --away AI --models runs/lite"
-    figures = {key: summary(rows, key) for key, rows in cells.items()}
-    write_result(
-        "finetune_gate", command, {"users": given.users, "figures": figures, "markdown": made(figures)}
-    )
+    write_result("finetune_gate", command, {"figures": figures, "markdown": made(figures)})
 
 
 if __name__ == "__main__":
