@@ -5,9 +5,9 @@
 ROOT is OASIS: 14 people of each list, in a fixed random order, on ``piaa-lite-without-N.safetensors`` of
 ``train_piaa_lite.py --ava FILE``, at 10, 30 and 100 ratings. AI is ``ai_pictures``: everybody, on the shipped
 model, which has not seen it, at 10 and 30. One training gives all three, since they differ only in what they
-make of held-out errors. A person's figures are a line of ``benchmarks/results/finetune_gate.csv``: what stands
-there is not measured again, on another machine neither, so that a stopped run goes on, and several run side
-by side on other ``--shots`` or ``--adapter``, which takes options: ``finetune@part=last``. Writes
+make of held-out errors. Each person's figures are a line of ``benchmarks/results/finetune_gate.csv``. What
+stands there is not measured again, on another machine neither: a stopped run goes on, and several can run
+side by side on other ``--shots`` or ``--adapter``, which takes options: ``finetune@part=last``. Writes
 ``benchmarks/results/finetune_gate.json`` of all that is measured.
 """
 
@@ -44,6 +44,10 @@ ADAPTERS = ("finetune", "finetune@part=last", "lora")
 SHOTS = {"home": (10, 30, 100), "away": (10, 30)}
 N_QUERY = 60
 """Photos to predict, of the same random order for all: each takes the whole network a tenth of a second."""
+KEYS = ("place", "person", "k", "adapter")
+"""First columns of a line: what was measured."""
+Cell = dict[str, Any]
+"""The other columns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +93,7 @@ def _away(root: Path, model: GenericModel, cache: FeatureCache) -> Iterator[Pers
         yield Person(place="away", name=user, model=model, photos=photos, scores=scores)
 
 
-def measure(person: Person, adapter: str, k: int) -> dict[str, Any]:
+def measure(person: Person, adapter: str, k: int) -> Cell:
     """SRCC of each gate, of the generic score and of ``auto``; and what the gates chose."""
     seed = "oasis" if person.place == "home" else person.place
     order = stream(0, "kshot", seed, person.name, 0).permutation(len(person.scores))
@@ -115,7 +119,7 @@ def measure(person: Person, adapter: str, k: int) -> dict[str, Any]:
     wanted = sorted({0, *(tuned.epochs for tuned in gates.values())})
     scores = dict(zip(wanted, (one.score for one in fitted.predict_epochs(query, wanted)), strict=True))
     auto = make_adapter("auto", prior).fit(support.vectors, person.scores[order[:k]])
-    found: dict[str, Any] = {
+    found: Cell = {
         "generic": spearman(query.vectors[:, 0], rated),
         "auto": spearman(auto.predict(query.vectors).score, rated),
         "fit_cpu_s": seconds,
@@ -131,7 +135,7 @@ def measure(person: Person, adapter: str, k: int) -> dict[str, Any]:
     return found
 
 
-def summary(cells: list[dict[str, Any]], *names: str | int) -> dict[str, Any]:
+def summary(cells: list[Cell], *names: str | int) -> dict[str, Any]:
     """Means over people, and each gate's gain over the generic score with its interval."""
     found: dict[str, Any] = {"people": len(cells)}
     for name in ("generic", "auto", *get_args(Gate)):
@@ -179,10 +183,6 @@ def made(figures: dict[str, dict[str, Any]]) -> str:
     return table(header, rows)
 
 
-KEYS = ("place", "person", "k", "adapter")
-Cell = dict[str, Any]
-
-
 def measured(file: Path) -> dict[tuple[str, ...], Cell]:
     """Lines of the file by their first columns."""
     if not file.exists():
@@ -190,9 +190,7 @@ def measured(file: Path) -> dict[tuple[str, ...], Cell]:
     with file.open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     return {
-        tuple(row[key] for key in KEYS): {
-            name: float(value) for name, value in row.items() if name not in KEYS
-        }
+        tuple(row[key] for key in KEYS): {name: float(row[name]) for name in row if name not in KEYS}
         for row in rows
     }
 
@@ -203,7 +201,8 @@ def add(file: Path, key: tuple[str, ...], cell: Cell) -> None:
         out = csv.DictWriter(lines, [*KEYS, *cell], lineterminator="\n")
         if not lines.tell():
             out.writeheader()
-        out.writerow(dict(zip(KEYS, key, strict=True)) | {name: f"{value:.5g}" for name, value in cell.items()})
+        figures = {name: f"{value:.5g}" for name, value in cell.items()}
+        out.writerow(dict(zip(KEYS, key, strict=True)) | figures)
 
 
 def main() -> None:
@@ -236,13 +235,10 @@ def main() -> None:
 
 def write_summary(known: dict[tuple[str, ...], Cell]) -> None:
     """Of all that is measured: places, then ratings, then adapters."""
-    figures = {}
-    for place, shots in SHOTS.items():
-        for k in shots:
-            for adapter in ADAPTERS:
-                cells = [known[key] for key in sorted(known) if (key[0], *key[2:]) == (place, str(k), adapter)]
-                if cells:
-                    figures[f"{place} k={k} {adapter}"] = summary(cells, f"{place} k={k} {adapter}")
+    rows = [(place, str(k), adapter) for place, shots in SHOTS.items() for k in shots for adapter in ADAPTERS]
+    cells = {row: [known[key] for key in sorted(known) if (key[0], *key[2:]) == row] for row in rows}
+    names = {row: f"{row[0]} k={row[1]} {row[2]}" for row in rows}
+    figures = {names[row]: summary(some, names[row]) for row, some in cells.items() if some}
     command = "python benchmarks/finetune_gate.py ROOT --away AI --models runs/lite"
     write_result("finetune_gate", command, {"figures": figures, "markdown": made(figures)})
 
