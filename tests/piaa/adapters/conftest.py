@@ -3,6 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from generic.model.generic_model import GenericModel
+from generic.photos.open import load_pixels
+from piaa.adapters.base import Photos
 from piaa.adapters.prior import TASTES, Prior
 from piaa.meta.head import Standard
 from piaa.meta.start import Choices, Start
@@ -22,6 +25,19 @@ def _make_prior(n_directions: int, n_noise: int = 3) -> Prior:
         spread=0.1,
         residual=0.15,
     )
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_model) -> GenericModel:
+    """The tiny model, loaded."""
+    return GenericModel(tiny_model)
+
+
+@pytest.fixture(scope="session")
+def twelve(tiny, album, names) -> Photos:
+    """The album's twelve photos as the tiny model reads them."""
+    pixels = np.stack([load_pixels(album / name, tiny.size) for name in names])
+    return Photos(vectors=tiny.vectors(pixels), pixels=pixels)
 
 
 @pytest.fixture(scope="session")

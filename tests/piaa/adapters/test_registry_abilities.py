@@ -9,9 +9,6 @@ import pytest
 from safetensors.numpy import load, save
 
 from generic.errors import CheckpointError
-from generic.model.generic_model import GenericModel
-from generic.photos.open import load_pixels
-from piaa.adapters.base import Photos
 from piaa.adapters.linear_form import LinearForm
 from piaa.adapters.linear_forms import LinearForms
 from piaa.adapters.registry import ADAPTERS, make_adapter, names_where
@@ -27,19 +24,8 @@ ABILITIES = {
 
 
 @pytest.fixture(scope="module")
-def model(tiny_model) -> GenericModel:
-    return GenericModel(tiny_model)
-
-
-@pytest.fixture(scope="module")
-def photos(model, album, names) -> Photos:
-    pixels = np.stack([load_pixels(album / name, model.size) for name in names])
-    return Photos(vectors=model.vectors(pixels), pixels=pixels)
-
-
-@pytest.fixture(scope="module")
-def scores(photos) -> np.ndarray:
-    return np.random.default_rng(0).random(len(photos))
+def scores(twelve) -> np.ndarray:
+    return np.random.default_rng(0).random(len(twelve))
 
 
 @pytest.fixture(scope="module", params=list(ADAPTERS))
@@ -48,18 +34,18 @@ def kind(request):
 
 
 @pytest.fixture(scope="module")
-def make(kind, model, photos, make_start):
+def make(kind, tiny, twelve, make_start):
     """Makes one with all that any adapter may need."""
-    prior, start = Model(model).prior, make_start(kind.name, photos.vectors.shape[1])
-    return partial(make_adapter, kind.name, prior, start=start, generic=model)
+    prior, start = Model(tiny).prior, make_start(kind.name, twelve.vectors.shape[1])
+    return partial(make_adapter, kind.name, prior, start=start, generic=tiny)
 
 
 @pytest.fixture(scope="module")
-def give(kind, photos):
+def give(kind, twelve):
     """Some of the photos, as the adapter wants them."""
 
     def take(*rows: int):
-        some = photos.take(np.array(rows))
+        some = twelve.take(np.array(rows))
         return some if kind.needs_pixels else some.vectors
 
     return take
@@ -76,11 +62,11 @@ def test_its_name_is_the_one_it_is_made_by(kind, make):
     assert make().name == kind.name
 
 
-def test_what_it_needs_is_enough_and_nothing_else_is_needed(kind, model, photos, give, scores, make_start):
+def test_what_it_needs_is_enough_and_nothing_else_is_needed(kind, tiny, twelve, give, scores, make_start):
     given = {
-        "prior": Model(model).prior if kind.needs_prior else None,
-        "start": make_start(kind.name, photos.vectors.shape[1]) if kind.needs_start else None,
-        "generic": model if kind.needs_pixels else None,
+        "prior": Model(tiny).prior if kind.needs_prior else None,
+        "start": make_start(kind.name, twelve.vectors.shape[1]) if kind.needs_start else None,
+        "generic": tiny if kind.needs_pixels else None,
     }
     adapter = make_adapter(kind.name, **given).fit(give(0, 1, 2), scores[:3])
     assert adapter.predict(give(3, 4)).score.shape == (2,)

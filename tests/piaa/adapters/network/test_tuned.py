@@ -19,16 +19,11 @@ FIELDS = ("score", "low", "high")
 
 
 @pytest.fixture(scope="module")
-def model(tiny_model) -> GenericModel:
-    return GenericModel(tiny_model)
-
-
-@pytest.fixture(scope="module")
-def photos(model, album, names) -> Photos:
+def photos(tiny, album, names) -> Photos:
     """The album's twelve photos, each also upside down and mirrored: 36."""
-    once = np.stack([load_pixels(album / name, model.size) for name in names])
+    once = np.stack([load_pixels(album / name, tiny.size) for name in names])
     pixels = np.concatenate([once, once[:, ::-1], once[:, :, ::-1]])
-    vectors = np.concatenate([model.vectors(pixels[row : row + 12]) for row in range(0, len(pixels), 12)])
+    vectors = np.concatenate([tiny.vectors(pixels[row : row + 12]) for row in range(0, len(pixels), 12)])
     return Photos(vectors=vectors, pixels=pixels)
 
 
@@ -45,8 +40,8 @@ def name(request) -> str:
 
 
 @pytest.fixture(scope="module")
-def make(name, model):
-    return lambda **options: make_adapter(name, None, generic=model, **options)
+def make(name, tiny):
+    return lambda **options: make_adapter(name, None, generic=tiny, **options)
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +74,9 @@ def test_what_is_learned_serves_new_photos(fitted, photos, ratings):
     assert predicted.high.max() <= 1
 
 
-def test_the_generic_network_stays_as_it_is(fitted, model, photos, tiny_model):
+def test_the_generic_network_stays_as_it_is(fitted, tiny, photos, tiny_model):
     again = GenericModel(tiny_model)
-    assert model.vectors(photos.pixels[:4]).tobytes() == again.vectors(photos.pixels[:4]).tobytes()
+    assert tiny.vectors(photos.pixels[:4]).tobytes() == again.vectors(photos.pixels[:4]).tobytes()
     assert fitted.predict(photos.take(np.arange(4))).score.shape == (4,)
 
 
@@ -147,8 +142,8 @@ def test_epochs_begin_with_the_level_and_hold_the_chosen_one(fitted, photos):
     assert chosen in [epoch.score.tobytes() for epoch in epochs[1:]]
 
 
-def test_a_person_shares_with_the_network_what_did_not_change(fitted, name, model):
-    total = sum(p.numel() * p.element_size() for p in model.network.parameters())
+def test_a_person_shares_with_the_network_what_did_not_change(fitted, name, tiny):
+    total = sum(p.numel() * p.element_size() for p in tiny.network.parameters())
     stored = sum(value.nbytes for value in fitted.state().values())
     assert stored < fitted.n_bytes
     if name == "lora":

@@ -7,29 +7,15 @@ import pytest
 from torch import nn
 
 from generic.lite.piaa_lite import PiaaLite
-from generic.model.generic_model import GenericModel
-from generic.photos.open import load_pixels
-from piaa.adapters.base import Photos
 from piaa.adapters.network.copies import in_closed_form
 from piaa.adapters.registry import make_adapter
 
 HEADS = ("project.", "kernel.")
 
 
-@pytest.fixture(scope="module")
-def model(tiny_model) -> GenericModel:
-    return GenericModel(tiny_model)
-
-
-@pytest.fixture(scope="module")
-def photos(model, album, names) -> Photos:
-    pixels = np.stack([load_pixels(album / name, model.size) for name in names])
-    return Photos(vectors=model.vectors(pixels), pixels=pixels)
-
-
-def fitted(model, photos, adapter):
-    scores = np.linspace(0.1, 0.9, len(photos))
-    return make_adapter(f"{adapter}@gate=none@epochs=1", None, generic=model).fit(photos, scores)
+def fitted(tiny, twelve, adapter):
+    scores = np.linspace(0.1, 0.9, len(twelve))
+    return make_adapter(f"{adapter}@gate=none@epochs=1", None, generic=tiny).fit(twelve, scores)
 
 
 def changed(adapter) -> set[str]:
@@ -39,24 +25,24 @@ def changed(adapter) -> set[str]:
 
 @pytest.mark.parametrize("part", ["whole", "last"])
 @pytest.mark.parametrize("name", ["finetune", "lora"])
-def test_all_but_the_head_is_tuned(model, photos, name, part):
-    names = changed(fitted(model, photos, f"{name}@part={part}"))
+def test_all_but_the_head_is_tuned(tiny, twelve, name, part):
+    names = changed(fitted(tiny, twelve, f"{name}@part={part}"))
     assert any(key.startswith("tuned.") for key in names)
     assert not [key for key in names if key.startswith(HEADS)]
     if name == "finetune" and part == "whole":
-        every = {key for key, _ in model.network.named_parameters()}
+        every = {key for key, _ in tiny.network.named_parameters()}
         assert names == {key for key in every if not key.startswith(HEADS)}
 
 
 @pytest.mark.parametrize("name", ["finetune", "lora"])
-def test_a_person_of_the_release_before_whose_head_was_tuned_is_restored(model, photos, name, monkeypatch):
+def test_a_person_of_the_release_before_whose_head_was_tuned_is_restored(tiny, twelve, name, monkeypatch):
     with monkeypatch.context() as before:
         before.setattr(PiaaLite, "closed_form", ())
-        old = fitted(model, photos, name)
-        wanted = old.predict(photos).score
+        old = fitted(tiny, twelve, name)
+        wanted = old.predict(twelve).score
     assert any(key.startswith(HEADS) for key in changed(old))
-    restored = make_adapter(name, None, generic=model).restore(old.state())
-    assert restored.predict(photos).score.tobytes() == wanted.tobytes()
+    restored = make_adapter(name, None, generic=tiny).restore(old.state())
+    assert restored.predict(twelve).score.tobytes() == wanted.tobytes()
     assert changed(restored) == changed(old)
 
 
