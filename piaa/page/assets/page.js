@@ -764,9 +764,12 @@ const duel = {
       this.isBusy = false;
     }
   },
-  skip() {
+  async skip() {
+    if (this.isBusy) return; // what she skips she has seen
+    this.isBusy = true;
     this.skipped += 1;
-    return this.next();
+    await this.next();
+    this.isBusy = false;
   },
 };
 

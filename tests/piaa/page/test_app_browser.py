@@ -210,6 +210,18 @@ def test_pairs_that_were_skipped_come_back(view):
     wait(page, "document.querySelector('#duel').open")
 
 
+def test_a_pair_that_was_not_shown_is_not_skipped(view):
+    page = view()
+    page.keyboard.press("c")
+    wait(page, "document.querySelector('#duel').open")
+    first, asked = page.evaluate(PAIR), []
+    page.on("request", lambda request: "/api/pair" in request.url and asked.append(request.url))
+    twice = "document.querySelector('#duel [data-do=skip]').click();" * 2
+    page.evaluate(f"() => {{ {twice} }}")
+    wait(page, f"{PAIR} !== {json.dumps(first)}")
+    assert [url.partition("skip=")[2][:1] for url in asked] == ["1"]
+
+
 TOAST = "(document.querySelector('#toast').hidden ? '' : document.querySelector('#toast').textContent)"
 """What is told for a few seconds."""
 
