@@ -67,9 +67,7 @@ def generic_table() -> str:
     def row(name: str, values: list[float]) -> list[str]:
         return [name, *(f"{value:.3f}" for value in values), f"**{np.mean(values):.3f}**"]
 
-    rows = [
-        row("`piaa-lite` (the file, through `piaa score`)", [lists[n]["generic"]["srcc"] for n in numbers])
-    ]
+    rows = [row("`piaa-lite` (its file, by `piaa score`)", [lists[n]["generic"]["srcc"] for n in numbers])]
     for name in lists[numbers[0]]["ablation"]:
         rows.append(row(name, [lists[n]["ablation"][name] for n in numbers]))
     for name in lists[numbers[0]]["baselines"]:
