@@ -119,9 +119,10 @@ class Asked:
         for how, asked in self._tops().items():
             if asked is not None:
                 from piaa.people.best_folder import place_best
+                from piaa.stars.shots import raws_beside
 
                 chosen = best[: asked[0]]
-                placed = place_best(chosen, asked[1], how, _beside(chosen))
+                placed = place_best(chosen, asked[1], how, raws_beside(chosen))
                 done.facts[f"{how}_top"] = placed.facts()
                 done.lines.extend(placed.lines())
         if self.html is not None:
@@ -146,18 +147,6 @@ class Asked:
             table, facts["left_out_of_bursts"] = left.table, left.n_left_out
             lines.append(f"left out {counted(left.n_left_out, 'photo')} of bursts that have better ones")
         return Done(table=table, facts=facts, lines=lines)
-
-
-def _beside(photos: Sequence[Path]) -> dict[Path, tuple[Path, ...]]:
-    """The raw file of each photo that has one, whose JPEG is what was looked at."""
-    from generic.photos.find import RAW_SUFFIXES
-    from piaa.stars.shots import shots_of
-
-    raws = {
-        shot.main: tuple(file for file in shot.files[1:] if file.suffix.lower() in RAW_SUFFIXES)
-        for shot in shots_of(photos)[0]
-    }
-    return {photo: files for photo, files in raws.items() if files}
 
 
 def ranked_with(

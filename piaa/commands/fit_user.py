@@ -20,6 +20,7 @@ from piaa.commands.terminal import note, reporting
 if TYPE_CHECKING:
     from piaa.people.model import Model
     from piaa.people.rated import RatedPhotos
+    from piaa.ratings.comparisons import Comparisons
     from piaa.ratings.table import Duplicates
     from piaa.store.said import Said
     from piaa.store.store import Store
@@ -165,21 +166,22 @@ def _tell(
     known: Said | None,
 ) -> RatedPhotos:
     """Read the tables and their photos, and keep what they say."""
+    from piaa.ratings.comparisons import read_pairs
+
+    compared = None if pairs is None else read_pairs(pairs)  # before anything of the other table is kept
     told = []
     if ratings is not None:
         told.append(_tell_ratings(model, store, user, ratings, images, scale, duplicates, replace, known))
-    if pairs is not None:
-        told.append(_tell_pairs(model, store, user, pairs, images, replace))
+    if compared is not None:
+        told.append(_tell_pairs(model, store, user, compared, images, replace))
     return told[0] if len(told) == 1 else told[0].and_those(told[1])
 
 
 def _tell_pairs(
-    model: Model, store: Store, user: str, pairs: Path, images: Path, replace: bool
+    model: Model, store: Store, user: str, compared: Comparisons, images: Path, replace: bool
 ) -> RatedPhotos:
     from piaa.people.tell import tell_pairs
-    from piaa.ratings.comparisons import read_pairs
 
-    compared = read_pairs(pairs)
     names = {name for pair in compared.pairs for name in pair}
     with progress_bar("reading photos", len(names)) as advance:
         read = tell_pairs(

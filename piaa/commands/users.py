@@ -14,6 +14,7 @@ from piaa.commands.options import AsJson, ModelOption, StoreOption
 from piaa.commands.terminal import note, print_json, reporting
 
 if TYPE_CHECKING:
+    from piaa.people.model import Model
     from piaa.store.records import VersionSummary
 
 users_app = typer.Typer(help="The people in the store.", no_args_is_help=True)
@@ -156,10 +157,11 @@ def users_restore(
 @reporting
 def users_undo(user: Name, model: ModelOption = "piaa-lite", store: StoreOption = None) -> None:
     """Take back the last change of what a person said, whoever made it."""
+    import piaa
     from piaa.people.learn_on import adapter_of_what_is_kept
     from piaa.store.store import Store
 
-    keeper = Store(store)
+    keeper, chosen = Store(store), piaa.load_model(model)  # a model that is not there changes nothing
     change, versions = keeper.undo(user, source="terminal")
     typer.echo(
         f"{user}: took back {change.what} of {change.at} ({change.source}: {change.n_added} new, "
@@ -168,17 +170,16 @@ def users_undo(user: Name, model: ModelOption = "piaa-lite", store: StoreOption 
     for version in versions:
         typer.echo(f"version {version} counts again")
     if not versions:
-        learn_again(user, adapter_of_what_is_kept(keeper, user), model, store, as_json=False)
+        learn_again(user, adapter_of_what_is_kept(keeper, user), chosen, store, as_json=False)
 
 
-def learn_again(user: str, adapter: str, model: str, store: str | None, *, as_json: bool) -> None:
+def learn_again(user: str, adapter: str, chosen: Model, store: str | None, *, as_json: bool) -> None:
     """Learn from what is left, if anything is; from comparisons by the adapter for these."""
-    import piaa
     from piaa.commands.report_fit import report_fit
     from piaa.people.tell import known_of
     from piaa.store.store import Store
 
-    keeper, chosen = Store(store), piaa.load_model(model)
+    keeper = Store(store)
     known = known_of(keeper, user, chosen.generic.hash)
     if known is not None:
         person = chosen.refit(user, store=store, adapter=adapter if known.ratings else None)
@@ -221,16 +222,17 @@ def users_forget_rating(
     as_json: AsJson = False,
 ) -> None:
     """Withdraw ratings: delete them and every version that was learned with them, and learn again."""
+    import piaa
     from piaa.people.choose import choose_photos
     from piaa.people.learn_on import adapter_of_what_is_kept
     from piaa.store.store import Store
 
-    keeper = Store(store)
+    keeper, chosen = Store(store), piaa.load_model(model)  # a model that is not there changes nothing
     adapter = adapter_of_what_is_kept(keeper, user)  # before its version goes
     gone = keeper.withdraw(user, images, choose_photos, source="terminal")
     if gone and not as_json:
         typer.echo(f"{user}: deleted {_versions(gone)}, learned with what is withdrawn")
-    learn_again(user, adapter, model, store, as_json=as_json)
+    learn_again(user, adapter, chosen, store, as_json=as_json)
 
 
 def _versions(numbers: list[int]) -> str:

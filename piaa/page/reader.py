@@ -41,29 +41,31 @@ class Wanted:
     def __init__(self, album: Album) -> None:
         self._album = album
         self._changed = threading.Condition()
+        self._needed: deque[int] = deque()
         self._asked: deque[int] = deque()
         self._busy: set[int] = set()
         self._next = [0, 0]
 
     def ask(self, rows: Iterable[int]) -> None:
-        """Have these read first, in their order; those asked for before and not read yet can wait."""
+        """Have these read next, in their order; those asked for before and not read yet can wait."""
         with self._changed:
             self._asked = deque(row for row in rows if 0 <= row < len(self._album))
             self._changed.notify_all()
 
     def ask_now(self, row: int) -> None:
-        """Have one read before all others."""
+        """Have one read before all others, whatever is asked for meanwhile: somebody waits for it."""
         with self._changed:
-            self._asked.appendleft(row)
+            self._needed.appendleft(row)
             self._changed.notify_all()
 
     def take(self) -> int | None:
         """The next row; None if nothing is left at this moment. :meth:`done` gives it back."""
         with self._changed:
-            while self._asked:
-                row = self._asked.popleft()
-                if self._lacks(row):
-                    return self._taken(row)
+            for rows in (self._needed, self._asked):
+                while rows:
+                    row = rows.popleft()
+                    if self._lacks(row):
+                        return self._taken(row)
             for kind in (0, 1):
                 while self._next[kind] < len(self._album):
                     row = self._next[kind]
@@ -81,7 +83,7 @@ class Wanted:
     def wait(self, timeout_s: float) -> None:
         """Sleep until something is asked for."""
         with self._changed:
-            if not self._asked:
+            if not (self._needed or self._asked):
                 self._changed.wait(timeout_s)
 
     def until_read(self, row: int, timeout_s: float) -> None:

@@ -22,8 +22,10 @@ from piaa.people.model import Model
 from piaa.people.person import Person
 from piaa.people.score_table import ScoreTable
 from piaa.ratings.scale import Scale
+from piaa.stars.gather import name_of
 from piaa.stars.plan import Wishes
 from piaa.stars.scores import plan_scores
+from piaa.stars.shots import raws_beside
 from piaa.stars.write import carry_out, undo
 from piaa.store.records import is_image
 from piaa.store.store import Store
@@ -66,7 +68,7 @@ class Saving:
             "n_same": plan.n_same,
             "n_rated": plan.n_rated,
             "n_written": 0,
-            "names": [one.path.relative_to(plan.root).as_posix() for one in plan.wishes[:_SHOWN]],
+            "names": [name_of(one.path, plan.root) for one in plan.wishes[:_SHOWN]],
             "skipped": dict(plan.skipped),
         }
         if not dry_run:
@@ -100,7 +102,8 @@ class Saving:
         rows = self._order(taste)
         if bursts is not None:
             rows = [rows[one] for one in first_of_each([int(bursts[row]) for row in rows])]
-        placed = place_best([self._album.photos[row].path for row in rows[: max(n, 1)]], place, how)
+        best = [self._album.photos[row].path for row in rows[: max(n, 1)]]
+        placed = place_best(best, place, how, raws_beside(best))
         return {**placed.facts(), "lines": placed.lines()}
 
     def html(self, taste: Taste, folder: str) -> dict[str, Any]:

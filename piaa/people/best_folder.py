@@ -20,6 +20,7 @@ from generic.errors import OutputError
 from generic.photos.find import printable
 from generic.photos.outside import create
 from generic.words import counted
+from piaa.ratings.spelling import escaped
 
 How = Literal["copy", "link"]
 _DONE = {"copy": "copied", "link": "linked"}
@@ -36,7 +37,7 @@ class Placed:
     there: tuple[str, ...]
     """Names of those that were there already, the same photo."""
     clashes: tuple[str, ...]
-    """Photos that were left out, since another file has their name."""
+    """Photos that were left out, since another file has their name or they cannot be read."""
     beside: frozenset[str] = frozenset()
     """Names among all these that are further files of a photo: the raw one of a JPEG."""
 
@@ -89,20 +90,23 @@ def place_best(
             (_link if how == "link" else _copy)(photo, target)
         except FileExistsError:
             if _same(photo, target, how):
-                there.append(photo.name)
+                there.append(escaped(photo.name))
             else:
                 clashes.append(f"{printable(str(photo))}, since {printable(str(target))} is another file")
         except OSError as error:
-            raise OutputError(_explain(photo, target, how, error, len(placed))) from error
+            if error.filename != str(photo):
+                raise OutputError(_explain(photo, target, how, error, len(placed))) from error
+            # The photo itself went away, or cannot be read: the others can.
+            clashes.append(f"{printable(str(photo))}: {error.strerror or error}")
         else:
-            placed.append(photo.name)
+            placed.append(escaped(photo.name))
     return Placed(
         folder=folder,
         how=how,
         placed=tuple(placed),
         there=tuple(there),
         clashes=tuple(clashes),
-        beside=frozenset(file.name for some in others.values() for file in some),
+        beside=frozenset(escaped(file.name) for some in others.values() for file in some),
     )
 
 

@@ -143,3 +143,12 @@ def _sidecars(files: Sequence[Path]) -> Mapping[str, list[Path]]:
 def _called(names: Mapping[str, list[Path]], name: str) -> list[Path]:
     """Sidecars of a name; where the disk tells letters' cases apart, the one that is spelled alike first."""
     return sorted(names.get(name.casefold(), ()), key=lambda path: path.name[: -len(SIDECAR)] != name)
+
+
+def raws_beside(photos: Sequence[Path]) -> dict[Path, tuple[Path, ...]]:
+    """The raw file of each photo that has one, whose JPEG is what was looked at."""
+    raws = {
+        shot.main: tuple(file for file in shot.files[1:] if file.suffix.lower() in RAW_SUFFIXES)
+        for shot in shots_of(photos)[0]
+    }
+    return {photo: files for photo, files in raws.items() if files}

@@ -48,6 +48,16 @@ def test_comparisons_are_learned_and_kept(compare, scores_of, learned, names, tm
     assert content["version"] == 2
 
 
+def test_ratings_are_not_kept_where_the_comparisons_cannot_be_read(rate, shown, table, tmp_path):
+    assert rate("ana", part(table, 0, 1, 2)).exit_code == 0
+    before = shown("ana")
+    missing = tmp_path / "nosuch.csv"
+    refused = rate("ana", part(table, 3, 4), "--pairs", missing, "--replace")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert f"{missing}" in refused.stderr
+    assert shown("ana") == before
+
+
 def test_a_person_who_compared_is_known(compare, names, tmp_path):
     assert compare("ana", [(names[0], names[1]), (names[2], names[3])]).exit_code == 0
     refused = compare("ana", [(names[4], names[5])])

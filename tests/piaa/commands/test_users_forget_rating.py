@@ -65,6 +65,16 @@ def test_two_photos_of_one_name_are_withdrawn_together(rate, piaa, shown, rated,
     assert numbers(shown, "ana") == [3]
 
 
+def test_a_model_that_is_not_there_withdraws_nothing(rate, piaa, shown, table, names):
+    assert rate("ana", part(table, 0, 1, 2)).exit_code == 0
+    before = shown("ana")
+    for command in (("forget-rating", "ana", names[0]), ("undo", "ana")):
+        result = piaa("users", *command, "--model", "nosuch")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith("piaa: there is no model 'nosuch'")
+        assert shown("ana") == before
+
+
 def test_she_is_learned_again_by_the_adapter_that_she_had(rate, piaa, learned, tiny_model, table, names):
     assert rate("ana", part(table, 0, 1, 2), "--adapter", "ridge").exit_code == 0
     result = piaa("users", "forget-rating", "ana", names[0], "--model", tiny_model)

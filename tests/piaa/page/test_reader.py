@@ -28,6 +28,17 @@ def test_one_that_is_needed_comes_before_those_that_are_wanted(photos):
     assert [wanted.take() for _ in range(3)] == [9, 7, 3]
 
 
+def test_one_that_is_needed_stays_first_whatever_is_wanted_meanwhile(photos):
+    wanted = Wanted(opened(photos))
+    for _ in range(12):
+        wanted.take()
+    for row in (3, 9):
+        wanted.done(row)
+    wanted.ask_now(9)
+    wanted.ask([3])  # somebody scrolls
+    assert [wanted.take() for _ in range(3)] == [9, 3, None]
+
+
 def test_vectors_are_those_of_every_other_command_to_the_bit(state, model, photos):
     paths = [photo.path for photo in state.album.photos]
     with FeatureCache.open(None) as nothing:

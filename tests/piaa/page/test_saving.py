@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import sys
 
 import numpy as np
 import pytest
 
 from generic.errors import OutputError, PiaaError
+from piaa.page.page_state import open_page
 
 
 @pytest.fixture
@@ -45,6 +48,27 @@ def test_the_best_are_those_that_the_wall_shows_first(state, taste, tmp_path):
     assert placed["lines"] == [f"2 photos copied to {tmp_path / 'best'}"]
     linked = state.saving.best(taste, 12, str(tmp_path / "links"), "link", np.zeros(12, np.int32))
     assert linked["placed"] == ["photo-01.jpg"]  # of one burst the best alone
+
+
+def test_a_raw_file_goes_where_the_jpeg_of_its_name_goes(state, taste, photos, tmp_path):
+    (photos / "photo-01.nef").write_bytes(b"raw")
+    placed = state.saving.best(taste, 1, str(tmp_path / "best"), "copy", None)
+    assert placed["placed"] == ["photo-01.jpg", "photo-01.nef"]
+    assert placed["lines"] == [f"1 photo copied to {tmp_path / 'best'}, with 1 raw file"]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its disks take names in UTF-8 alone")
+def test_names_that_are_not_utf_8_are_told_and_written(photos, model, tmp_path, until):
+    (photos / "photo-01.jpg").rename(photos / "Z\udcfcrich.jpg")
+    page = open_page(photos, model, user="ana", store=tmp_path / "piaa.db")
+    page.start()
+    until(lambda: page.album.n_known == len(page.album) and page.stars.n_found)
+    page.answers.rate("ana", 1, 5)
+    told = page.saving.sidecars(page.learner.settled("ana"), stars=False, dry_run=False)
+    page.stop()
+    assert json.dumps(told, ensure_ascii=False).encode()
+    assert "Z\\udcfcrich.jpg.xmp" in told["names"]
+    assert (photos / "Z\udcfcrich.jpg.xmp").exists()
 
 
 def test_nothing_is_put_among_the_photos_or_under_half_a_path(state, taste, photos):

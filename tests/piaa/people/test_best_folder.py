@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import shutil
+import sys
 
 import pytest
 
@@ -69,15 +73,40 @@ def test_no_link_in_the_folder_is_followed(photos, tmp_path, how):
     assert not (tmp_path / "missing.jpg").exists()
 
 
-def test_a_copy_that_fails_leaves_nothing_half(photos, tmp_path):
-    photos[1].unlink()
+def test_a_copy_that_fails_leaves_nothing_half(photos, tmp_path, monkeypatch):
+    def copy(source, target, length):
+        target.write(source.read(100))
+        if source.name == str(photos[1]):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", copy)
     with pytest.raises(OutputError) as caught:
         place_best(photos, tmp_path / "best", "copy")
     assert str(caught.value) == (
-        f"cannot copy {photos[1]} to {tmp_path / 'best' / photos[1].name}: No such file or directory; 1 "
+        f"cannot copy {photos[1]} to {tmp_path / 'best' / photos[1].name}: No space left on device; 1 "
         "photo before it is there; free some space or name another folder"
     )
     assert [path.name for path in (tmp_path / "best").iterdir()] == ["a.jpg"]
+
+
+def test_a_photo_that_went_away_is_told_and_the_others_are_copied(photos, tmp_path):
+    photos[0].unlink()
+    placed = place_best(photos, tmp_path / "best", "copy")
+    assert placed.placed == ("写真 é.jpg", "a.jpg")
+    assert placed.lines() == [
+        f"2 photos copied to {tmp_path / 'best'}",
+        f"not copied: {photos[0]}: No such file or directory",
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its disks take names in UTF-8 alone")
+def test_a_name_that_is_not_utf_8_can_be_told(tmp_path):
+    photo = tmp_path / "Z\udcfcrich.jpg"
+    photo.write_bytes(b"one")
+    placed = place_best([photo], tmp_path / "best", "copy")
+    assert json.dumps(placed.facts(), ensure_ascii=False).encode()
+    assert placed.placed == ("Z\\udcfcrich.jpg",)
+    assert (tmp_path / "best" / photo.name).read_bytes() == b"one"
 
 
 def test_a_folder_that_cannot_be_made(photos, tmp_path):
