@@ -21,6 +21,9 @@ from generic.photos.find import printable
 if TYPE_CHECKING:
     from generic.explain.explanation import Explanation, LayerAttention
 
+DRAWN_BY = "piaa explain"
+"""In the picture's EXIF, by which it is known again."""
+_SOFTWARE = 0x0131  # EXIF's tag for the program that made a picture
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 HEAT_NOTE = "The brightest parts raised it most; grey parts did nothing or lowered it (HiResCAM)."
 
@@ -51,7 +54,8 @@ def check_output(out: Path, *, photo: Path) -> None:
     """Refuse an output file that could not or must not be written, before the work and not after it.
 
     Raises:
-        OutputError: the suffix is none of ``FORMATS``, the folder does not exist, or the file is the photo.
+        OutputError: the suffix is none of ``FORMATS``, the folder does not exist, or the file is there and
+            was not drawn here: it may be a photo.
     """
     if out.suffix.lower() not in FORMATS:
         raise OutputError(
@@ -66,6 +70,18 @@ def check_output(out: Path, *, photo: Path) -> None:
         raise OutputError(
             f"cannot write {out}: it is the photo itself, which would be lost; name another file"
         )
+    if out.is_file() and not _is_drawn(out):
+        raise OutputError(
+            f"cannot write {out}: it is there, and no picture that piaa explain drew; name another file"
+        )
+
+
+def _is_drawn(file: Path) -> bool:
+    try:
+        with Image.open(file) as picture:
+            return picture.getexif().get(_SOFTWARE) == DRAWN_BY
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
 
 
 def draw(explanation: Explanation, out: Path) -> None:
@@ -76,8 +92,10 @@ def draw(explanation: Explanation, out: Path) -> None:
     """
     check_output(out, photo=explanation.path)
     page = draw_page(explanation)
+    exif = Image.Exif()
+    exif[_SOFTWARE] = DRAWN_BY
     with atomic_path(out) as temporary:
-        page.save(temporary, format=FORMATS[out.suffix.lower()], quality=92)
+        page.save(temporary, format=FORMATS[out.suffix.lower()], quality=92, exif=exif)
 
 
 def draw_page(explanation: Explanation) -> Image.Image:

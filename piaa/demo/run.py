@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 
 from generic.atomic import write_bytes
 from generic.cache.features import FeatureCache
+from generic.errors import OutputError
+from generic.photos.find import printable
 from generic.progress import Progress, no_progress
 from generic.words import counted
 from piaa import load_model
@@ -45,6 +48,8 @@ STORE = "piaa.db"
 """Name of the store in the demo's folder."""
 WALL = "wall"
 """Name of the wall's folder."""
+NOTE, ABOUT = "README.txt", "Made by `piaa demo`, which replaces it when it is given this folder again.\n"
+"""Name and text of a note in the demo's folder, by which it is known again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +123,9 @@ def simulated(out: Path, *, seed: int = 0, progress: Progress = no_progress) -> 
         progress: called with the number of photos newly done, of ``N_STEPS``.
 
     Raises:
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written, or holds something else than a demo.
     """
+    _claim(out)
     photos, people = out / "photos", draw_people(N_PEOPLE, seed)
     album = render_album(photos, N_PHOTOS, seed)
     progress(N_PHOTOS)
@@ -144,6 +150,19 @@ def simulated(out: Path, *, seed: int = 0, progress: Progress = no_progress) -> 
             photos=photos,
         )
     )
+
+
+def _claim(out: Path) -> None:
+    """Take a folder that is new, empty or an earlier demo's; what somebody keeps in another one stays."""
+    note = out / NOTE
+    with suppress(OSError):  # what cannot be written is told with the album
+        if out.is_dir() and any(out.iterdir()) and not (note.exists() and note.read_text() == ABOUT):
+            raise OutputError(
+                f"the demo cannot be written to {printable(str(out))}: it holds files that no demo made, "
+                "expected a new or empty folder; name one with --out"
+            )
+        out.mkdir(parents=True, exist_ok=True)
+        write_bytes(note, ABOUT.encode())
 
 
 def _vectors(

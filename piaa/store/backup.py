@@ -44,13 +44,18 @@ def back_up(database: Database, path: Path) -> Contents:
 
     Raises:
         StoreError: the store cannot be read.
-        OutputError: the file cannot be written; what was there is untouched.
+        OutputError: the file cannot be written, or is there and no store; what was there is untouched.
     """
     if not database.exists():
         raise StoreError(f"there is no store {database.name!r} to back up; name another one with --store")
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise OutputError(
             f"cannot write {str(path)!r}: a backup is a file, not a device or a pipe; name a file"
+        )
+    if path.is_file() and path.stat().st_size and not _is_sqlite(path):
+        raise OutputError(
+            f"cannot write {str(path)!r}: it is there, and no store, which a backup may replace; name another "
+            "file"
         )
     with atomic_path(path) as half:
         half.unlink()
@@ -63,6 +68,14 @@ def back_up(database: Database, path: Path) -> Contents:
             found = contents(sql)
     path.chmod(PRIVATE)  # also where there was a file that others could read
     return found
+
+
+def _is_sqlite(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(16) == b"SQLite format 3\0"
+    except OSError:
+        return False
 
 
 def restore_from(path: Path, database: Database) -> tuple[Contents, Path | None]:

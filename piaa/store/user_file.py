@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from generic.atomic import write_bytes
-from generic.errors import StoreError
+from generic.errors import OutputError, StoreError
 from piaa.store.records import StoredAdapter, StoredComparison, StoredRating, check_user
 from piaa.store.user_content import UserContent
 from piaa.store.user_rows import NAMES, SaidRow, VectorRow
@@ -35,10 +35,23 @@ def write_user_file(path: Path, content: UserContent) -> None:
         content: what is kept of the user.
 
     Raises:
-        OutputError: the file cannot be written.
+        OutputError: the file cannot be written, or is there and no such file.
     """
+    if path.is_file() and path.stat().st_size and _FORMAT.encode() not in _beginning(path):
+        raise OutputError(
+            f"cannot write {str(path)!r}: it is there, and no file that piaa users export wrote; name "
+            "another file"
+        )
     text = json.dumps(to_json(content), ensure_ascii=False, indent=1)
     write_bytes(path, text.encode() + b"\n")
+
+
+def _beginning(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(64)
+    except OSError:
+        return b""
 
 
 def to_json(content: UserContent) -> dict[str, Any]:

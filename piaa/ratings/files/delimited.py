@@ -147,7 +147,11 @@ def _fitted(records: Iterator[Record], n_columns: int) -> Iterator[Record]:
 
 
 def _trimmed(records: Iterator[Record], names: Sequence[str]) -> Iterator[Record]:
-    """Records in which empty fields at the end are as many as in the header: a delimiter may end a line."""
+    """Records in which empty fields at the end are as many as in the header: a delimiter may end a line.
+
+    One with something under no name, and a delimiter more at its end, stays as it is, and is refused: the
+    comma of 3,5 may have split it.
+    """
     n_columns, n_named = len(names), len(names)
     while n_named and not names[n_named - 1]:
         n_named -= 1
@@ -155,7 +159,7 @@ def _trimmed(records: Iterator[Record], names: Sequence[str]) -> Iterator[Record
         if not isinstance(fields, csv.Error) and len(fields) != n_columns:
             if n_named <= len(fields) < n_columns:
                 fields = fields + [""] * (n_columns - len(fields))
-            elif not any(map(str.strip, fields[n_columns:])):
+            elif not any(map(str.strip, fields[n_named:])):
                 fields = fields[:n_columns]
         yield line, fields
 

@@ -267,6 +267,22 @@ def test_the_photo_itself_is_never_written_over(tmp_path):
     assert photo.read_bytes() == b"a photo"
 
 
+def test_no_photo_is_written_over_but_a_picture_that_was_drawn_is(tmp_path):
+    other = tmp_path / "other.jpg"
+    Image.new("RGB", (8, 8)).save(other)
+    before = other.read_bytes()
+    with pytest.raises(OutputError) as caught:
+        draw(explanation_of(path=tmp_path / "a.jpg"), other)
+    assert str(caught.value) == (
+        f"cannot write {other}: it is there, and no picture that piaa explain drew; name another file"
+    )
+    assert other.read_bytes() == before
+    for suffix in FORMATS:
+        drawn = tmp_path / f"why{suffix}"
+        draw(explanation_of(), drawn)
+        draw(explanation_of(), drawn)
+
+
 def test_drawing_needs_no_torch():
     program = "import sys, generic.explain.picture; print(sorted({'torch'} & set(sys.modules)))"
     root = Path(__file__).resolve().parents[3]

@@ -41,6 +41,7 @@ def test_the_demo_from_nothing(tmp_path):
     assert lines[1] == draw_people(1, 0)[0].describe("Ana")
     assert lines[-1] == "now with your own: piaa open ~/Pictures"
     assert sorted(path.name for path in out.iterdir()) == [
+        "README.txt",
         "photos",
         "piaa.db",
         "ratings.csv",
@@ -82,6 +83,18 @@ def by_hand_gives_the_same(commands, out):
     shared = by_hand.keys() & in_demo.keys()
     assert len(shared) >= 8
     assert {name: by_hand[name] for name in shared} == {name: in_demo[name] for name in shared}
+
+
+def test_a_folder_of_somebody_is_left_as_it_is(tmp_path):
+    (tmp_path / "ratings.csv").write_text("hers")
+    result = run("demo", "--out", tmp_path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines()[-1] == (
+        f"piaa: the demo cannot be written to {tmp_path}: it holds files that no demo made, expected a new or "
+        "empty folder; name one with --out"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["ratings.csv"]
+    assert (tmp_path / "ratings.csv").read_text() == "hers"
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):

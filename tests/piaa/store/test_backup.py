@@ -211,6 +211,10 @@ def test_what_cannot_be_backed_up_or_restored(file_store, sayings, refusal, tmp_
         f"cannot write '{nowhere}': the folder '{nowhere.parent}' does not exist; "
         "create it or name a file in another folder"
     )
+    assert refusal(OutputError, back_up, file_store.database, target) == (
+        f"cannot write '{target}': it is there, and no store, which a backup may replace; name another file"
+    )
+    assert target.read_text() == "image,score\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["backup.db", "piaa.db"]
 
 

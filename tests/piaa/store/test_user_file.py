@@ -118,6 +118,18 @@ def test_export_does_not_touch_an_old_file_when_it_fails(file_store, sayings, tm
     )
 
 
+def test_export_replaces_an_export_and_nothing_else(file_store, sayings, tmp_path, refusal):
+    file_store.say("ana", sayings.rated({1: 1}))
+    photo, before = tmp_path / "photo.jpg", b"\xff\xd8 a photo"
+    photo.write_bytes(before)
+    assert refusal(OutputError, file_store.export, "ana", photo) == (
+        f"cannot write '{photo}': it is there, and no file that piaa users export wrote; name another file"
+    )
+    assert photo.read_bytes() == before
+    for _ in range(2):
+        file_store.export("ana", tmp_path / "ana.json")
+
+
 @pytest.fixture
 def refused(tmp_path, refusal):
     """The reason why a file with this content is not imported; the store must not even be created."""

@@ -94,3 +94,9 @@ def test_tables_beyond_all_measure(monkeypatch):
         assert str(caught.value) == (
             f"b.csv has more than {what}, expected a table of birds; cut it into several files"
         )
+
+
+def test_a_decimal_comma_under_a_nameless_column_is_no_shorter_number():
+    _, lines, found, (broken,) = rows("name,weight,\nwren,9,5,\ntit,8,\n")
+    assert (lines, found) == ([3], [("tit", "8", "")])
+    assert (broken.line, broken.reason) == (2, "has 4 fields instead of 3")
