@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,7 +131,7 @@ def check_target(path: Path, root: Path) -> None:
     """Make sure that a sidecar is a file of its own in the folder, or none yet.
 
     Raises:
-        StarsError: it is a link, or lies behind one, which leads elsewhere.
+        StarsError: it is a link, or lies behind one, which leads elsewhere; or it is write-protected.
     """
     if not path.parent.resolve().is_relative_to(root.resolve()):
         raise StarsError(
@@ -141,6 +142,8 @@ def check_target(path: Path, root: Path) -> None:
         raise StarsError(
             f"{printable(str(path))} is a link; what it leads to is not changed: put a file in its place"
         )
+    if path.exists() and not os.access(path, os.W_OK):
+        raise StarsError(f"{printable(str(path))} is write-protected; allow writing to it")
 
 
 def _row_of(one: Judged, root: Path, rows: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:

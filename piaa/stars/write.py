@@ -20,6 +20,8 @@ from piaa.stars.journal import (
     read_journal,
     write_journal,
 )
+from piaa.stars.names import RATING
+from piaa.stars.packet import parse
 from piaa.stars.plan import Plan, Wish, check_target
 from piaa.stars.splice import without_marks
 from piaa.store.records import SeenPhoto
@@ -34,7 +36,7 @@ class Written:
     n: int
     """Sidecars that were written."""
     skipped: dict[str, str] = field(default_factory=dict)
-    """Sidecars that another program changed meanwhile, with the reason."""
+    """Sidecars that another program changed meanwhile, or that cannot be written, with the reason."""
 
 
 def carry_out(plan: Plan, store: Store, user: str, *, progress: Progress = no_progress) -> Written:
@@ -57,21 +59,36 @@ def carry_out(plan: Plan, store: Store, user: str, *, progress: Progress = no_pr
     changes = [change_of(one.path.relative_to(root).as_posix(), one.before, one.after) for one in plan.wishes]
     write_journal(root, Journal(user=user, changes=tuple(changes)))
     store.note_written(user, [star for one in plan.wishes for star in _stars_of(one)])
-    n, skipped = 0, {}
-    for one in plan.wishes:
-        try:
-            check_target(one.path, root)
-            if (sidecar_bytes(one.path) if one.path.exists() else None) != one.before:
-                raise StarsError("another program changed it at this moment; write again")
-            write_bytes(one.path, one.after)
-            n += 1
-        except StarsError as error:
-            skipped[name_of(one.path, root)] = str(error)
-        except OutputError as error:
-            done = f"{n} of {len(plan.wishes)} sidecars are written; take them back with --undo"
-            raise OutputError(f"{error} ({done})") from None
-        progress(1)
-    return Written(n=n, skipped=skipped)
+    skipped: dict[str, str] = {}
+    waiting = {one.path: one for one in plan.wishes}
+    try:
+        for one in plan.wishes:
+            try:
+                check_target(one.path, root)
+                if (sidecar_bytes(one.path) if one.path.exists() else None) != one.before:
+                    raise StarsError("another program changed it at this moment; write again")
+                write_bytes(one.path, one.after)
+                del waiting[one.path]
+            except StarsError as error:
+                skipped[name_of(one.path, root)] = str(error)
+            progress(1)
+    except OutputError as error:
+        n = len(plan.wishes) - len(waiting)
+        done = f"{n} of {len(plan.wishes)} sidecars are written; take them back with --undo"
+        raise OutputError(f"{error} ({done})") from None
+    finally:
+        # A star that reached no file is not ours: she may give the same one.
+        free = [
+            file_name(one.path) for one in waiting.values() if one.star is not None and not _has_star(one)
+        ]
+        if free:
+            store.forget_written(user, free)
+    return Written(n=len(plan.wishes) - len(waiting), skipped=skipped)
+
+
+def _has_star(one: Wish) -> bool:
+    """Whether a star was in the sidecar before, which may be one of ours."""
+    return one.before is not None and parse(one.before, one.name).value(RATING) not in (None, "0", "-1")
 
 
 def _stars_of(one: Wish) -> list[WrittenStar]:

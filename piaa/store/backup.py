@@ -54,8 +54,8 @@ def back_up(database: Database, path: Path) -> Contents:
         )
     if path.is_file() and path.stat().st_size and not _is_sqlite(path):
         raise OutputError(
-            f"cannot write {str(path)!r}: it is there, and no store, which a backup may replace; name another "
-            "file"
+            f"cannot write {str(path)!r}: it is there, and no store, which a backup may replace; name "
+            "another file"
         )
     with atomic_path(path) as half:
         half.unlink()

@@ -90,8 +90,8 @@ def test_a_folder_of_somebody_is_left_as_it_is(tmp_path):
     result = run("demo", "--out", tmp_path)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.splitlines()[-1] == (
-        f"piaa: the demo cannot be written to {tmp_path}: it holds files that no demo made, expected a new or "
-        "empty folder; name one with --out"
+        f"piaa: the demo cannot be written to {tmp_path}: it holds files that no demo made, expected a new "
+        "or empty folder; name one with --out"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["ratings.csv"]
     assert (tmp_path / "ratings.csv").read_text() == "hers"
