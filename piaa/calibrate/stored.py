@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -37,16 +38,22 @@ def stored_group(model: GenericModel, store: StoreReader, cache: FeatureCache) -
     vectors: dict[str, Vector] = {}
     for one in said.values():
         vectors |= {photo: vector for photo, vector in one.vectors.items() if photo not in one.mapped}
-    absent = {rating.photo for _, rating, _ in given} - vectors.keys()
-    vectors |= model.remembered(cache).of_pictures(absent)
+    absent = {rating.photo: rating.image for _, rating, _ in given if rating.photo not in vectors}
+    vectors |= model.remembered(cache).of_pictures(absent.keys())
     kept = [row for row in given if row[1].photo in vectors]
     if not kept:
         raise StoreError(
             f"store {store.name} has {counted(len(given), 'rating')}, none of a photo with a vector of model "
             f"{model.name} {model.hash[:8]}; name the plain model that its people were learned on"
         )
-    skipped = {rating.image: NO_VECTOR for _, rating, _ in given if rating.photo not in vectors}
-    return _group(kept, vectors, skipped)
+    left_out = {photo: image for photo, image in absent.items() if photo not in vectors}
+    return _group(kept, vectors, dict.fromkeys(_told_apart(left_out), NO_VECTOR))
+
+
+def _told_apart(names: Mapping[str, str]) -> list[str]:
+    """Photos by name, each once: what two people call beach.jpg is two photos, and told apart by identity."""
+    n = Counter(names.values())
+    return [image if n[image] == 1 else f"{image} ({photo[:8]})" for photo, image in names.items()]
 
 
 def _group(

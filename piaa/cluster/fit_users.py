@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,8 +20,9 @@ from generic.progress import Progress, no_progress
 from generic.threads import one_blas_thread
 from piaa.adapters.base import Adapter
 from piaa.adapters.linear_form import LinearForm
+from piaa.cluster.current import form_of
 from piaa.cluster.folder import Folder
-from piaa.cluster.forms import Forms, is_forms, number_of, write_forms
+from piaa.cluster.forms import Forms, facts_of_forms, is_forms, name_of, number_of, write_forms
 from piaa.cluster.photos_of import vectors_of
 from piaa.cluster.rated import Rater, read_raters
 from piaa.cluster.vectors import VectorFolder
@@ -36,6 +39,8 @@ class Fitted:
     """What became of the people."""
 
     users: int = 0
+    before: int = 0
+    """Files of people that were there before."""
     ratings: int = 0
     """That were learned from."""
     unknown: int = 0
@@ -55,12 +60,12 @@ def fit_users(
     block: int = BLOCK,
     progress: Progress = no_progress,
 ) -> Fitted:
-    """Write everybody's linear form.
+    """Write everybody's linear form; files of the same people, fitted alike, that are there stay.
 
     Args:
         ratings: see :func:`piaa.cluster.rated.read_raters`.
         vectors: of the photos rated.
-        out: takes the forms; a folder without any of these people.
+        out: takes the forms.
         make: gives a new adapter, which fits many and has a linear form.
         scale: lowest and highest score that could be given.
         part: of several workers who share the people, which one (from 0), and how many there are.
@@ -69,7 +74,7 @@ def fit_users(
 
     Raises:
         RatingsError: a row is bad, or a photo has two scores by one person.
-        ClusterError: vectors are missing or damaged, or forms are there.
+        ClusterError: vectors are missing or damaged, or forms are there that were fitted otherwise.
         PiaaError: the adapter has no linear form.
     """
     adapter = make()
@@ -78,22 +83,65 @@ def fit_users(
             f"adapter {adapter.name!r} has no linear form of many people; use auto, bayes or ridge"
         )
     mine, of = part
-    if any(number_of(it) % of == mine for it in out.stamps() if is_forms(it)):
-        raise ClusterError(f"{out.shown} holds linear forms; name another folder with --out")
-    done = Fitted()
+    there = _there(out, part, vectors.model, adapter.name)
+    form, done = form_of(vectors), Fitted()
     for number, people in enumerate(_blocks(read_raters(ratings), block)):
         if number % of == mine:
-            forms = _fit(people, vectors, adapter, scale, done)
-            if forms.users:
-                write_forms(out, number, forms)
+            source = _source(people, scale, form)
+            if number in there:
+                _check_source(out, number, there[number], source)
+                done.before += 1
+            else:
+                forms = _fit(people, vectors, adapter, scale, source, done)
+                if forms.users:
+                    write_forms(out, number, forms)
             progress(len(people))
-    if not done.users and of == 1:
+    if not (done.users or done.before) and of == 1:
         raise RatingsError(f"nobody in {ratings} rated a photo whose vector is in {vectors.folder.shown}")
     return done
 
 
+def _there(out: Folder, part: tuple[int, int], model: str, adapter: str) -> dict[int, str]:
+    """Blocks of this worker that are there, and what they were fitted from.
+
+    All are looked at before one is written, so that a folder never holds two kinds of forms.
+    """
+    mine, of = part
+    found = {}
+    for name in sorted(it for it in out.stamps() if is_forms(it) and number_of(it) % of == mine):
+        facts = facts_of_forms(out, name)
+        if (facts["model"], facts["adapter"]) != (model, adapter):
+            raise ClusterError(
+                f"{name} in {out.shown} was fitted by {facts['adapter']} on model {facts['model'][:8]}, "
+                f"expected {adapter} on model {model[:8]}; name another folder with --out"
+            )
+        found[number_of(name)] = facts.get("source", "")
+    return found
+
+
+def _source(people: Sequence[Rater], scale: Scale, form: str | None) -> str:
+    """What people are fitted from beside the vectors themselves, in 64 hex digits."""
+    digest = hashlib.sha256(json.dumps((scale.low, scale.high, form)).encode())
+    for one in people:
+        digest.update(json.dumps((one.user, one.uris, one.scores)).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _check_source(out: Folder, number: int, found: str, source: str) -> None:
+    if found != source:
+        raise ClusterError(
+            f"{name_of(number)} in {out.shown} was fitted from other ratings, another scale or another form "
+            "of vectors than are given; name another folder with --out"
+        )
+
+
 def _fit(
-    people: Sequence[Rater], vectors: VectorFolder, adapter: Adapter, scale: Scale, done: Fitted
+    people: Sequence[Rater],
+    vectors: VectorFolder,
+    adapter: Adapter,
+    scale: Scale,
+    source: str,
+    done: Fitted,
 ) -> Forms:
     """The people of a file, as many as rated a photo that has a vector."""
     known = vectors_of({uri for one in people for uri in one.uris}, vectors)
@@ -120,6 +168,7 @@ def _fit(
         scales=np.tile((scale.low, scale.high), (len(raters), 1)),
         coefficients=np.array([form.coefficients for form in forms]),
         forms=[form.pack() for form in forms],
+        source=source,
     )
 
 

@@ -34,6 +34,8 @@ class Forms:
     """What is linear in a vector, see :mod:`piaa.adapters.linear_form`, shape (u, 2 + d)."""
     forms: Sequence[bytes]
     """All of it, as :meth:`piaa.adapters.linear_form.LinearForm.pack` gives it."""
+    source: str = ""
+    """What they were fitted from, in 64 hex digits; empty if nobody will ask."""
 
 
 def name_of(block: int) -> str:
@@ -83,7 +85,7 @@ def write_forms(folder: Folder, block: int, forms: Forms) -> None:
             "form": pyarrow.array(forms.forms, pyarrow.binary()),
         }
     )
-    facts = {"format": FORMAT, "model": forms.model, "adapter": forms.adapter}
+    facts = {"format": FORMAT, "model": forms.model, "adapter": forms.adapter, "source": forms.source}
     folder.write(name_of(block), packed(table, facts))
 
 
@@ -103,6 +105,15 @@ def form_files(folder: Folder) -> list[str]:
     return sorted(names)
 
 
+def facts_of_forms(folder: Folder, name: str) -> dict[str, str]:
+    """What a block of people says of itself: ``model``, ``adapter`` and ``source`` as in :class:`Forms`.
+
+    Raises:
+        ClusterError: the file is damaged, or not one of ours.
+    """
+    return facts_of(_table(folder, name, []))
+
+
 def read_forms(folder: Folder, name: str, *, said: bool = False) -> Forms:
     """A block of people.
 
@@ -115,9 +126,7 @@ def read_forms(folder: Folder, name: str, *, said: bool = False) -> Forms:
         ClusterError: the file is damaged, or not one of ours.
     """
     columns = ["user", "scale_low", "scale_high", "coefficients", "form"] + ["images", "scores"] * said
-    table = read_table(folder, name, columns)
-    if table is None or facts_of(table).get("format") != FORMAT:
-        raise ClusterError(f"{name} in {folder.shown} is no file of piaa fit-users; make it again")
+    table = _table(folder, name, columns)
     facts = facts_of(table)
     return Forms(
         model=facts["model"],
@@ -128,7 +137,17 @@ def read_forms(folder: Folder, name: str, *, said: bool = False) -> Forms:
         scales=np.column_stack((table["scale_low"].to_numpy(), table["scale_high"].to_numpy())),
         coefficients=_numbers(table),
         forms=table["form"].to_pylist(),
+        source=facts.get("source", ""),
     )
+
+
+def _table(folder: Folder, name: str, columns: list[str]) -> Table:
+    table = read_table(folder, name, columns)
+    if table is None or facts_of(table).get("format") != FORMAT:
+        raise ClusterError(
+            f"{name} in {folder.shown} is no file of piaa fit-users; make it again, or name another folder"
+        )
+    return table
 
 
 def blocks(forms: Forms, most: int) -> Iterator[slice]:

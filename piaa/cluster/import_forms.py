@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from generic.errors import ClusterError
+from generic.errors import ClusterError, StoreError
 from generic.progress import Progress, no_progress
 from piaa.cluster.current import form_of
 from piaa.cluster.folder import Folder
@@ -77,7 +77,7 @@ def import_forms(
         seen = photos_of({uri for uris in some.images for uri in uris}, source)
         for row, user in enumerate(some.users):
             try:
-                check_user(user)
+                _check_name(user)
                 new = _import(some, row, seen, store, model, replace=replace)
             except _Refused as error:
                 done.refused[user] = str(error)
@@ -90,6 +90,14 @@ def import_forms(
 
 class _Refused(Exception):
     """Why a person is left out."""
+
+
+def _check_name(user: str) -> None:
+    """Of her name alone: a store that fails ends everything, a name that it does not take leaves her out."""
+    try:
+        check_user(user)
+    except StoreError as error:
+        raise _Refused(str(error)) from None
 
 
 def _import(

@@ -6,6 +6,7 @@ in the order of the list.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -32,7 +33,8 @@ def list_photos(source: str) -> Iterator[Found]:
         source: a folder, a file of ``LISTS``, or a URL that fsspec knows.
 
     Raises:
-        ClusterError: the source, a folder in it or a photo of a list cannot be read.
+        ClusterError: the source, a folder in it or a photo of a list cannot be read, or a list names a photo
+            twice.
     """
     if is_bucket(source):
         yield from _once(list_bucket(source))
@@ -90,11 +92,24 @@ def _is_photo(name: str) -> bool:
 
 def _of_list(path: Path) -> Iterator[Found]:
     """The photos of a list, each looked at once; empty lines and those that begin with # say nothing."""
+    seen: set[int] = set()
     with path.open(encoding="utf-8", errors="surrogateescape") as lines:
         for number, line in enumerate(lines, 1):
             place = line.strip()
             if place and not place.startswith("#"):
-                yield _looked_at(place, path, number)
+                found = _looked_at(place, path, number)
+                if (digest := _digest(found.uri)) in seen:
+                    raise ClusterError(
+                        f"line {number} of {printable(str(path))} names {printable(found.uri)}, which an "
+                        "earlier line names, expected each photo once; take the line out"
+                    )
+                seen.add(digest)
+                yield found
+
+
+def _digest(uri: str) -> int:
+    """What is remembered of a photo: its name is longer, and no two photos of a list have one digest."""
+    return int.from_bytes(hashlib.blake2b(uri.encode(errors="surrogateescape"), digest_size=16).digest())
 
 
 def _looked_at(place: str, path: Path, number: int) -> Found:

@@ -64,7 +64,7 @@ class Written:
 def write_manifest(
     source: str, folder: Folder, *, shard_size: int = SHARD_SIZE, progress: Progress = no_progress
 ) -> Written:
-    """List a source; memory grows by a shard's photos and by the shards' names alone.
+    """List a source; memory grows by a shard's photos and by the shards' names, by a list's digests too.
 
     Args:
         source: see :func:`piaa.cluster.listing.list_photos`.

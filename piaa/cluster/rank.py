@@ -20,7 +20,7 @@ from piaa.cluster.folder import Folder
 from piaa.cluster.forms import Forms, blocks, form_files, read_forms
 from piaa.cluster.manifest import Shard
 from piaa.cluster.shard_bursts import ShardBursts
-from piaa.cluster.tables import Table, packed
+from piaa.cluster.tables import Table, facts_of, packed, read_table
 from piaa.cluster.vectors import VectorFolder
 from piaa.people.opened_model import OpenedModel
 
@@ -68,12 +68,13 @@ def rank(
         progress: called with the number of people newly done.
 
     Raises:
-        ClusterError: something is missing, damaged or of another model.
+        ClusterError: something is missing, damaged or of another model, or ``out`` is no folder of results.
         RatingsError: the candidates cannot be read.
     """
     n_users = before = n_photos = 0
-    there, source = out.stamps(), None
-    for name in form_files(users):
+    there, source, names = out.stamps(), None, form_files(users)
+    _check_results(out, [name for name in names if name in there])
+    for name in names:
         if name in there:
             before += 1
             continue
@@ -89,6 +90,16 @@ def rank(
         out.write(name, packed(_joined(parts), {"format": FORMAT, "model": forms.model}))
         n_users += len(forms.users)
     return Ranked(users=n_users, before=before, photos=n_photos)
+
+
+def _check_results(out: Folder, there: Sequence[str]) -> None:
+    """One file is looked at, for all of a folder are of one kind: forms have the same names as results."""
+    table = read_table(out, there[0], []) if there else None
+    if table is not None and facts_of(table).get("format") != FORMAT:
+        raise ClusterError(
+            f"{there[0]} in {out.shown} is no result of piaa rank, and a result of this name belongs there; "
+            "name another folder with --out"
+        )
 
 
 def _at_once(forms: Forms, asked: Asked) -> int:

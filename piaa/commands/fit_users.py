@@ -61,7 +61,8 @@ def fit_users(
             "with --json)"
         )
     people = counted(done.users, "person", "people")
-    typer.echo(f"{people} learned from {counted(done.ratings, 'rating')} by {adapter}: {out}")
+    before = f", {counted(done.before, 'file')} there before" * bool(done.before)
+    typer.echo(f"{people} learned from {counted(done.ratings, 'rating')} by {adapter}{before}: {out}")
 
 
 def add_to(app: typer.Typer) -> None:

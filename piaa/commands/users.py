@@ -288,6 +288,7 @@ def users_import_forms(
     """Put the people of piaa fit-users into the store, for piaa serve; who is there already stays."""
     import piaa
     from generic.extras import require
+    from generic.photos.find import printable
     from piaa.cluster.folder import Folder
     from piaa.cluster.import_forms import import_forms
     from piaa.commands.progress import listing, stopping
@@ -302,7 +303,7 @@ def users_import_forms(
         print_json({**done.__dict__, "store": keeper.name})
         return
     for user, why in list(done.refused.items())[:10]:
-        note(f"left out: {user}: {why}")
+        note(f"left out: {printable(user)}: {why}")
     if len(done.refused) > 10:
         note(f"and {len(done.refused) - 10:,} more (all with --json)")
     before = f", {done.before:,} there before" if done.before else ""

@@ -8,7 +8,7 @@ have any part in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,6 +61,7 @@ def episodes(
     query: Query = "rest",
     min_query: int = 2,
     skip: bool = False,
+    without: Collection[str] = (),
 ) -> EpisodePlan:
     """Draw every episode before anything is computed.
 
@@ -76,15 +77,16 @@ def episodes(
         min_query: ratings that must be left to predict at the largest k; a correlation needs 2.
         skip: leave out a user who has too few ratings for the largest k, at every k, and say so in
             ``skipped``: all columns of a table are then about the same people.
+        without: users known to have no rating that may be used, which are too few as any others.
 
     Raises:
         TooFewRatings: a user has too few ratings for the largest k, and skip is False.
-        RatingsError: a user has no ratings at all.
+        RatingsError: any other user has no ratings at all: the name is misspelt.
         PiaaError: a number of shots, repeats or queries is impossible.
     """
     _check_numbers(shots, repeats=repeats, min_query=min_query, query=query)
     largest = max(shots)
-    rows = _rows_by_user(ratings, users)
+    rows = _rows_by_user(ratings, users, without)
     problems = {
         user: _too_few(user, len(own), largest, min_query)
         for user, own in rows.items()
@@ -114,14 +116,16 @@ def episodes(
     )
 
 
-def _rows_by_user(ratings: Ratings, users: Iterable[str]) -> dict[str, NDArray[np.intp]]:
+def _rows_by_user(
+    ratings: Ratings, users: Iterable[str], without: Collection[str]
+) -> dict[str, NDArray[np.intp]]:
     """Row numbers of each user's own table, sorted by image name; one pass over all ratings."""
     wanted: dict[str, list[str]] = {user: [] for user in users}
     for user, image in zip(ratings.users, ratings.images, strict=True):
         if user in wanted:
             wanted[user].append(image)
     for user, images in wanted.items():
-        if not images:
+        if not images and user not in without:
             ratings.for_user(user)  # Raises the error that names similar users.
     return {
         user: np.array(sorted(range(len(images)), key=images.__getitem__), dtype=np.intp)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
@@ -171,7 +171,7 @@ def prepare(
     check_prior(model, split, embedded.digests)
     check_starts(adapters, split, embedded.digests)
     ratings = readable(rated, embedded.vectors)
-    plan = plan_test(ratings, split, settings, dataset.name)
+    plan = plan_test(ratings, split, settings, dataset.name, users=rated.users)
     others = dataset.ratings if crowd else None
     evaluation = Evaluation(
         ratings,
@@ -209,8 +209,17 @@ def _ratings(dataset: Dataset) -> Ratings:
     return dataset.ratings
 
 
-def plan_test(ratings: Ratings, split: Split, settings: Settings, dataset: str) -> EpisodePlan:
+def plan_test(
+    ratings: Ratings, split: Split, settings: Settings, dataset: str, *, users: Iterable[str] = ()
+) -> EpisodePlan:
     """The episodes of a test; ``skipped`` also has the users below ``settings.min_ratings``.
+
+    Args:
+        ratings: those that can be used.
+        split: whose test side they are of.
+        settings: how people are tested.
+        dataset: names the random streams.
+        users: whom to account for even if not one of their ratings can be used.
 
     Raises:
         DatasetError: nobody is left to test.
@@ -218,7 +227,7 @@ def plan_test(ratings: Ratings, split: Split, settings: Settings, dataset: str) 
         SplitLeak: a rating is not of the split's test side.
     """
     split.check_test(ratings)
-    n_ratings = dict.fromkeys(sorted(set(ratings.users)), 0)
+    n_ratings = dict.fromkeys(sorted({*ratings.users, *users}), 0)
     for user in ratings.users:
         n_ratings[user] += 1
     few = {
@@ -235,6 +244,7 @@ def plan_test(ratings: Ratings, split: Split, settings: Settings, dataset: str) 
         dataset=dataset,
         query=settings.query,
         skip=settings.skip,
+        without=[user for user, n in n_ratings.items() if n == 0],
     )
     skipped = few | {user: reason.removeprefix(f"user {user!r} ") for user, reason in plan.skipped.items()}
     if not plan.episodes:

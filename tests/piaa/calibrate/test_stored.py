@@ -5,8 +5,16 @@ from __future__ import annotations
 import json
 import os
 
+import numpy as np
+
+from generic.cache.features import FeatureCache
 from generic.model.checkpoint import read_header
+from generic.model.generic_model import GenericModel
 from generic.model.registry import find_model
+from piaa.calibrate.stored import NO_VECTOR, stored_group
+from piaa.store.records import SeenPhoto
+from piaa.store.saying import Saying
+from piaa.store.store import Store
 
 
 def test_a_store_is_calibrated_as_its_table_would_be(piaa, tmp_path, album, names, tiny_model):
@@ -45,3 +53,25 @@ def test_a_store_without_vectors_of_the_model_is_refused_in_one_line(piaa, fit, 
         f"piaa: store {os.environ['PIAA_STORE']} has 10 ratings, none of a photo with a vector of model "
         f"piaa-lite {own}; name the plain model that its people were learned on\n",
     )
+
+
+def test_photos_left_out_are_counted_as_photos_whatever_they_are_called(tiny_model, tmp_path):
+    model, store = GenericModel(tiny_model), Store(tmp_path / "piaa.db")
+
+    def say(user, **photos):
+        vector = np.ones(3, np.float32)
+        seen = [
+            SeenPhoto(identity=digit * 64, image=f"{name}.jpg", vector=vector if digit == "0" else None)
+            for name, digit in photos.items()
+        ]
+        rated = [(photo, 3.0) for photo in seen]
+        store.say(user, Saying(ratings=rated, model_hash=model.hash, source="http", scale=(1, 5)))
+
+    say("ana", beach="a", lake="b", hill="0")
+    say("ben", beach="c", shore="b")
+    with FeatureCache.open(None) as cache:
+        group = stored_group(model, store, cache)
+    assert group.skipped == dict.fromkeys(
+        ["beach.jpg (aaaaaaaa)", "shore.jpg", "beach.jpg (cccccccc)"], NO_VECTOR
+    )
+    assert group.names == ("hill.jpg",)

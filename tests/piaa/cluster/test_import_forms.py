@@ -113,6 +113,17 @@ def test_one_picture_under_two_names(scene, tmp_path):
     assert scene.imported().refused == {"ana": why, "ben": why}
 
 
+def test_a_name_that_a_store_does_not_take_stops_nobody_else(scene):
+    scene.rated = {"ana": scene.rated["ana"], "b\nad": scene.rated["ben"], "zoe": scene.rated["ben"]}
+    scene.fit()
+    told = []
+    done = scene.imported(progress=told.append)
+    why = r"user name 'b\nad' contains the control character U+000A; choose another name"
+    assert done.__dict__ == {"users": 2, "before": 0, "refused": {"b\nad": why}}
+    assert told == [1, 1, 1]
+    assert [one.user for one in scene.store.users()] == ["ana", "zoe"]
+
+
 def test_forms_of_another_model(scene, tiny_model):
     scene.fit()
     scene.model = load_model(tiny_model, cache=False)

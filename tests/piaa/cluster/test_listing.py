@@ -48,6 +48,18 @@ def test_a_line_that_names_nothing_is_told_with_its_number(photos):
     )
 
 
+@pytest.mark.parametrize("again", ["photo-02.jpg", "./photo-02.jpg", "{folder}/photo-02.jpg"])
+def test_a_list_that_names_a_photo_twice_is_refused_with_the_line(photos, again):
+    lines = ["photo-02.jpg", "photo-01.jpg", "", again.format(folder=photos), "photo-03.jpg"]
+    (photos / "some.txt").write_text("\n".join(lines))
+    with pytest.raises(ClusterError) as caught:
+        listed(photos / "some.txt")
+    assert str(caught.value) == (
+        f"line 4 of {photos / 'some.txt'} names {photos / 'photo-02.jpg'}, which an earlier line names, "
+        "expected each photo once; take the line out"
+    )
+
+
 def test_what_is_no_source_is_refused(tmp_path):
     with pytest.raises(ClusterError) as caught:
         listed(tmp_path / "nothing")

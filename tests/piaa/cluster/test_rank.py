@@ -100,8 +100,45 @@ def test_workers_share_the_people(scene, content):
     parts = [scene.fit(out="parts", block=2, part=(mine, 2)) for mine in (1, 0)]
     assert [one.users for one in parts] == [2, 3]
     assert content(scene.folder / "parts") == content(scene.folder / "forms")
-    with pytest.raises(ClusterError, match=r"holds linear forms; name another folder with --out$"):
-        scene.fit(out="parts", block=2, part=(1, 2))
+
+
+def test_a_worker_that_is_started_again_goes_on_from_the_files_that_are_there(scene, content):
+    scene.fit(block=2)
+    whole = content(scene.folder / "forms")
+    (scene.folder / "forms" / "users-000001.parquet").unlink()
+    told = []
+    done = scene.fit(block=2, progress=told.append)
+    assert (done.users, done.before, told) == (2, 2, [2, 2, 1])
+    assert content(scene.folder / "forms") == whole
+    again = scene.fit(block=2, part=(0, 2))
+    assert (again.users, again.before, again.ratings) == (0, 2, 0)
+    assert scene.fit(block=2).before == 3
+
+
+def test_forms_of_another_adapter_are_not_mixed_with_those_that_are_there(scene, content):
+    scene.fit(block=2)
+    (scene.folder / "forms" / "users-000000.parquet").unlink()
+    before = content(scene.folder / "forms")
+    with pytest.raises(ClusterError) as caught:
+        scene.fit(adapter="ridge", block=2)
+    mark = scene.model.generic.hash[:8]
+    assert str(caught.value) == (
+        f"users-000001.parquet in {scene.folder / 'forms'} was fitted by bayes on model {mark}, "
+        f"expected ridge on model {mark}; name another folder with --out"
+    )
+    assert content(scene.folder / "forms") == before
+
+
+def test_forms_of_other_ratings_are_not_taken_for_those_that_are_asked(scene):
+    scene.fit(block=2)
+    user, uri, score = scene.rows[-1]
+    changed = [*scene.rows[:-1], (user, uri, 1.0 if score != 1 else 2.0)]
+    with pytest.raises(ClusterError) as caught:
+        scene.fit(changed, block=2)
+    assert str(caught.value) == (
+        f"users-000002.parquet in {scene.folder / 'forms'} was fitted from other ratings, another scale or "
+        "another form of vectors than are given; name another folder with --out"
+    )
 
 
 def test_everybody_gets_her_best_photos(scene):
@@ -130,6 +167,29 @@ def test_memory_changes_no_byte_and_what_is_there_stays(scene, content, monkeypa
     scene.rank(out="small", memory=2)
     assert content(scene.folder / "small") == content(scene.folder / "best")
     assert scene.rank().before == 2
+
+
+def test_results_are_not_written_among_the_forms(scene, content):
+    scene.fit(block=3)
+    before = content(scene.folder / "forms")
+    with pytest.raises(ClusterError) as caught:
+        scene.rank(out="forms")
+    assert str(caught.value) == (
+        f"users-000000.parquet in {scene.folder / 'forms'} is no result of piaa rank, and a result of this "
+        "name belongs there; name another folder with --out"
+    )
+    assert content(scene.folder / "forms") == before
+
+
+def test_forms_are_not_written_among_the_results(scene):
+    scene.fit()
+    scene.rank()
+    with pytest.raises(ClusterError) as caught:
+        scene.fit(out="best")
+    assert str(caught.value) == (
+        f"users-000000.parquet in {scene.folder / 'best'} is no file of piaa fit-users; make it again, or "
+        "name another folder"
+    )
 
 
 def test_ratings_of_unknown_photos_are_counted(scene):

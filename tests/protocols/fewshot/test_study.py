@@ -261,6 +261,28 @@ def test_unreadable_images_are_counted_and_their_ratings_left_out(
     assert skipped == {}
 
 
+def test_a_user_whose_photos_are_all_unreadable_is_an_error_or_named(
+    ready, make_dataset, rows, album, tmp_path
+):
+    root = tmp_path / "photos"
+    shutil.copytree(album, root)
+    for number in range(12):
+        (root / f"broken-{number}.jpg").write_text("no photo")
+    ghost = [("ghost", f"broken-{number}.jpg", 3.0) for number in range(12)]
+    dataset = make_dataset(rows=[*rows, *ghost], images=root)
+    with pytest.raises(TooFewRatings) as caught:
+        ready(dataset)
+    assert str(caught.value) == (
+        "user 'ghost' has 0 ratings, but k=6 support + 2 query need 8; "
+        "lower --shots or drop the user with --min-ratings 8"
+    )
+    skipped = ready(dataset, settings=replace(SETTINGS, skip=True))
+    assert skipped.skipped == {"ghost": "has 0 ratings, but k=6 support + 2 query need 8"}
+    assert {row["user"] for row in run([skipped]).rows()} == set(USERS)
+    few = ready(dataset, settings=replace(SETTINGS, min_ratings=1))
+    assert few.skipped == {"ghost": "has 0 usable ratings, --min-ratings asks for 1"}
+
+
 # ---- leaks ----
 
 
