@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
@@ -163,6 +163,23 @@ class Embedder:
         self._recent.drop([*names, *sent, *(one.sha256 for one in contents)])
         return len({one.identity for one in contents})
 
+    async def withdraw(self, owner: str, digest: str, identities: Collection[str]) -> None:
+        """Forget that an owner has a photo: she may name it by its hash once it was sent again.
+
+        Args:
+            owner: who.
+            digest: hash of a file of it.
+            identities: the picture, if it is known.
+        """
+        self._recent.drop(await self._off_loop(self._withdraw, owner, digest, identities))
+
+    def _withdraw(self, owner: str, digest: str, identities: Collection[str]) -> set[str]:
+        files = {one.sha256 for one in self._cache.holders(identities) if not is_owned(one.sha256)}
+        names = {name_of(file, owner) for file in (digest, *files)}
+        names |= {one.sha256 for one in self._cache.named(owner_of(owner)) if one.identity in identities}
+        self._cache.forget(names, [])
+        return names
+
     def _forget(self, owner: str, identities: Sequence[str]) -> tuple[list[Content], list[str]]:
         own = self._cache.named(owner_of(owner))
         names = [one.sha256 for one in own]
@@ -177,14 +194,15 @@ class Embedder:
         """Note that somebody has a photo, under a name of its file that is hers alone.
 
         Returns:
-            what is to be shared, if it is new.
+            what is to be shared.
         """
-        name = name_of(digest, owner)
-        if owner is None or self._recent.get(name) is not None:
+        if owner is None:
             return []
-        self._remembered(name, one)
+        name = name_of(digest, owner)
         content = one.content._replace(sha256=name)
-        self._files.submit(self._cache.remember, [content])
+        if self._recent.get(name) is None:
+            self._remembered(name, one)
+            self._files.submit(self._cache.remember, [content])
         return _sent(content, one, owner_of(owner))
 
     def _stored(self, digests: Sequence[str]) -> dict[str, Known]:
@@ -240,12 +258,11 @@ class Embedder:
         await self._waiting.room(key, fresh)
         waits = [self._waiting.outcome(key, digest, content) for digest, content in fresh.items()]
         looked |= {one.sha256: one for one in await asyncio.gather(*waits)}
-        new: list[Sent] = []
+        sent: list[Sent] = []
         for digest in looked:
             if (one := self._recent.get(digest)) is not None:
-                new += _sent(one.content, one) if digest in fresh else []
-                new += self._own(digest, one, owner)
-        await self._sharing.keep(new)
+                sent += [*_sent(one.content, one), *self._own(digest, one, owner)]
+        await self._sharing.keep(sent)
         return [_named(looked[digest], name) for digest, (name, _) in zip(digests, images, strict=True)]
 
     def _seen(self, digest: str) -> Looked | None:

@@ -23,6 +23,9 @@ from piaa.store.request_counts import SPAN_S
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _LOG = logging.getLogger(__name__)
+_MOST_JSON = 4 * 2**20
+"""Bytes of a body that is not in parts, as photos come: it is parsed at once, and the others wait meanwhile.
+The names of as many users as a request may have fit into it."""
 _WENT_AWAY = 499
 """What the log says of a client that did not wait for the answer; it is sent to nobody."""
 
@@ -72,6 +75,12 @@ class Caller:
         self.check(scope)
         if self.user not in (None, user):
             raise Problem(403, "this key is for another user; use that user's key or an admin's")
+
+
+def media_type(scope: Scope) -> bytes:
+    """What a request's body is, in small letters; empty if nothing says so."""
+    kind: bytes = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    return kind.partition(b";")[0].strip().lower()
 
 
 class Gate:
@@ -162,12 +171,12 @@ class Gate:
 
     def _limited(self, scope: Scope, presence: Presence) -> Receive:
         """``receive`` that counts bytes and does not wait for ever, however little comes at a time."""
-        limit, got, started = self._settings.max_body, 0, time.monotonic()
+        limit, cure, got, started = self._settings.max_body, "send fewer images", 0, time.monotonic()
+        if media_type(scope) != b"multipart/form-data":
+            limit, cure = min(limit, _MOST_JSON), "send several requests"
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > limit:
-            raise Problem(
-                413, f"the body is {int(declared)} bytes, at most {limit} may be; send fewer images"
-            )
+            raise Problem(413, f"the body is {int(declared)} bytes, at most {limit} may be; {cure}")
 
         async def limited() -> Message:
             nonlocal got
@@ -182,7 +191,7 @@ class Gate:
                 ) from None
             got += len(message.get("body", b""))
             if got > limit:
-                raise Problem(413, f"the body is above {limit} bytes; send fewer images")
+                raise Problem(413, f"the body is above {limit} bytes; {cure}")
             if not message.get("more_body", False):
                 presence.watch()
             return message

@@ -118,8 +118,9 @@ def told(error: PiaaError, store: str) -> str:
 def _without_place(text: str, store: str) -> str:
     text = re.sub(rf" --store '?{re.escape(store)}'?", "", text)
     text = text.replace(f" in store {store!r}", "").replace(f"store {store!r}", "the store")
-    # A name without a folder might be any word.
-    return text.replace(store, "the store") if "/" in store or os.sep in store else text
+    if "/" not in store and os.sep not in store:  # a name without a folder might be any word
+        return text
+    return text.replace(f"store {store}", "the store").replace(store, "the store")
 
 
 def add_to(app: FastAPI, store: str) -> None:

@@ -9,12 +9,15 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from piaa.server.gate import media_type
 from piaa.server.problems import Problem
 from piaa.server.schemas import Asked
 from piaa.server.scoring import answer
 from piaa.server.services import Services
 
 _ROUTE = SimpleNamespace(path="/v1/score")
+_MOST_FAULTS = 100
+"""That are described: of a body that is nothing but faults it would take seconds."""
 
 
 class Quick:
@@ -33,8 +36,7 @@ class Quick:
         if scope["type"] != "http" or scope["path"] != _ROUTE.path or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
-        if kind.partition(b";")[0].strip().lower() != b"application/json":
+        if media_type(scope) != b"application/json":
             await self._app(scope, receive, send)
             return
         scope["route"] = _ROUTE
@@ -56,5 +58,9 @@ def _parsed(body: bytes) -> Asked:
     try:
         return Asked.model_validate_json(body)
     except ValidationError as error:
+        if error.error_count() > _MOST_FAULTS:
+            raise Problem(
+                422, f"the body has {error.error_count()} faults; see /docs for what is expected"
+            ) from None
         faults = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
         raise Problem(422, f"{'; '.join(faults)[:1000]}; see /docs for what is expected") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, NamedTuple, TypeVar
 
@@ -131,8 +132,11 @@ async def withdraw(
     """Delete all that a user ever said of a photo, and what was learned with it; she is learned again."""
     services, caller = _check(request, user)
     seen = await services.embedder.known([photo])
-    keys = [photo, *(one.content.identity for one in seen.values())]
-    return await asyncio.to_thread(_withdraw, services, user, keys, caller.who)
+    pictures = [one.content.identity for one in seen.values()]
+    withdrawn = await asyncio.to_thread(_withdraw, services, user, [photo, *pictures], caller.who)
+    for one in services.served:
+        await one.embedder.withdraw(user, photo, pictures)
+    return withdrawn
 
 
 def _withdraw(services: Services, user: str, keys: Sequence[str], who: str) -> Withdrawn:
@@ -219,6 +223,7 @@ async def _match(
     """The photo of each name or hash; every image must be there and readable."""
     files = {upload.filename or "": upload for upload in uploads}
     names = [key for key in dict.fromkeys(keys) if key in files]
+    _check_once(names, uploads)
     digests = [key for key in dict.fromkeys(keys) if key not in files]
     absent = [key for key in digests if not _is_hash(key)]
     if absent:
@@ -252,6 +257,17 @@ async def _match(
         if not isinstance(one.outcome, ImageError)
     }
     return Matched(seen, images, older)
+
+
+def _check_once(names: Sequence[str], uploads: Sequence[UploadFile]) -> None:
+    """Raises Problem if a name means several files: what is said would be kept of one of them, whichever."""
+    n = Counter(upload.filename for upload in uploads)
+    twice = next((name for name in names if n[name] > 1), None)
+    if twice is not None:
+        raise Problem(
+            422,
+            f"{n[twice]} files were sent under the name {twice!r}, expected one; give each a name of its own",
+        )
 
 
 def _photo(one: Looked, image: str, vector: Outcome | None) -> SeenPhoto:

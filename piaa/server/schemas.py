@@ -55,8 +55,9 @@ class ModelInfo(_Json):
 class Asked(_Json):
     """Scores that are asked for without files: of photos seen before."""
 
-    users: list[str] = Field(min_length=1, examples=[["ana"]])
-    sha256: list[str] = Field(description="Content hashes of images seen before.")
+    # A million values that are none are not looked at: the first will do.
+    users: list[str] = Field(min_length=1, fail_fast=True, examples=[["ana"]])
+    sha256: list[str] = Field(fail_fast=True, description="Content hashes of images seen before.")
     intervals: bool = False
     fallback: Literal["generic"] | None = None
     exact: bool = Field(

@@ -25,7 +25,7 @@ from piaa.server.schemas import ERRORS, KNOWN, Asked, ImageResult, Scores
 from piaa.server.scorers import with_files
 from piaa.server.served import Served
 from piaa.server.services import Services
-from piaa.store.records import check_user
+from piaa.store.records import check_user, is_sha256
 from piaa.store.serving import Active
 
 router = APIRouter(prefix="/v1", tags=["scores"], responses=ERRORS, route_class=WideRoute)
@@ -65,10 +65,11 @@ async def answer(
         ModelMismatch: a user has a version of another model only.
     """
     users = list(dict.fromkeys(asked.users))
+    # How many there are comes first: each name takes its time, while nobody else is answered.
+    check_count(len(users), _MOST_INTERVALS if asked.intervals else services.settings.max_users, "users")
     for one in users:
         check_user(one)
         caller.check_user(one, "score")
-    check_count(len(users), _MOST_INTERVALS if asked.intervals else services.settings.max_users, "users")
     if not uploads and services.before is None:
         (served,) = services.served
         look = Look(served, await see(services, served, caller, uploads, asked.sha256))
@@ -194,7 +195,7 @@ async def see(
     check_count(n, services.settings.max_images, "images")
     contents = [(_name(upload, i), await _whole(upload)) for i, upload in enumerate(uploads, 1)]
     found = await served.embedder.embed(caller.turn, contents, caller.user) if contents else []
-    names = [name for name, _ in contents] + [digest[:64] for digest in digests]
+    names = [name for name, _ in contents] + [_printable(digest[:64]) for digest in digests]
     known = await known_to(services, served, caller, digests)
     found += [_of_hash(digest, known.get(digest)) for digest in digests]
     await keep_vectors_of_rated(services, served, found)
@@ -224,7 +225,8 @@ async def known_to(
 ) -> dict[str, Known]:
     """The photos that the caller may name by these hashes: her own, and those that were shared with her."""
     found = await served.embedder.known(digests, caller.user)
-    missing = [digest for digest in digests if digest not in found]
+    # What is no hash is in no store, and might be no text that one can hold.
+    missing = [digest for digest in digests if digest not in found and is_sha256(digest)]
     if missing and caller.user is not None:
         said = await asyncio.to_thread(services.serving.photos_of, caller.user, missing, served.hash)
         found |= {one: Known(Content(one, identity), vector) for one, (identity, vector) in said.items()}
@@ -233,18 +235,23 @@ async def known_to(
 
 def _of_hash(digest: str, known: Known | None) -> Looked:
     if known is None:
-        return Looked(digest[:64], "", PhotoFacts(), _unseen(digest))
+        shown = _printable(digest[:64])
+        return Looked(shown, "", PhotoFacts(), _unseen(shown))
     return Looked(digest, known.content.identity, known.facts or PhotoFacts(), known.vector)
 
 
 def _name(upload: UploadFile, number: int) -> str:
     """What the client called a file, for messages only; never a path on this machine."""
-    name = "".join(c if c.isprintable() else "\ufffd" for c in (upload.filename or ""))
-    return name[:200] or f"image {number}"
+    return _printable(upload.filename or "")[:200] or f"image {number}"
+
+
+def _printable(text: str) -> str:
+    """What a client sent, as an answer and a terminal can show it."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def _unseen(digest: str) -> ImageError:
-    return ImageError(f"no image with the hash {digest[:64]!r} was seen before; send the file")
+    return ImageError(f"no image with the hash {digest!r} was seen before; send the file")
 
 
 def _result(name: str, one: Looked) -> ImageResult:

@@ -36,12 +36,17 @@ class Sharing:
     async def keep(self, sent: Sequence[Sent]) -> None:
         """Share photos; requests that come while others' photos are written are one transaction.
 
+        The store is asked first which it has: what it had may be withdrawn by now, or have gone to make room.
+
         If the store cannot be written to, this server goes on alone with them; while somebody else holds it
         for long, an answer does not wait.
         """
         if self._store is None or not sent:
             return
-        self._waiting += sent
+        lacking = await asyncio.to_thread(self._lacking, self._store, sent)
+        if not lacking:
+            return
+        self._waiting += lacking
         task = asyncio.get_running_loop().create_task(self._write(self._store))
         self._tasks.add(task)  # the loop itself does not hold it
         task.add_done_callback(self._tasks.discard)
@@ -56,6 +61,12 @@ class Sharing:
             some, self._waiting = self._waiting, []
             if some:  # else the request before has taken these along
                 await asyncio.to_thread(self._keep, store, some)
+
+    def _lacking(self, store: SentStore, sent: Sequence[Sent]) -> Sequence[Sent]:
+        try:
+            return store.lacking(sent, self._network)
+        except PiaaError:  # who writes says so
+            return sent
 
     def _keep(self, store: SentStore, sent: Sequence[Sent]) -> None:
         try:

@@ -16,15 +16,25 @@ def now() -> str:
 
 
 def written(moment: datetime.datetime) -> str:
-    """A moment as the store has it: of two the later one is the larger text."""
-    return moment.astimezone(datetime.UTC).isoformat(timespec="microseconds")
+    """A moment as the store has it: of two the later one is the larger text.
+
+    Raises:
+        StoreError: in UTC it lies before the year 1 or after the year 9999.
+    """
+    try:
+        moment = moment.astimezone(datetime.UTC)
+    except OverflowError:
+        raise StoreError(
+            f"{moment.isoformat()!r} is in UTC outside the years 1 to 9999; name a time within them"
+        ) from None
+    return moment.isoformat(timespec="microseconds")
 
 
 def until(text: str) -> str:
     """A moment that a person names: as a span from now, or as a date or time in UTC.
 
     Raises:
-        StoreError: it is neither.
+        StoreError: it is neither, or outside the years 1 to 9999 in UTC.
 
     Example:
         >>> until("2027-01-31"), until("2027-01-31T12:00+01:00")

@@ -186,8 +186,8 @@ class JobStore:
         """Keep what a fit gave and end its job, both or neither.
 
         Returns:
-            the new version; None if the user was deleted meanwhile, or withdrew something of it, or another
-            server finished the job.
+            the new version; None if the user was deleted meanwhile, or withdrew something of it, or a version
+            was restored or a change undone, or another server finished the job.
         """
         with self.database.writing() as sql:
             # The user before the job, as whoever erases her does: two that wait for each other never end.
@@ -203,7 +203,7 @@ class JobStore:
             if not owner or not sql.run(running, id=job.id, attempt=job.attempt):
                 return None
             user = int(owner[0][0])
-            if not still_said(sql, user, record):
+            if not still_said(sql, user, record, learned):
                 # Its server is well: what counts as an attempt is one that ended its server.
                 sql.run("UPDATE jobs SET state = 'queued', attempts = 0 WHERE id = :id", id=job.id)
                 return None

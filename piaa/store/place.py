@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from piaa.store.postgres_url import as_url, shown
 from piaa.store.sql import Database
 from piaa.store.sqlite import SqliteFile, default_store_path
 
@@ -30,6 +31,12 @@ def open_database(place: Place = None, *, timeout_s: float = 10.0, connections: 
 
         return PostgresDatabase(given, timeout_s, connections=connections or 1)
     return SqliteFile(Path(given), timeout_s, connections=connections)
+
+
+def called(place: Place = None) -> str:
+    """What errors call a store: a file's path, or a URL without its password."""
+    given = place_of(place)
+    return shown(as_url(given)) if "://" in given else given
 
 
 def place_of(place: Place) -> str:

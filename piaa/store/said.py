@@ -49,6 +49,8 @@ class Said:
     """Identities of photos whose vector was worked out from another model's."""
     digest: str = ""
     """Of what can be learned from it; see :mod:`piaa.store.learned_from`."""
+    change: int = 0
+    """The last change of what she said; 0 of somebody who is in no store."""
 
     def with_vectors(self) -> Said:
         """What she said of photos that have a vector; all of it if there is no such photo."""
@@ -78,6 +80,7 @@ def said(
 def read_said(sql: Sql, user: int, model_hash: str) -> Said:
     """What a user said that counts, with the vectors that one model has of the photos."""
     low, high = sql.run("SELECT scale_low, scale_high FROM users WHERE id = :id", id=user)[0]
+    last = sql.run("SELECT coalesce(max(id), 0) FROM changes WHERE user_id = :id", id=user)
     counts = " WHERE user_id = :user AND ended_by IS NULL ORDER BY"
     rated = sql.run(f"{_RATINGS}{counts} ratings.id", user=user)
     compared = sql.run(f"{_COMPARISONS}{counts} comparisons.id", user=user)
@@ -95,6 +98,7 @@ def read_said(sql: Sql, user: int, model_hash: str) -> Said:
         damaged=frozenset(identities[photo] for photo in damaged),
         mapped=frozenset(identities[photo] for photo in mapped_among(sql, identities, model_hash)),
         digest=_digest(scale, ratings, comparisons, {identities[photo]: one for photo, one in sums.items()}),
+        change=int(last[0][0]),
     )
 
 

@@ -21,6 +21,8 @@ Vector = NDArray[np.float32]
 _ROW = 400
 """Bytes that a row takes beside its vector, roughly, with its indexes."""
 _OWNED, _OWN = "user", 40
+_RENEWED_S = 86400.0
+"""How long a file is as good as sent just now, in seconds: what is sent often is seldom written."""
 _AT_ONCE = 2000
 """Rows that are deleted in one transaction: nobody is to wait long for it."""
 
@@ -89,6 +91,21 @@ class SentStore:
                 "ON CONFLICT (picture, network) DO UPDATE SET vector = excluded.vector,"
                 " checksum = excluded.checksum, at = excluded.at",
             )
+
+    def lacking(self, sent: Sequence[Sent], network: str) -> list[Sent]:
+        """Of files those that are not here, whole and with their vector, or were last sent over a day ago.
+
+        Args:
+            sent: files.
+            network: the network's hash.
+        """
+        since = time.time() - _RENEWED_S
+        known = "SELECT name FROM sent_files WHERE at > :since AND name IN {chosen}"
+        with self.database.reading() as sql:
+            names = sorted({one.content.sha256 for one in sent})
+            files = {name for (name,) in run_in(sql, known, names, since=since)}
+            vectors = _vectors(sql, {one.content.key for one in sent}, network, since)
+        return [one for one in sent if one.content.sha256 not in files or one.content.key not in vectors]
 
     def find(self, names: Sequence[str], network: str) -> dict[str, tuple[Content, Vector]]:
         """Of files that are called so, and whose picture the network has seen: what they hold, the vector."""
@@ -195,12 +212,14 @@ def is_owned(name: str) -> bool:
     return name.startswith(_OWNED)
 
 
-def _vectors(sql: Sql, pictures: Collection[str], network: str) -> dict[str, Vector]:
+def _vectors(sql: Sql, pictures: Collection[str], network: str, since: float = 0.0) -> dict[str, Vector]:
     rows = run_in(
         sql,
-        "SELECT picture, vector, checksum FROM sent_vectors WHERE network = :network AND picture IN {chosen}",
+        "SELECT picture, vector, checksum FROM sent_vectors"
+        " WHERE network = :network AND at > :since AND picture IN {chosen}",
         sorted(pictures),
         network=network,
+        since=since,
     )
     return {
         picture: np.frombuffer(vector, "<f4") for picture, vector, kept in rows if checksum(vector) == kept

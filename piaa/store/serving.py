@@ -35,7 +35,9 @@ _OWN = (
     " JOIN vectors ON vectors.photo_id = photos.id JOIN models ON models.id = model_id"
     " WHERE hash = :hash AND mapped = 0 AND sha256 IN {chosen} AND photos.id IN"
     " (SELECT photo_id FROM ratings WHERE user_id = :user"
-    " UNION SELECT photo_id FROM flags WHERE user_id = :user)"
+    " UNION SELECT photo_id FROM flags WHERE user_id = :user"
+    " UNION SELECT photo_id FROM comparisons WHERE user_id = :user"
+    " UNION SELECT other_id FROM comparisons WHERE user_id = :user)"
 )
 
 _LEFT = (
@@ -169,7 +171,7 @@ class ServingStore:
     def photos_of(
         self, user: str, digests: Sequence[str], model_hash: str
     ) -> dict[str, tuple[str, NDArray[np.float32]]]:
-        """Of these hashes of files those of photos that a user rated or flagged: identity and vector."""
+        """Of these hashes of files those of photos that a user judged: identity and vector."""
         with self.database.reading() as sql:
             number = sql.run("SELECT id FROM users WHERE name = :name", name=user)
             rows = run_in(sql, _OWN, digests, user=number[0][0], hash=model_hash) if number else []

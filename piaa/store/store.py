@@ -194,11 +194,11 @@ class Store(StoreReader):
             linear_form: the adapter's, packed, if it has one.
 
         Returns:
-            the version's number, 1 for the first; None if she withdrew something of it meanwhile, or was
-            deleted: learn again.
+            the version's number, 1 for the first; None if she withdrew something of it meanwhile, a version
+            was restored or a change undone, or she was deleted: learn again.
         """
         with self._writing(user) as (sql, number):
-            if not still_said(sql, number, record):
+            if not still_said(sql, number, record, learned):
                 return None
             return add_version(sql, number, record, learned.digest, linear_form)
 
@@ -294,8 +294,16 @@ def _delete(sql: Sql, number: int) -> list[str]:
     return drop_unused(sql, photos)
 
 
-def still_said(sql: Sql, user: int, record: AdapterRecord) -> bool:
-    """Whether none of what a version was learned from was withdrawn meanwhile."""
+def still_said(sql: Sql, user: int, record: AdapterRecord, learned: Said) -> bool:
+    """Whether none of what a version was learned from was withdrawn meanwhile, and nothing was taken back.
+
+    Whoever restores a version, or undoes a change, chose what counts: nothing learned before takes its place.
+    """
+    taken_back = (
+        "SELECT 1 FROM changes WHERE user_id = :id AND id > :last AND what IN ('restore', 'undo') LIMIT 1"
+    )
+    if sql.run(taken_back, id=user, last=learned.change):
+        return False
     ratings, comparisons = {one.id for one in record.ratings}, {one.id for one in record.comparisons}
     left = {row for (row,) in sql.run("SELECT id FROM ratings WHERE user_id = :id", id=user)}
     compared = {row for (row,) in sql.run("SELECT id FROM comparisons WHERE user_id = :id", id=user)}

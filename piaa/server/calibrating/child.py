@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging.config
 import os
 import sys
 import threading
@@ -16,8 +17,10 @@ from generic.progress import no_progress
 from piaa.calibrate.learn import calibrate
 from piaa.calibrate.stored import stored_group
 from piaa.calibrate.words import result_words
+from piaa.server import logs
 from piaa.server.calibrating.process import CalibrationOptions, keep_result
-from piaa.store.place import open_database
+from piaa.server.problems import told
+from piaa.store.place import called, open_database
 from piaa.store.store import Store
 
 DATASET = "table"
@@ -30,11 +33,12 @@ def main() -> None:
     options = CalibrationOptions(**json.loads(sys.stdin.buffer.readline()))
     threading.Thread(target=_watch, daemon=True).start()
     os.nice(_NICE)
+    logging.config.dictConfig(logs.config())  # what a caller is not told goes into the server's log
     folder = Path(options.folder)
     try:
         found = {"state": "done", **made(options)}
     except PiaaError as error:
-        found = {"state": "failed", "error": str(error)}
+        found = {"state": "failed", "error": told(error, called(options.store))}
     keep_result(folder, found)
     os._exit(0)  # whatever the thread waits for
 

@@ -192,3 +192,17 @@ def test_a_time_is_written_as_a_date(server, make, time):
         "body.expires: Value error, expected a date and a time with its zone, such as 2027-01-31T00:00:00Z; "
         "see /docs for what is expected",
     )
+
+
+def test_a_time_that_utc_cannot_hold_is_refused(server, make):
+    key = make("service", scopes=["score"])["key"]["id"]
+    last = "9999-12-31T23:59:59-12:00"
+    for path, asked_for in (
+        ("/v1/keys", {"role": "admin", "expires": last}),
+        (f"/v1/keys/{key}/rotate", {"old_until": last}),
+    ):
+        answer = server.http.post(path, json=asked_for)
+        assert (answer.status_code, answer.json()["detail"]) == (
+            422,
+            f"{last!r} is in UTC outside the years 1 to 9999; name a time within them",
+        )

@@ -38,6 +38,11 @@ URL = "postgresql://piaa:***@db.internal:5432/people"
             "/srv/piaa.db",
             "the store is damaged (bad page); put a backup in place of the store",
         ),
+        (
+            StoreError("store /srv/piaa.db has 0 ratings; name another model"),
+            "/srv/piaa.db",
+            "the store has 0 ratings; name another model",
+        ),
         # A store in the folder at hand may be called as anything is.
         (StoreError("user 'a' in store 'a' has no version 2"), "a", "user 'a' has no version 2"),
         (StoreUnavailable(f"store {URL!r} cannot be used now: 10.0.0.7 port 5432 failed"), URL, AWAY),

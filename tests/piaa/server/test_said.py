@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -111,6 +112,24 @@ def test_a_photo_is_not_compared_with_itself(server, picture, starred):
             "comparison 1 has the same photo on both sides; name two photos",
         )
     assert server.http.get("/v1/users/sam").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [
+        ("ratings", {"image": "x.jpg", "score": 5}),
+        ("comparisons", {"a": "y.jpg", "b": "x.jpg", "outcome": "a"}),
+        ("flags", {"image": "x.jpg", "flag": "pick"}),
+    ],
+)
+def test_a_name_that_means_two_files_is_refused(server, picture, kind, row):
+    files = [("image", (name, picture(at))) for at, name in enumerate(("x.jpg", "y.jpg", "x.jpg"))]
+    answer = server.http.post(f"/v1/users/ida/{kind}", data={kind: json.dumps([row])}, files=files)
+    assert (answer.status_code, answer.json()["detail"]) == (
+        422,
+        "2 files were sent under the name 'x.jpg', expected one; give each a name of its own",
+    )
+    assert server.http.get("/v1/users/ida").status_code == 404
 
 
 @pytest.mark.parametrize(

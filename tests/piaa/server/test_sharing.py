@@ -134,10 +134,42 @@ def erased_through_one_is_forgotten_for_both(two, picture):
     assert by_hash(there, "ben", shared).status_code == 200
 
 
+def what_was_withdrawn_or_went_to_make_room_is_known_to_both_once_it_is_sent_again(two, picture, starred):
+    here, there = two
+    photo = picture(2045)
+    for content in (photo, starred(photo)):
+        assert here.say("ratings", "ben", [{"image": "a", "score": 4}], {"a": content}).status_code == 200
+        assert scored(here, "ben", data={"user": "ben"}, files={"image": ("a", content)}).status_code == 200
+    assert here.http.delete(f"/v1/users/ben/ratings/{hash_of(photo)}").status_code == 200
+    answers = [by_hash(one, "ben", content) for one in two for content in (photo, starred(photo))]
+    assert [one.status_code for one in answers] == [422] * 4
+
+    def gone() -> None:
+        database = open_database(here.store)
+        with database.writing() as sql:
+            sql.run("DELETE FROM sent_files")
+        database.close()
+
+    for make_room in (lambda: None, gone):
+        make_room()
+        for server in (here, there):
+            assert scored(here, "ben", data={"user": "ben"}, files={"image": ("a", photo)}).status_code == 200
+            assert by_hash(server, "ben", photo).status_code == 200
+            assert by_hash(server, "ben", photo, who="admin").status_code == 200
+    gone()
+    other = picture(2046)
+    assert scored(here, "ben", data={"user": "ben"}, files={"image": ("a", other)}).status_code == 200
+    gone()
+    shared = here.http.post("/v1/users/ben/photos", json={"sha256": [hash_of(other)]})
+    assert shared.json() == {"user": "ben", "n_shared": 1}
+    assert by_hash(there, "ben", other).status_code == 200
+
+
 def test_two_servers_are_as_one(two, picture, starred):
     what_one_server_has_seen_the_other_knows(two, picture, starred)
     what_an_admin_shares_through_one_is_known_to_the_other(two, picture)
     rating_by_hash_and_learning_are_seen_by_the_next_request(two, picture)
+    what_was_withdrawn_or_went_to_make_room_is_known_to_both_once_it_is_sent_again(two, picture, starred)
     erased_through_one_is_forgotten_for_both(two, picture)
 
 
@@ -158,6 +190,9 @@ class Slow(SentStore):
         self.batches: list[int] = []
         self.leave = threading.Event()
         self.away = False
+
+    def lacking(self, sent, network):  # noqa: ARG002
+        return sent
 
     def keep(self, sent, network):  # noqa: ARG002
         self.leave.wait(10)

@@ -121,6 +121,22 @@ def test_what_was_withdrawn_meanwhile_is_learned_again_however_often(jobs, store
     assert jobs.finish(jobs.claim(), *sayings.fitted(store, "ana"), None) == 1
 
 
+@pytest.mark.parametrize("what", ["a version is restored", "a change is undone"])
+def test_what_was_taken_back_while_a_fit_runs_is_learned_again(jobs, store, sayings, what):
+    sayings.fit(store, "ana")
+    store.say("ana", sayings.rated({5: 5}))
+    job = jobs.enqueue("ana", "ridge")
+    taken, learned = jobs.claim(), sayings.fitted(store, "ana")
+    if what == "a version is restored":
+        store.restore("ana", 1, source="http")
+    else:
+        store.undo("ana", source="http")
+    assert jobs.finish(taken, *learned, None) is None
+    assert (store.active("ana"), jobs.job(job.id).state) == (1, "queued")
+    assert jobs.finish(jobs.claim(), *sayings.fitted(store, "ana"), None) == 2
+    assert store.versions("ana")[-1].n_ratings == 2
+
+
 def test_who_asks_for_many_fits_keeps_nobody_waiting(jobs, clock):
     many = [jobs.enqueue("ana", adapter).id for adapter in ("ridge", "bias", "auto", "bayes")]
     order = []

@@ -120,3 +120,21 @@ def test_servers_keep_the_same_photos_at_once(sent, sayings, store):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(keep, range(4)))
     assert len(sent.find([file(sayings, one).content.sha256 for one in range(20)], NETWORK)) == 20
+
+
+def test_what_was_forgotten_or_sent_long_ago_is_lacking(sent, sayings, store):
+    files = [file(sayings, number, owner) for number in range(4) for owner in ("", ANA)]
+    assert sent.lacking(files, NETWORK) == files
+    sent.keep(files, NETWORK)
+    assert sent.lacking(files, NETWORK) == []
+    assert sent.lacking(files, OTHER) == files
+    with store.database.writing() as sql:
+        sql.run("DELETE FROM sent_files WHERE name = :name", name=files[1].content.sha256)
+        key = files[2].content.key
+        sql.run("UPDATE sent_vectors SET checksum = 'damaged' WHERE picture = :key", key=key)
+        day_ago = time.time() - 86401
+        sql.run("UPDATE sent_files SET at = :at WHERE name = :name", at=day_ago, name=files[4].content.sha256)
+        sql.run("UPDATE sent_vectors SET at = :at WHERE picture = :key", at=day_ago, key=files[6].content.key)
+    assert sent.lacking(files, NETWORK) == [files[at] for at in (1, 2, 3, 4, 6, 7)]
+    sent.keep(files, NETWORK)
+    assert sent.lacking(files, NETWORK) == []

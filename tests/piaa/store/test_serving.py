@@ -84,3 +84,15 @@ def test_what_is_remembered_of_versions_is_never_that_of_before(store, sayings):
     sayings.fit(store, "ana")
     assert digest()[0] == 1
     assert digest()[1] not in (first[1], second[1])
+
+
+def test_photos_that_somebody_judged_are_known_by_their_hashes(store, sayings):
+    store.say("ana", sayings.rated({1: 3}))
+    store.say("ana", sayings.compared((2, 3, "a")))
+    store.say("ana", sayings.flagged({4: "pick"}))
+    store.say("ben", sayings.rated({5: 3}))
+    hashes = {number: sayings.photo(number).sha256 for number in range(1, 7)}
+    found = ServingStore(store.database).photos_of("ana", list(hashes.values()), sayings.MODEL)
+    assert {sha256: identity for sha256, (identity, _) in found.items()} == {
+        hashes[number]: sayings.photo(number).identity for number in (1, 2, 3, 4)
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import numpy as np
@@ -48,9 +49,13 @@ def test_a_group_that_agrees_has_a_model_of_its_own(serve, liked, tmp_path, tiny
     found = done(server)
     assert (found["state"], found["error"]) == (
         "failed",
-        f"store {server.store} has 0 ratings, none of a photo with a vector of model piaa-tiny "
+        "the store has 0 ratings, none of a photo with a vector of model piaa-tiny "
         f"{GenericModel(tiny_model).hash[:8]}; name the plain model that its people were learned on",
     )
+    logged = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+    assert [one["message"] for one in logged if one.get("logger") == "piaa.server.problems"] == [
+        f"a caller was told {found['error']!r} of this: store {server.store}{found['error'][9:]}"
+    ]
     for person in range(PEOPLE):
         own = np.clip(np.round(scores + rng.normal(0, 0.5, N)), 1, 5).astype(int)
         rated = {f"{number:02d}.png": int(score) for number, score in enumerate(own)}
