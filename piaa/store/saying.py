@@ -91,7 +91,9 @@ def say(sql: Sql, user: int, name: str, saying: Saying, *, replace: bool = False
             | {"other_id": photos[b.identity]}
             for a, b, outcome in saying.comparisons
         ]
-        insert_many(sql, "comparisons", _new(sql, user, rows))
+        # A table given twice, or a request sent again, says nothing new.
+        known = _compared(sql, user)
+        insert_many(sql, "comparisons", [row for row in rows if _what(row) not in known])
     if saying.flags:
         change = begin(sql, user, "flag", saying.source)
         rows = [
@@ -123,24 +125,12 @@ def _compared(sql: Sql, user: int) -> set[tuple[object, ...]]:
         "SELECT photo_id, other_id, outcome FROM comparisons WHERE user_id = :user AND ended_by IS NULL",
         user=user,
     )
-    return {side for row in rows for side in _both_sides(*row)}
+    other = {"a": "b", "b": "a", "equal": "equal"}
+    return {tuple(row) for row in rows} | {(b, a, other[outcome]) for a, b, outcome in rows}
 
 
-def _both_sides(photo: object, other: object, outcome: object) -> set[tuple[object, ...]]:
-    """A comparison as it is said, and as it is said from the other side."""
-    turned = {"a": "b", "b": "a", "equal": "equal"}[str(outcome)]
-    return {(photo, other, outcome), (other, photo, turned)}
-
-
-def _new(sql: Sql, user: int, rows: Sequence[dict[str, object]]) -> list[dict[str, object]]:
-    """Of comparisons those that say something new: a table given twice, or a request sent again, does not."""
-    known, new = _compared(sql, user), []
-    for row in rows:
-        what = row["photo_id"], row["other_id"], row["outcome"]
-        if what not in known:
-            known |= _both_sides(*what)
-            new.append(row)
-    return new
+def _what(row: dict[str, object]) -> tuple[object, ...]:
+    return row["photo_id"], row["other_id"], row["outcome"]
 
 
 def _row(

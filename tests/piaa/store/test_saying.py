@@ -206,18 +206,6 @@ def test_a_comparison_given_again_counts_once(store, sayings):
     assert len(store.said("ana", sayings.MODEL).comparisons) == 1
 
 
-def test_a_comparison_given_twice_at_once_counts_once(store, sayings):
-    again = ((1, 2, "a"), (1, 2, "a"), (2, 1, "b"), (3, 4, "equal"), (4, 3, "equal"), (1, 2, "b"))
-    for replace_all in (False, True):
-        store.say("ana", sayings.compared(*again), replace=replace_all)
-        said = store.said("ana", sayings.MODEL)
-        assert [(one.a, one.b, one.outcome) for one in said.comparisons] == [
-            ("1.jpg", "2.jpg", "a"),
-            ("3.jpg", "4.jpg", "equal"),
-            ("1.jpg", "2.jpg", "b"),
-        ]
-
-
 def test_what_was_learned_before_something_was_taken_back_is_not_kept(store, sayings):
     store.say("ana", sayings.rated({1: 1, 2: 2}))
     assert sayings.fit(store, "ana") == 1
