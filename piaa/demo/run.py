@@ -154,13 +154,16 @@ def simulated(out: Path, *, seed: int = 0, progress: Progress = no_progress) -> 
 
 def _claim(out: Path) -> None:
     """Take a folder that is new, empty or an earlier demo's; what somebody keeps in another one stays."""
-    note = out / NOTE
+    note, known, holds = out / NOTE, b"", True
+    with suppress(OSError):  # a note that cannot be read is none of ours
+        holds = out.is_dir() and any(out.iterdir())
+        known = note.read_bytes()
+    if holds and known != ABOUT.encode():
+        raise OutputError(
+            f"the demo cannot be written to {printable(str(out))}: it holds files that no demo made, "
+            "expected a new or empty folder; name one with --out"
+        )
     with suppress(OSError):  # what cannot be written is told with the album
-        if out.is_dir() and any(out.iterdir()) and not (note.exists() and note.read_text() == ABOUT):
-            raise OutputError(
-                f"the demo cannot be written to {printable(str(out))}: it holds files that no demo made, "
-                "expected a new or empty folder; name one with --out"
-            )
         out.mkdir(parents=True, exist_ok=True)
         write_bytes(note, ABOUT.encode())
 

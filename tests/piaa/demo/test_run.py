@@ -85,16 +85,17 @@ def by_hand_gives_the_same(commands, out):
     assert {name: by_hand[name] for name in shared} == {name: in_demo[name] for name in shared}
 
 
-def test_a_folder_of_somebody_is_left_as_it_is(tmp_path):
-    (tmp_path / "ratings.csv").write_text("hers")
+@pytest.mark.parametrize("name", ["ratings.csv", "README.txt"])
+def test_a_folder_of_somebody_is_left_as_it_is(tmp_path, name):
+    (tmp_path / name).write_bytes(b"h\xe9rs")
     result = run("demo", "--out", tmp_path)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.splitlines()[-1] == (
         f"piaa: the demo cannot be written to {tmp_path}: it holds files that no demo made, expected a new "
         "or empty folder; name one with --out"
     )
-    assert [path.name for path in tmp_path.iterdir()] == ["ratings.csv"]
-    assert (tmp_path / "ratings.csv").read_text() == "hers"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() == b"h\xe9rs"
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
